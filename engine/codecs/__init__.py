@@ -1,0 +1,126 @@
+"""Representations: how music becomes events of a network and events become music.
+
+A codec is chosen by the name that a bundle carries. Composer, runtime, training and export know
+only the interfaces below, so a new representation is one new module and one line in `CODECS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import BundleError
+from engine.fields import Field
+from engine.score import Note, Score
+
+if TYPE_CHECKING:
+    from engine.analysis import Analysis
+    from engine.constraints import Limits
+    from engine.smf import Smf
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A piece as a network sees it: one row an event.
+
+    `events` [N, event fields] and `context` [N, context fields] hold field values, `onsets` [N]
+    the tick at which each event stands, `bars` [N] the bar of the piece it stands in.
+    """
+
+    events: NDArray[np.uint16]
+    context: NDArray[np.uint8]
+    onsets: NDArray[np.int64]
+    bars: NDArray[np.int64]
+
+
+class Cursor(Protocol):
+    """Turns drawn events back into notes, one stream, one event at a time.
+
+    `tick` is where the next event stands, `rank` how many notes that onset already has. A cursor
+    is mutable; `copy` gives one that goes on independently (a snapshot).
+    """
+
+    tick: int
+    rank: int
+
+    def copy(self) -> Cursor: ...
+
+    def enter_bar(self, start: int, end: int) -> list[Note]:
+        """Begin a bar; returns the notes that are tied into it."""
+        ...
+
+    def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        """Adjust the bias row for what may come at this place (the static part is written)."""
+        ...
+
+    def accept(self, event: list[int], limits: Limits) -> Note | None:
+        """Take the drawn event, moving on; the note that it completes, if any.
+
+        May edit `event` in place: what stands there afterwards is what the network is told.
+        """
+        ...
+
+    def leave_bar(self, end: int) -> list[Note]:
+        """Notes still sounding whose length is not known yet, tied at the bar line."""
+        ...
+
+
+class Codec(Protocol):
+    """One representation. Stateless: everything that moves is in its cursors."""
+
+    name: str
+    fields: tuple[Field, ...]
+    context: tuple[str, ...]  # names of the context fields it uses, in order
+
+    def read(self, smf: Smf) -> Score:
+        """A MIDI file on the grid of this representation."""
+        ...
+
+    def encode(self, analysis: Analysis) -> Encoded: ...
+
+    def decode(self, encoded: Encoded) -> NDArray[np.void]: ...
+
+    def cursor(self, tick: int) -> Cursor: ...
+
+    def pitch_shift(self, semitones: int) -> dict[int, NDArray[np.int64]]:
+        """Event columns that speak of pitch, each with the table old value → transposed value."""
+        ...
+
+    def loudness_shift(self, steps: int) -> dict[int, NDArray[np.int64]]:
+        """Event columns that speak of velocity, each with the table old value → louder value."""
+        ...
+
+    def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        """The part of the masks that holds for a whole bar."""
+        ...
+
+
+def field_offsets(fields: Sequence[Field]) -> list[int]:
+    """Where each field begins when all are laid in one row; the last entry is the width."""
+    offsets = [0]
+    for field in fields:
+        offsets.append(offsets[-1] + field.size)
+    return offsets
+
+
+def codec(name: str) -> Codec:
+    """The representation of this name."""
+    from engine.codecs.notes import NotesCodec
+    from engine.codecs.performance import PerformanceCodec
+
+    codecs: dict[str, type[Codec]] = {"notes": NotesCodec, "performance": PerformanceCodec}
+    if name not in codecs:
+        known = ", ".join(codecs)
+        raise BundleError(f"representation '{name}' is not known here (known: {known})")
+    return codecs[name]()
+
+
+def transposed(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
+    """MIDI pitches moved, folded back by an octave where they would leave the range."""
+    moved = pitches + semitones
+    moved = np.where(moved < 0, moved + 12, moved)
+    return np.where(moved > 127, moved - 12, moved)

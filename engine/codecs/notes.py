@@ -1,0 +1,216 @@
+"""The `notes` representation: one event is one note and the way to the next.
+
+Fields in the order they are drawn: part, pitch, duration, velocity, then delta, the ticks to the
+next onset. Delta is last on purpose: when a note's turn comes its onset is known, and with it
+everything the plan asks of that place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis import Analysis
+from engine.codecs import Encoded, field_offsets, transposed
+from engine.codecs.context import echo_columns, plan_columns, position_columns
+from engine.constraints import MASKED, Limits
+from engine.fields import (
+    CONTEXT_FIELDS,
+    DRUM_PITCHES,
+    LENGTHS,
+    MELODIC_PITCHES,
+    PITCHES,
+    Field,
+)
+from engine.score import DRUMS, NOTE, PARTS, Note, Score
+from engine.smf import Smf, to_score
+
+VELOCITY_STEP = 4
+_LENGTHS = np.array(LENGTHS)
+_MIDDLES = (_LENGTHS[1:] + _LENGTHS[:-1]) / 2
+_FIRST_DRUM = 1 + MELODIC_PITCHES
+_ZERO_DELTA = 1  # the value of delta that keeps the onset
+# A chord of more notes than any hand or orchestra section strikes is a stuck network.
+MAX_CHORD_NOTES = 24
+DEFAULT_VELOCITY = 72
+
+FIELDS = (
+    Field("part", 1 + PARTS, "1 + part"),
+    Field("pitch", 1 + PITCHES, "1 + key-normalised pitch, then the percussion keys"),
+    Field("duration", 1 + len(LENGTHS), "1 + index in LENGTHS"),
+    Field("velocity", 1 + 128 // VELOCITY_STEP, "1 + velocity / 4"),
+    Field("delta", 2 + len(LENGTHS), "1: same onset, else 2 + index in LENGTHS"),
+)
+PART, PITCH, DURATION, VELOCITY, DELTA = range(5)
+_OFFSETS = field_offsets(FIELDS)
+_SLICES = [slice(a, b) for a, b in zip(_OFFSETS, _OFFSETS[1:], strict=False)]
+# What each delta value adds to the onset, as a plain tuple: read once a note.
+DELTA_TICKS = (0, 0, *LENGTHS)
+
+
+def length_index(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Index in LENGTHS of the nearest length."""
+    return np.searchsorted(_MIDDLES, ticks)
+
+
+def pitch_value(pitch: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(part == DRUMS, _FIRST_DRUM + pitch - DRUM_PITCHES[0], 1 + pitch)
+
+
+class NotesCodec:
+    name = "notes"
+    fields = FIELDS
+    context = tuple(field.name for field in CONTEXT_FIELDS)
+
+    def read(self, smf: Smf) -> Score:
+        return to_score(smf)
+
+    def encode(self, analysis: Analysis) -> Encoded:
+        notes = analysis.score.notes
+        onsets, deltas = _walk(notes["onset"].astype(np.int64))
+        bars = analysis.grid.bar_of(onsets)
+        part = notes["part"].astype(np.int64)
+        pitch = pitch_value(notes["pitch"].astype(np.int64), part)
+        duration = 1 + length_index(notes["duration"])
+        velocity = notes["velocity"].astype(np.int64)
+        velocity = np.where(velocity > 0, 1 + velocity // VELOCITY_STEP, 0)
+        if not analysis.velocity_known:
+            velocity = np.zeros_like(velocity)
+        events = np.stack([1 + part, pitch, duration, velocity, deltas], axis=1)
+        columns = {
+            **position_columns(analysis, onsets, bars),
+            **plan_columns(analysis, onsets, bars),
+            **echo_columns(analysis, onsets, bars, pitch, duration, 1 + part),
+        }
+        context = np.stack([columns[name] for name in self.context], axis=1)
+        return Encoded(events.astype(np.uint16), context.astype(np.uint8), onsets, bars)
+
+    def decode(self, encoded: Encoded) -> NDArray[np.void]:
+        events = encoded.events.astype(np.int64)
+        notes = np.zeros(len(events), NOTE)
+        notes["onset"] = encoded.onsets
+        notes["part"] = events[:, PART] - 1
+        pitch = events[:, PITCH]
+        notes["pitch"] = np.where(
+            pitch >= _FIRST_DRUM, pitch - _FIRST_DRUM + DRUM_PITCHES[0], pitch - 1
+        )
+        notes["duration"] = _LENGTHS[events[:, DURATION] - 1]
+        notes["velocity"] = [velocity_of(int(v)) for v in events[:, VELOCITY]]
+        return notes
+
+    def cursor(self, tick: int) -> NotesCursor:
+        return NotesCursor(tick)
+
+    def pitch_shift(self, semitones: int) -> dict[int, NDArray[np.int64]]:
+        table = np.arange(FIELDS[PITCH].size)
+        table[1:_FIRST_DRUM] = 1 + transposed(np.arange(MELODIC_PITCHES), semitones)
+        return {PITCH: table}
+
+    def loudness_shift(self, steps: int) -> dict[int, NDArray[np.int64]]:
+        values = np.arange(FIELDS[VELOCITY].size)
+        louder = np.clip(values + steps, 1, FIELDS[VELOCITY].size - 1)
+        return {VELOCITY: np.where(values > 0, louder, 0)}
+
+    def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        bias[:] = 0.0
+        parts = bias[_SLICES[PART]]
+        parts[1:][~np.array(limits.parts_on)] = MASKED
+        pitches = bias[_SLICES[PITCH]]
+        pitches[1:_FIRST_DRUM] = limits.pitch_bias
+        if not limits.parts_on[DRUMS]:
+            pitches[_FIRST_DRUM:] = MASKED
+        if not any(limits.parts_on[:DRUMS]):
+            pitches[1:_FIRST_DRUM] = MASKED
+
+
+def velocity_of(value: int) -> int:
+    """MIDI velocity of a field value: the middle of its step."""
+    return (value - 1) * VELOCITY_STEP + VELOCITY_STEP // 2 if value else DEFAULT_VELOCITY
+
+
+def _walk(onsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Onsets as the deltas can express them, and the deltas' field values.
+
+    Rounding never adds up: each delta is chosen from where the last one led. A gap longer than
+    the longest delta is left open (0), the next note then stands where it stood.
+    """
+    if not len(onsets):
+        return onsets, onsets
+    gaps = np.diff(onsets)
+    values = np.append(np.where(gaps == 0, _ZERO_DELTA, 2 + length_index(gaps)), 0)
+    values[:-1][gaps > LENGTHS[-1]] = 0
+    if np.all((np.array(DELTA_TICKS)[values[:-1]] == gaps) | (values[:-1] == 0)):
+        return onsets, values
+    walked = onsets.copy()
+    for i in range(len(gaps)):
+        gap = int(onsets[i + 1] - walked[i])
+        if gap > LENGTHS[-1]:
+            values[i] = 0
+            continue
+        values[i] = _ZERO_DELTA if gap <= 0 else 2 + int(np.searchsorted(_MIDDLES, gap))
+        walked[i + 1] = walked[i] + DELTA_TICKS[values[i]]
+    return walked, values
+
+
+class NotesCursor:
+    """Where a stream of notes stands, what sounds, and which deltas are open."""
+
+    __slots__ = ("_gate", "rank", "sounding", "tick")
+
+    def __init__(self, tick: int) -> None:
+        self.tick = tick
+        self.rank = 0
+        self.sounding: tuple[int, ...] = ()  # ends of the notes that sound at `tick`
+        self._gate = (0, len(DELTA_TICKS))
+
+    def copy(self) -> NotesCursor:
+        twin = NotesCursor(self.tick)
+        twin.rank, twin.sounding = self.rank, self.sounding
+        return twin
+
+    def enter_bar(self, start: int, end: int) -> list[Note]:
+        self._gate = (0, len(DELTA_TICKS))  # the bias row was written anew
+        return []
+
+    def leave_bar(self, end: int) -> list[Note]:
+        return []
+
+    def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        full = (
+            len(self.sounding) + 1 >= limits.max_polyphony or self.rank + 1 >= MAX_CHORD_NOTES
+        )
+        lowest = _ZERO_DELTA + 1 if full else _ZERO_DELTA
+        silent_from = max(self.sounding, default=self.tick)
+        reach = max(silent_from - self.tick, 0) + limits.max_rest
+        gate = (lowest, max(2 + bisect_right(LENGTHS, reach), lowest + 1))
+        if gate != self._gate:
+            self._gate = gate
+            deltas = bias[_SLICES[DELTA]]
+            deltas[:] = MASKED
+            deltas[gate[0] : gate[1]] = 0.0
+
+    def accept(self, event: list[int], limits: Limits) -> Note | None:
+        pitch = event[PITCH]
+        if pitch >= _FIRST_DRUM:
+            part, pitch = DRUMS, pitch - _FIRST_DRUM + DRUM_PITCHES[0]
+        else:
+            # A percussion part with a melodic pitch: the pitch decides, the part follows.
+            part, pitch = event[PART] - 1, pitch - 1
+            if part == DRUMS:
+                part = limits.parts_on.index(True)
+        event[PART] = part + 1
+        onset = self.tick
+        gap = DELTA_TICKS[event[DELTA]]
+        duration = LENGTHS[event[DURATION] - 1]
+        still = [end for end in self.sounding if end > onset + gap]
+        if gap and duration > gap and len(still) + 1 >= limits.max_polyphony:
+            duration = gap
+            event[DURATION] = event[DELTA] - 1  # both count the same lengths, one apart
+        if onset + duration > onset + gap:
+            still.append(onset + duration)
+        self.sounding = tuple(still)
+        self.tick = onset + gap
+        self.rank = self.rank + 1 if not gap else 0
+        return Note(onset, duration, pitch, velocity_of(event[VELOCITY]), part)

@@ -1,0 +1,194 @@
+"""The `performance` representation: NOTE_ON, NOTE_OFF, TIME_SHIFT and VELOCITY events.
+
+One field, one event a step, as Performance RNN has it. Its scores count real time: a tick is
+10 ms, a bar 1.92 s, so that a performance keeps its breath; the tempo control then plays it
+faster or slower as a whole. One part.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis import Analysis
+from engine.codecs import Encoded, transposed
+from engine.codecs.context import plan_columns
+from engine.constraints import MASKED, Limits
+from engine.fields import Field
+from engine.score import DRUMS, NOTE, TIED_FROM, TIED_ON, Note, Score, note_order
+from engine.smf import Smf, to_performance_score
+
+VELOCITY_STEP = 4
+MAX_SHIFT = 100
+# Token values: 0 open, then the four kinds of event.
+ON = 1
+OFF = ON + 128
+SHIFT = OFF + 128  # SHIFT + n - 1 moves n ticks
+VELOCITY = SHIFT + MAX_SHIFT
+TOKENS = VELOCITY + 128 // VELOCITY_STEP
+# More events than this at one tick and the only way left is on: time must pass.
+MAX_EVENTS_AT_ONCE = 40
+DEFAULT_VELOCITY = 64
+
+
+class PerformanceCodec:
+    name = "performance"
+    fields = (Field("token", TOKENS, "NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY"),)
+    context = ("key", "density", "register", "polyphony", "dynamics", "articulation", "ending")
+
+    def read(self, smf: Smf) -> Score:
+        return to_performance_score(smf)
+
+    def encode(self, analysis: Analysis) -> Encoded:
+        notes = analysis.score.notes
+        tokens, onsets = _tokens(notes[notes["part"] != DRUMS])
+        bars = analysis.grid.bar_of(onsets)
+        columns = plan_columns(analysis, onsets, bars)
+        context = np.stack([columns[name] for name in self.context], axis=1)
+        return Encoded(
+            tokens[:, None].astype(np.uint16), context.astype(np.uint8), onsets, bars
+        )
+
+    def decode(self, encoded: Encoded) -> NDArray[np.void]:
+        start = int(encoded.onsets[0]) if len(encoded.onsets) else 0
+        cursor = PerformanceCursor(start)
+        notes = [
+            cursor.take(token) for token in encoded.events[:, 0].tolist()
+        ]
+        return note_order(np.array([n[:5] for n in notes if n is not None], NOTE))
+
+    def cursor(self, tick: int) -> PerformanceCursor:
+        return PerformanceCursor(tick)
+
+    def pitch_shift(self, semitones: int) -> dict[int, NDArray[np.int64]]:
+        table = np.arange(TOKENS)
+        moved = transposed(np.arange(128), semitones)
+        table[ON:OFF], table[OFF:SHIFT] = ON + moved, OFF + moved
+        return {0: table}
+
+    def loudness_shift(self, steps: int) -> dict[int, NDArray[np.int64]]:
+        table = np.arange(TOKENS)
+        table[VELOCITY:] = np.clip(table[VELOCITY:] + steps, VELOCITY, TOKENS - 1)
+        return {0: table}
+
+    def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        bias[:] = 0.0
+        bias[ON:OFF] = limits.pitch_bias
+        bias[OFF:SHIFT] = MASKED  # opened for what sounds, note by note
+
+
+def _tokens(notes: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The event stream of a performance and the tick at which each event stands."""
+    changes: list[tuple[int, int, int, int]] = []
+    for onset, duration, pitch, velocity, _ in notes.tolist():
+        changes.append((onset, 1, pitch, velocity))
+        changes.append((onset + duration, 0, pitch, 0))
+    changes.sort()
+    tokens: list[int] = []
+    ticks: list[int] = []
+    now = changes[0][0] if changes else 0
+    loudness = -1
+    for tick, is_on, pitch, velocity in changes:
+        while now < tick:
+            step = min(tick - now, MAX_SHIFT)
+            tokens.append(SHIFT + step - 1)
+            ticks.append(now)
+            now += step
+        level = velocity // VELOCITY_STEP
+        if is_on and velocity and level != loudness:
+            loudness = level
+            tokens.append(VELOCITY + level)
+            ticks.append(now)
+        tokens.append((ON if is_on else OFF) + pitch)
+        ticks.append(now)
+    return np.array(tokens, np.int64), np.array(ticks, np.int64)
+
+
+class PerformanceCursor:
+    """Where a performance stands: the time, the loudness and what is held."""
+
+    __slots__ = ("_opened", "_shut", "bar_start", "held", "rank", "tick", "velocity")
+
+    def __init__(self, tick: int) -> None:
+        self.tick = tick
+        self.rank = 0
+        self.velocity = DEFAULT_VELOCITY
+        self.bar_start = tick
+        self.held: tuple[tuple[int, int, int], ...] = ()  # (pitch, onset, velocity)
+        self._opened: frozenset[int] = frozenset()  # note-offs open in the bias row
+        self._shut = False  # only time shifts open
+
+    def copy(self) -> PerformanceCursor:
+        twin = PerformanceCursor(self.tick)
+        twin.rank, twin.velocity, twin.held = self.rank, self.velocity, self.held
+        twin.bar_start = self.bar_start
+        return twin
+
+    def enter_bar(self, start: int, end: int) -> list[Note]:
+        self._opened, self._shut = frozenset(), False  # the bias row was written anew
+        self.bar_start = start
+        return []
+
+    def leave_bar(self, end: int) -> list[Note]:
+        return [
+            self._piece(pitch, onset, velocity, end, TIED_ON)
+            for pitch, onset, velocity in self.held
+            if onset < end
+        ]
+
+    def _piece(self, pitch: int, onset: int, velocity: int, end: int, tie: int) -> Note:
+        """The part of a held note that lies in this bar."""
+        start = max(onset, self.bar_start)
+        return Note(
+            start, end - start, pitch, velocity, 0, tie | (TIED_FROM if onset < start else 0)
+        )
+
+    def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
+        sounding = frozenset(pitch for pitch, _, _ in self.held)
+        for pitch in self._opened ^ sounding:
+            bias[OFF + pitch] = 0.0 if pitch in sounding else MASKED
+            # What sounds is not struck again before it is let go.
+            bias[ON + pitch] = MASKED if pitch in sounding else limits.pitch_bias[pitch]
+        self._opened = sounding
+        stuck = self.rank >= MAX_EVENTS_AT_ONCE
+        full = stuck or len(sounding) >= limits.max_polyphony
+        if full != self._shut:
+            self._shut = full
+            bias[ON:OFF] = MASKED if full else limits.pitch_bias
+            for pitch in sounding:
+                bias[ON + pitch] = MASKED
+        if stuck or self.rank == 0:
+            bias[VELOCITY:] = MASKED if stuck else 0.0
+            bias[OFF:SHIFT] = MASKED
+            for pitch in sounding if not stuck else ():
+                bias[OFF + pitch] = 0.0
+        silent = limits.max_rest if not sounding else MAX_SHIFT
+        bias[SHIFT + max(1, min(silent, MAX_SHIFT)) : VELOCITY] = MASKED
+        bias[SHIFT : SHIFT + max(1, min(silent, MAX_SHIFT))] = 0.0
+
+    def accept(self, event: list[int], limits: Limits) -> Note | None:
+        return self.take(event[0])
+
+    def take(self, token: int) -> Note | None:
+        self.rank += 1
+        if token >= VELOCITY:
+            self.velocity = (token - VELOCITY) * VELOCITY_STEP + VELOCITY_STEP // 2
+        elif token >= SHIFT:
+            self.tick += token - SHIFT + 1
+            self.rank = 0
+        elif token >= OFF:
+            return self._release(token - OFF)
+        elif token >= ON:
+            pitch = token - ON
+            if all(pitch != held for held, _, _ in self.held):
+                self.held = (*self.held, (pitch, self.tick, self.velocity))
+        return None
+
+    def _release(self, pitch: int) -> Note | None:
+        for row in self.held:
+            if row[0] == pitch:
+                self.held = tuple(other for other in self.held if other is not row)
+                start = max(row[1], self.bar_start)
+                if self.tick > start:
+                    return self._piece(*row, self.tick, 0)
+        return None

@@ -1,0 +1,351 @@
+"""Running bundles: the one place that knows onnxruntime.
+
+`Network.load` opens a bundle, `Network.pool` makes rows for many streams that are stepped
+together. State stays where it is computed: attention rings are updated in place, recurrent state
+alternates between two buffers; rows are bound by address, so nothing is copied at a step.
+
+A row's results do not depend on the other rows: at least two rows are always computed, because
+onnxruntime multiplies a single row by another kernel whose rounding differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, State, unpack
+from engine.errors import BundleError, CapacityError, ProviderError
+from engine.files import read_bytes
+
+LEAST_ROWS = 2
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place that a row can go back to: the step and, for recurrent networks, the state."""
+
+    step: int
+    carried: tuple[NDArray[np.float32], ...]
+
+
+class Network:
+    """A loaded bundle. Use from one thread at a time."""
+
+    def __init__(self, data: bytes, where: str, device: str = "cpu", threads: int = 1) -> None:
+        self.where = where
+        self.device = device
+        self.digest = hashlib.sha256(data).hexdigest()
+        self.size = len(data)
+        self.session = _open(data, where, device, threads)
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise BundleError(
+                f"{where}: an ONNX file without a perpetuo specification; bundles are written by "
+                "'perpetuo export'"
+            )
+        self.specification = Specification.from_json(metadata[METADATA_KEY], where)
+        packed = metadata.get(PLANNER_KEY, "")
+        self.planner = unpack(packed, where) if packed else b""
+        _check_graph(self.session, self.specification, where)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
+        return cls(read_bytes(path, "model"), str(path), device, threads)
+
+    def pool(self, rows: int) -> Pool:
+        return Pool(self, rows)
+
+
+def _open(data: bytes, where: str, device: str, threads: int) -> ort.InferenceSession:
+    if device not in PROVIDERS:
+        raise ProviderError(f"device '{device}' is not known: choose {' or '.join(PROVIDERS)}")
+    if PROVIDERS[device] not in ort.get_available_providers():
+        raise ProviderError(
+            "this onnxruntime cannot compute on CUDA: pip uninstall onnxruntime, then "
+            "pip install 'perpetuo[gpu]', or leave out --device cuda"
+        )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(data, options, providers=[PROVIDERS[device]])
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:160]
+        raise BundleError(
+            f"{where}: is not an ONNX model that can be run here ({reason})"
+        ) from error
+
+
+def _check_graph(session: ort.InferenceSession, spec: Specification, where: str) -> None:
+    """The specification and the graph must speak of the same tensors."""
+    found = {i.name: tuple(i.shape[1:]) for i in session.get_inputs()}
+    wanted: dict[str, tuple[object, ...]] = {s.name: s.shape for s in spec.states}
+    wanted["mix"] = (spec.mix_width,)
+    wanted["bias"] = wanted["noise"] = (spec.event_width,)
+    wanted["inputs"] = ("T", len(spec.event) + len(spec.context))
+    for name, shape in wanted.items():
+        if name not in found:
+            raise BundleError(f"{where}: its graph has no '{name}'; export it again")
+        if found[name] != shape:
+            raise BundleError(
+                f"{where}: '{name}' is {found[name]} in its graph and {shape} in its "
+                "specification; export it again"
+            )
+
+
+class Pool:
+    """Rows of state and inputs that are stepped together.
+
+    The caller fills the arrays of a row (`inputs`, `mix`, `bias`, `noise`, `sharpness`, `cut`,
+    `ticks`), calls `run` with the rows that take part, and reads `event` and `likelihood`. Other
+    rows are undisturbed.
+    """
+
+    def __init__(self, network: Network, rows: int) -> None:
+        spec = network.specification
+        self.network, self.spec = network, spec
+        self.capacity = rows
+        size = max(rows, LEAST_ROWS)
+        fields = len(spec.event)
+        self.inputs = np.zeros((size, 1, fields + len(spec.context)), np.int64)
+        self.mix = np.zeros((size, spec.mix_width), np.float32)
+        self.bias = np.zeros((size, spec.event_width), np.float32)
+        self.noise = np.zeros((size, spec.event_width), np.float32)
+        self.sharpness = np.ones((size, fields), np.float32)
+        self.cut = np.full((size, fields), -math.inf, np.float32)
+        self.ticks = np.zeros(size, np.int64)
+        self.event = np.zeros((size, fields), np.int64)
+        self.likelihood = np.zeros((size, fields), np.float32)
+        self.steps = np.zeros((size, 1), np.int64)
+        self.furthest = np.zeros(size, np.int64)
+        self.active = np.zeros((size, 1), np.bool_)
+        self._angles = _Angles(spec, size)
+        self._states = [_Buffers(state, size, network.device) for state in spec.states]
+        self._bindings: dict[tuple[int, int], Any] = {}
+        self._turn = 0  # which buffer of a carried state is read next
+        self._free = list(range(rows))[::-1]
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    @property
+    def margin(self) -> int:
+        """Steps that a row can be taken back, and the longest prompt of one call."""
+        return self.spec.ring - self.spec.window - 1 if self.spec.ring else 1 << 30
+
+    @property
+    def state_bytes(self) -> int:
+        """State of one row in bytes, recurrent double buffers included."""
+        return sum(buffers.row_bytes for buffers in self._states)
+
+    def acquire(self) -> int:
+        if not self._free:
+            raise CapacityError(
+                f"all {self.capacity} places of this pool are taken: end a stream or make it larger"
+            )
+        row = self._free.pop()
+        self.reset(row)
+        return row
+
+    def release(self, row: int) -> None:
+        self._free.append(row)
+
+    def reset(self, row: int) -> None:
+        self.steps[row] = self.furthest[row] = 0
+        self.inputs[row] = 0
+        for buffers in self._states:
+            buffers.clear(row)
+
+    def mark(self, row: int) -> Mark:
+        carried = tuple(b.read(row, self._turn) for b in self._states if b.is_carried)
+        return Mark(int(self.steps[row, 0]), carried)
+
+    def can_rewind(self, row: int, mark: Mark) -> bool:
+        return int(self.furthest[row]) - mark.step <= self.margin
+
+    def rewind(self, row: int, mark: Mark) -> None:
+        """Go back to a mark of this row, at most `margin` steps behind its furthest."""
+        assert self.can_rewind(row, mark), "the ring has been overwritten"
+        self.steps[row] = mark.step
+        carried = [b for b in self._states if b.is_carried]
+        for buffers, saved in zip(carried, mark.carried, strict=True):
+            buffers.write(row, self._turn, saved)
+
+    def save(self, row: int) -> dict[str, NDArray[np.float32]]:
+        """The whole state of a row, for another pool of the same bundle to `load`."""
+        return {b.state.name: b.read(row, self._turn) for b in self._states}
+
+    def load(self, row: int, step: int, saved: dict[str, NDArray[np.float32]]) -> None:
+        for buffers in self._states:
+            buffers.write(row, self._turn, saved[buffers.state.name])
+        self.steps[row] = self.furthest[row] = step
+
+    # -- computing -----------------------------------------------------------------------------
+
+    def run(self, rows: list[int]) -> None:
+        """One step of these rows; `event` and `likelihood` hold what was drawn."""
+        count = max(max(rows) + 1, LEAST_ROWS)
+        self.active[:count] = False
+        self.active[rows] = True
+        self._angles.write(self.steps[:count, 0], self.ticks[:count])
+        self.network.session.run_with_iobinding(self._binding(count))
+        self._turn ^= 1 if self.spec.network == "lstm" else 0
+        self.steps[rows] += 1
+        np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
+
+    def _binding(self, count: int) -> Any:
+        key = (count, self._turn)
+        if key not in self._bindings:
+            binding = self.network.session.io_binding()
+            wanted = {i.name for i in self.network.session.get_inputs()}
+            for name, array in self._arrays().items():
+                if name in wanted:
+                    _bind(binding.bind_input, name, array[:count])
+            for name in ("event", "likelihood"):
+                _bind(binding.bind_output, name, getattr(self, name)[:count])
+            for buffers in self._states:
+                buffers.bind(binding, 0, count, self._turn)
+            self._bindings[key] = binding
+        return self._bindings[key]
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        size = len(self.inputs)
+        index = self._angles.index[:size]
+        return {
+            "inputs": self.inputs,
+            "mix": self.mix,
+            "bias": self.bias,
+            "noise": self.noise,
+            "sharpness": self.sharpness,
+            "cut": self.cut,
+            "step": self.steps,
+            "cos": self._angles.cos,
+            "sin": self._angles.sin,
+            "turn": index,
+            "row": index,
+            "active": self.active,
+        }
+
+    def prefill(self, row: int, inputs: NDArray[np.int64], ticks: NDArray[np.int64]) -> None:
+        """Let a row hear `inputs` [T, fields] at `ticks` [T] in as few calls as the ring allows.
+
+        The row's `mix` applies; what would be drawn after them is not kept: the last event is
+        best left to be the first `run`'s input.
+        """
+        for start in range(0, len(inputs), self.margin):
+            chunk = slice(start, start + self.margin)
+            self._prefill(row, inputs[chunk], ticks[chunk])
+
+    def _prefill(self, row: int, inputs: NDArray[np.int64], ticks: NDArray[np.int64]) -> None:
+        count = len(inputs)
+        first = int(self.steps[row, 0])
+        steps = np.arange(first, first + count)
+        angles = _Angles(self.spec, count)
+        angles.write(steps, ticks)
+        rows = slice(row, row + 1)
+        feeds: dict[str, NDArray[Any]] = {name: a[rows] for name, a in self._arrays().items()}
+        feeds |= {
+            "inputs": np.ascontiguousarray(inputs[None]),
+            "step": steps[None],
+            "cos": angles.cos,
+            "sin": angles.sin,
+            "turn": np.arange(count)[None],
+            "row": np.zeros((1, count), np.int64),
+            "active": np.ones((1, 1), np.bool_),
+        }
+        binding = self.network.session.io_binding()
+        wanted = {i.name for i in self.network.session.get_inputs()}
+        for name, array in feeds.items():
+            if name in wanted:
+                _bind(binding.bind_input, name, array)
+        drawn = np.zeros((1, len(self.spec.event)), np.int64)
+        likelihood = np.zeros((1, len(self.spec.event)), np.float32)
+        _bind(binding.bind_output, "event", drawn)
+        _bind(binding.bind_output, "likelihood", likelihood)
+        for buffers in self._states:
+            buffers.bind(binding, row, 1, self._turn)
+        self.network.session.run_with_iobinding(binding)
+        for buffers in self._states:
+            if buffers.is_carried:
+                buffers.write(row, self._turn, buffers.read(row, self._turn ^ 1))
+        self.steps[row] = first + count
+        self.furthest[row] = max(int(self.furthest[row]), first + count)
+
+
+class _Angles:
+    """Rotary angles of a call, in float64 before they are rounded: a step of a million turns as
+    exactly as step one."""
+
+    def __init__(self, spec: Specification, size: int) -> None:
+        self.by_step = np.array(spec.step_frequencies)
+        self.by_tick = np.array(spec.tick_frequencies)
+        half = len(self.by_step) + len(self.by_tick)
+        self.angle = np.zeros((size, half))
+        self.cos = np.zeros((size, half), np.float32)
+        self.sin = np.zeros((size, half), np.float32)
+        self.index = np.arange(size)[:, None]
+
+    def write(self, steps: NDArray[np.int64], ticks: NDArray[np.int64]) -> None:
+        count, turning = len(steps), len(self.by_step)
+        angle = self.angle[:count]
+        np.multiply(steps[:, None], self.by_step, out=angle[:, :turning])
+        np.multiply(ticks[:, None], self.by_tick, out=angle[:, turning:])
+        np.cos(angle, out=self.cos[:count], casting="same_kind")
+        np.sin(angle, out=self.sin[:count], casting="same_kind")
+
+
+class _Buffers:
+    """Memory of one state tensor for all rows: one buffer for a ring, two for a carried state."""
+
+    def __init__(self, state: State, size: int, device: str) -> None:
+        self.state = state
+        self.is_carried = state.kind == "carry"
+        self.device = device
+        self.row_bytes = 4 * math.prod(state.shape) * (2 if self.is_carried else 1)
+        zeros = np.zeros((size, *state.shape), np.float32)
+        copies = 2 if self.is_carried else 1
+        self.values = [ort.OrtValue.ortvalue_from_numpy(zeros, device, 0) for _ in range(copies)]
+
+    def bind(self, binding: Any, row: int, count: int, turn: int) -> None:
+        shape = (count, *self.state.shape)
+        offset = 4 * row * math.prod(self.state.shape)
+        source, target = self._at(turn), self._at(turn ^ 1)
+        for bind, name, value in (
+            (binding.bind_input, self.state.name, source),
+            (binding.bind_output, f"{self.state.name}_out", target),
+        ):
+            bind(name, self.device, 0, np.float32, shape, value.data_ptr() + offset)
+
+    def read(self, row: int, turn: int) -> NDArray[np.float32]:
+        copied: NDArray[np.float32] = self._at(turn).numpy()[row].copy()
+        return copied
+
+    def write(self, row: int, turn: int, values: NDArray[np.float32]) -> None:
+        """Put a row's state in place; on a device by way of the host."""
+        target = self._at(turn)
+        host = target.numpy()
+        host[row] = values
+        if self.device != "cpu":
+            target.update_inplace(host)
+
+    def clear(self, row: int) -> None:
+        if self.is_carried:
+            for turn in range(len(self.values)):
+                self.write(row, turn, np.zeros(self.state.shape, np.float32))
+
+    def _at(self, turn: int) -> ort.OrtValue:
+        return self.values[turn if self.is_carried else 0]
+
+
+def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:
+    """Bind numpy memory by its address; the array must be contiguous and stay alive."""
+    assert array.flags.c_contiguous, name
+    bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)

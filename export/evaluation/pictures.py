@@ -1,0 +1,115 @@
+"""The pictures of the reports, as PNG files in memory."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from export.evaluation.endurance import Block, Endurance
+from export.evaluation.report import Distributions, Points, Report
+from export.evaluation.statistics import FIGURES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Sheet
+
+COLUMNS = 4
+_COMPOSED, _REAL = "tab:orange", "tab:blue"
+
+
+def picture(report: Report) -> bytes:
+    """Distributions of composed and real music, self-similarity by lag, obedience by control."""
+    shown = report.distributions
+    names = [f for f in FIGURES if shown and (f.name in shown.composed or f.name in shown.real)]
+    panels = len(names) + bool(shown) + len(report.points)
+    sheet, axes = _sheet(panels)
+    places = iter(axes)
+    if shown:
+        for figure in names:
+            _distribution(next(places), shown, figure.name, figure.edges)
+        _similarity(next(places), shown)
+    for control, points in report.points.items():
+        _obedience(next(places), control, points)
+    return _png(sheet)
+
+
+def endurance_picture(found: Endurance) -> bytes:
+    """How means, entropies and repetitions move over the bars."""
+    panels: tuple[tuple[str, tuple[Block, ...], str], ...] = (
+        ("mean pitch", found.blocks, "pitch"),
+        ("notes a quarter", found.blocks, "density"),
+        ("mean velocity", found.blocks, "velocity"),
+        ("bars in loops", found.blocks, "repeated"),
+        ("entropy of pitch, bits", found.entropy, "pitch_entropy"),
+        ("entropy of gaps, bits", found.entropy, "gap_entropy"),
+    )
+    sheet, axes = _sheet(len(panels))
+    for place, (title, blocks, name) in zip(axes, panels, strict=True):
+        values = [getattr(block, name) for block in blocks]
+        heights = [np.nan if value is None else value for value in values]
+        place.plot([block.first for block in blocks], heights, color=_COMPOSED)
+        place.set_title(title, fontsize=9)
+        place.set_xlabel("bar", fontsize=8)
+    return _png(sheet)
+
+
+def _sheet(panels: int) -> tuple[Sheet, list[Axes]]:
+    # pyplot is avoided: it keeps global state and may look for a display.
+    from matplotlib.figure import Figure
+
+    rows = -(-max(1, panels) // COLUMNS)
+    sheet = Figure(figsize=(3.4 * COLUMNS, 2.6 * rows), layout="constrained")
+    axes = [sheet.add_subplot(rows, COLUMNS, i + 1) for i in range(panels)]
+    for place in axes:
+        place.tick_params(labelsize=7)
+    return sheet, axes
+
+
+def _png(sheet: Sheet) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    stream = io.BytesIO()
+    FigureCanvasAgg(sheet).print_png(stream)
+    return stream.getvalue()
+
+
+def _distribution(place: Axes, shown: Distributions, name: str, edges: tuple[float, ...]) -> None:
+    # Uneven and open bins are drawn equally wide, labelled by their lower edges.
+    for shares, color, label in (
+        (shown.real.get(name), _REAL, "real"),
+        (shown.composed.get(name), _COMPOSED, "composed"),
+    ):
+        if shares:
+            place.stairs(shares, color=color, fill=color == _REAL, alpha=0.6, label=label)
+    bins = len(edges) - 1
+    ticks = list(range(0, bins, max(1, bins // 6)))
+    place.set_xticks([t + 0.5 for t in ticks], [_label(edges[t], edges[t + 1]) for t in ticks])
+    place.set_title(name, fontsize=9)
+    place.legend(fontsize=6)
+
+
+def _label(low: float, high: float) -> str:
+    """The whole value at the middle of a bin, or its lower edge."""
+    return f"{(low + high) / 2:g}" if high - low == 1 else f"{low:.3g}"
+
+
+def _similarity(place: Axes, shown: Distributions) -> None:
+    for curve, color, label in (
+        (shown.real_similarity, _REAL, "real"),
+        (shown.composed_similarity, _COMPOSED, "composed"),
+    ):
+        heights = [np.nan if value is None else value for value in curve]
+        place.plot(range(1, len(heights) + 1), heights, color=color, label=label)
+    place.set_title("self-similarity", fontsize=9)
+    place.set_xlabel("bars apart", fontsize=8)
+    place.legend(fontsize=6)
+
+
+def _obedience(place: Axes, control: str, points: Points) -> None:
+    pairs = np.array(points, np.float64).reshape(-1, 2)
+    place.plot(pairs[:, 0], pairs[:, 1], ".", color=_COMPOSED, alpha=0.3, markersize=3)
+    place.set_title(control, fontsize=9)
+    place.set_xlabel("asked", fontsize=8)
+    place.set_ylabel("heard", fontsize=8)

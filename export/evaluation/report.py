@@ -1,0 +1,178 @@
+"""The report of an evaluation: one value, told as JSON, as text and (`pictures`) as a PNG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from export.evaluation.baselines import Likelihood
+from export.evaluation.copying import Copying
+from export.evaluation.obedience import Obedience
+from export.evaluation.overlap import Comparison, pooled
+from export.evaluation.statistics import FIGURES, Measured, mean_similarity
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    """Shares by bin of each figure and self-similarity by lag, None where there is none."""
+
+    composed: dict[str, list[float]]
+    real: dict[str, list[float]]
+    composed_similarity: list[float | None]
+    real_similarity: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found out about a model; parts that were not asked for are empty.
+
+    `copying` is keyed by whose music was searched for in the training set ("composed", "real").
+    `points` holds (asked, heard) pairs of each control, for drawing.
+    """
+
+    model: str
+    data: str
+    composed_bars: int = 0
+    real_pieces: int = 0
+    likelihoods: tuple[Likelihood, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    by_style: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    distributions: Distributions | None = None
+    copying: dict[str, tuple[Copying, ...]] = field(default_factory=dict)
+    obedience: tuple[Obedience, ...] = ()
+    points: dict[str, Points] = field(default_factory=dict)
+    key_share: float | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, allow_nan=False)
+
+    def __str__(self) -> str:
+        """A readable page; widths suit a terminal of 80 columns."""
+        blocks = [
+            f"{self.model} on {self.data}",
+            _likelihood_lines(self.likelihoods),
+            _comparison_lines(self.comparisons),
+            _style_lines(self.by_style),
+            _copying_lines(self.copying),
+            _obedience_lines(self.obedience, self.key_share),
+        ]
+        return "\n\n".join(block for block in blocks if block)
+
+
+def distributions(composed: Sequence[Measured], real: Sequence[Measured]) -> Distributions:
+    """What the panels of the picture show."""
+    return Distributions(_mean_shares(composed), _mean_shares(real), _curve(composed), _curve(real))
+
+
+def _mean_shares(pieces: Sequence[Measured]) -> dict[str, list[float]]:
+    rows = {figure.name: pooled(figure, pieces) for figure in FIGURES}
+    return {name: row.mean(axis=0).tolist() for name, row in rows.items() if len(row)}
+
+
+def _curve(pieces: Sequence[Measured]) -> list[float | None]:
+    if not pieces:
+        return []
+    return [None if np.isnan(v) else float(v) for v in mean_similarity(list(pieces))]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned: the first to the left, the others to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _likelihood_lines(rows: Sequence[Likelihood]) -> str:
+    if not rows:
+        return ""
+    names = list(rows[0].nats)
+    head = ["nats", "a note", *names]
+    told = [
+        [row.label, _number(row.nats_per_note), *(_number(row.nats[name]) for name in names)]
+        for row in rows
+    ]
+    text = _table(head, told)
+    exact = [row for row in rows if row.accuracy]
+    if exact:
+        hits = [[row.label, *(_number(row.accuracy[name]) for name in names)] for row in exact]
+        text += "\n\n" + _table(["likeliest value right", *names], hits)
+    return text
+
+
+def _comparison_lines(rows: Sequence[Comparison]) -> str:
+    if not rows:
+        return ""
+    head = ["figure", "composed", "real", "overlap", "real–real", "divergence"]
+    told = [
+        [
+            row.figure,
+            *(_number(v) for v in (row.composed, row.real, row.overlap, row.yardstick)),
+            _number(row.divergence),
+        ]
+        for row in rows
+    ]
+    return _table(head, told)
+
+
+def mean_overlap(rows: Sequence[Comparison]) -> tuple[float | None, float | None]:
+    """Mean overlap and mean yardstick over the figures that have both."""
+    both = [
+        (row.overlap, row.yardstick)
+        for row in rows
+        if row.overlap is not None and row.yardstick is not None
+    ]
+    if not both:
+        return None, None
+    ours, theirs = np.mean(both, axis=0)
+    return float(ours), float(theirs)
+
+
+def _style_lines(styles: Mapping[str, Sequence[Comparison]]) -> str:
+    if not styles:
+        return ""
+    rows = [[style, *(_number(v) for v in mean_overlap(rows))] for style, rows in styles.items()]
+    return _table(["style", "overlap", "real–real"], rows)
+
+
+def _copying_lines(found: Mapping[str, Sequence[Copying]]) -> str:
+    if not found:
+        return ""
+    head = ["shared with training", "longest", "median", "p90", "p99", "covered"]
+    rows = [
+        [
+            f"{whose}, {row.reading}",
+            str(row.longest),
+            *(_number(v, 0) for v in (row.median, row.p90, row.p99)),
+            f"{row.covered:.1%}",
+        ]
+        for whose, several in found.items()
+        for row in several
+    ]
+    return _table(head, rows)
+
+
+def _obedience_lines(rows: Sequence[Obedience], share: float | None) -> str:
+    if not rows and share is None:
+        return ""
+    told = [
+        [row.control, str(row.bars), _number(row.pearson), _number(row.spearman)] for row in rows
+    ]
+    text = _table(["obedience", "bars", "Pearson", "Spearman"], told) if rows else ""
+    if share is not None:
+        text += ("\n" if text else "") + f"notes inside the key asked for: {share:.1%}"
+    return text

@@ -1,0 +1,365 @@
+"""The ONNX graph of one step, written node by node from a network's weights.
+
+Inputs: `inputs` [B,T,E+C] field values, `mix` [B,M], `bias`, `noise` [B,V], `sharpness`, `cut`
+[B,E] and the state. Outputs: `event` [B,E], `likelihood` [B,E] (log-probabilities of what was
+drawn, before bias and temperature) and the state. T is 1 while composing; a prompt may bring up
+to ring − window steps at once, and only the last one's successor is drawn.
+
+Attention keeps keys and values in a ring: step s is written to slot s mod ring, in place, and a
+slot is seen if it is younger than the window. So nothing ever moves, rewinding is going back to
+an earlier step, and an endless stream computes at every step what the dense network would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.bundle import State
+from export.networks import EPSILON, Shape
+
+Weights = dict[str, NDArray[np.float32]]
+BLOCK = 32  # weights that share one scale when quantised
+FAR = -1e9
+
+
+def states_of(shape: Shape) -> tuple[State, ...]:
+    if shape.network == "gpt":
+        keys_values = (("key", (shape.head_width, shape.ring)), ("value", (shape.ring, shape.head_width)))
+        return tuple(
+            State(f"{name}{layer}", size, "ring")
+            for layer in range(shape.layers)
+            for name, size in keys_values
+        )
+    return tuple(
+        State(f"{name}{layer}", (shape.width,), "carry")
+        for layer in range(shape.layers)
+        for name in ("hidden", "cell")
+    )
+
+
+def step_graph(shape: Shape, weights: Weights, bits: int) -> onnx.ModelProto:
+    """The step of a network whose linear weights are stored in 32, 8 or 4 bits."""
+    return _Step(shape, weights, bits).model()
+
+
+@dataclass
+class _Tensors:
+    """Names of values that several layers read."""
+
+    cos: str = ""
+    sin: str = ""
+    turn: str = ""  # which row of cos and sin belongs to which step
+    key_slots: str = ""
+    value_slots: str = ""
+    mask: str = ""
+
+
+class _Step:
+    def __init__(self, shape: Shape, weights: Weights, bits: int) -> None:
+        self.shape, self.weights, self.bits = shape, weights, bits
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[bytes, str] = {}
+        self.initializers: list[onnx.TensorProto] = []
+        self.ins: list[onnx.ValueInfoProto] = []
+        self.outs: list[onnx.ValueInfoProto] = []
+        self.count = 0
+
+    def model(self) -> onnx.ModelProto:
+        x = self._embed()
+        x = self._attention_body(x) if self.shape.network == "gpt" else self._recurrent_body(x)
+        self._draw(self.op("Gather", [x, self.integers(-1)], axis=1))
+        graph = helper.make_graph(self.nodes, "step", self.ins, self.outs, self.initializers)
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="perpetuo")
+        model.ir_version = 10
+        return model
+
+    # -- small words ---------------------------------------------------------------------------
+
+    def op(self, kind: str, inputs: list[str], **attributes: object) -> str:
+        return self.ops(kind, inputs, 1, **attributes)[0]
+
+    def ops(self, kind: str, inputs: list[str], count: int, **attributes: object) -> list[str]:
+        self.count += 1
+        outputs = [f"{kind.lower()}_{self.count}_{i}" for i in range(count)]
+        self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        return outputs
+
+    def constant(self, array: NDArray[np.generic]) -> str:
+        """An initializer; equal small ones are stored once."""
+        key = array.tobytes() + str((array.dtype, array.shape)).encode()
+        if key not in self.constants:
+            self.constants[key] = f"constant_{len(self.constants)}"
+            self.initializers.append(numpy_helper.from_array(array, self.constants[key]))
+        return self.constants[key]
+
+    def integers(self, *values: int) -> str:
+        """A scalar for one value given, else a vector."""
+        return self.constant(np.array(values[0] if len(values) == 1 else values, np.int64))
+
+    def axes(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def real(self, value: float) -> str:
+        return self.constant(np.array(value, np.float32))
+
+    def input(self, name: str, kind: int, dims: list[object]) -> str:
+        self.ins.append(helper.make_tensor_value_info(name, kind, dims))
+        return name
+
+    def output(self, name: str, source: str, kind: int, dims: list[object]) -> None:
+        """Make `source` the graph's output `name` by renaming it where it is made."""
+        for node in self.nodes:
+            for i, made in enumerate(node.output):
+                if made == source:
+                    node.output[i] = name
+            for i, read in enumerate(node.input):
+                if read == source:
+                    node.input[i] = name
+        self.outs.append(helper.make_tensor_value_info(name, kind, dims))
+
+    def linear(self, x: str, name: str) -> str:
+        """x times the transposed torch weight `name`."""
+        weight = self.weights[f"{name}.weight"]
+        outputs, inputs = weight.shape
+        if self.bits == 32 or inputs % BLOCK:
+            return self.op("MatMul", [x, self.constant(np.ascontiguousarray(weight.T))])
+        packed, scales = quantise(weight, self.bits)
+        return self.op(
+            "MatMulNBits",
+            [x, self.constant(packed), self.constant(scales)],
+            domain="com.microsoft",
+            K=inputs,
+            N=outputs,
+            bits=self.bits,
+            block_size=BLOCK,
+            accuracy_level=4,
+        )
+
+    def norm(self, x: str, name: str) -> str:
+        scale = self.constant(self.weights[f"{name}.weight"])
+        return self.op("SimplifiedLayerNormalization", [x, scale], axis=-1, epsilon=EPSILON)
+
+    # -- the network ---------------------------------------------------------------------------
+
+    def _embed(self) -> str:
+        shape = self.shape
+        sizes = (*shape.event_sizes, *shape.context_sizes)
+        inputs = self.input("inputs", TensorProto.INT64, ["B", "T", len(sizes)])
+        mix = self.input("mix", TensorProto.FLOAT, ["B", shape.mix_width])
+        offsets = self.axes(*(sum(sizes[:i]) for i in range(len(sizes))))
+        table = self.constant(self.weights["embed.weight"])
+        rows = self.op("Gather", [table, self.op("Add", [inputs, offsets])])
+        x = self.op("ReduceSum", [rows, self.axes(2)], keepdims=0)
+        mixed = self.op("Unsqueeze", [self.linear(mix, "mix"), self.axes(1)])
+        return self.op("Add", [x, mixed])
+
+    def _attention_body(self, x: str) -> str:
+        shared = self._shared()
+        for layer in range(self.shape.layers):
+            name = f"blocks.{layer}"
+            attended = self._attend(self.norm(x, f"{name}.norm"), layer, shared)
+            x = self.op("Add", [x, self.linear(attended, f"{name}.out")])
+            both = self.linear(self.norm(x, f"{name}.inner_norm"), f"{name}.gate")
+            gate, up = self.ops("Split", [both], 2, axis=-1, num_outputs=2)
+            active = self.op("Mul", [gate, self.op("Sigmoid", [gate])])
+            inner = self.op("Mul", [active, up])
+            x = self.op("Add", [x, self.linear(inner, f"{name}.down")])
+        return x
+
+    def _shared(self) -> _Tensors:
+        """Rotary angles, ring slots and the mask, the same for all layers."""
+        shape, half = self.shape, self.shape.head_width // 2
+        step = self.input("step", TensorProto.INT64, ["B", "T"])
+        shared = _Tensors(
+            cos=self.input("cos", TensorProto.FLOAT, ["R", half]),
+            sin=self.input("sin", TensorProto.FLOAT, ["R", half]),
+            turn=self.input("turn", TensorProto.INT64, ["B", "T"]),
+        )
+        slot = self.op("Mod", [step, self.integers(shape.ring)])
+        row = self.input("row", TensorProto.INT64, ["B", "T"])
+        wide = self.op("Unsqueeze", [slot, self.axes(1)])
+        width = self.axes(1, shape.head_width, 1)
+        shared.key_slots = self.op("Expand", [wide, width])
+        pair = [self.op("Unsqueeze", [index, self.axes(2)]) for index in (row, slot)]
+        shared.value_slots = self.op("Concat", pair, axis=-1)
+        # Age of a slot: steps since it was written; young enough and not before the beginning.
+        query = self.op("Unsqueeze", [step, self.axes(2)])
+        slots = self.constant(np.arange(shape.ring, dtype=np.int64))
+        age = self.op("Mod", [self.op("Sub", [query, slots]), self.integers(shape.ring)])
+        young = self.op("Less", [age, self.integers(shape.window)])
+        seen = self.op("And", [young, self.op("LessOrEqual", [age, query])])
+        mask = self.op("Where", [seen, self.real(0.0), self.real(FAR)])
+        shared.mask = self.op("Unsqueeze", [mask, self.axes(2)])
+        return shared
+
+    def _attend(self, x: str, layer: int, shared: _Tensors) -> str:
+        shape = self.shape
+        heads, width = shape.heads, shape.head_width
+        parts = self.axes(heads * width, width, width)
+        qkv = self.linear(x, f"blocks.{layer}.qkv")
+        q, k, v = self.ops("Split", [qkv, parts], 3, axis=-1)
+        q, k = self._rotate(q, heads, shared), self._rotate(k, 1, shared)
+        keys = self._written(
+            f"key{layer}", [width, shape.ring], "ScatterElements",
+            [shared.key_slots, self.op("Transpose", [k], perm=[0, 2, 1])], axis=2,
+        )
+        values = self._written(
+            f"value{layer}", [shape.ring, width], "ScatterND", [shared.value_slots, v]
+        )
+        # Heads and steps side by side: one product a row for all heads over the one key head.
+        q = self.op("Reshape", [q, self.axes(0, -1, width)])
+        scores = self.op("Mul", [self.op("MatMul", [q, keys]), self.real(width**-0.5)])
+        by_step = self.op("Reshape", [scores, self.axes(0, -1, heads, shape.ring)])
+        weights = self.op("Softmax", [self.op("Add", [by_step, shared.mask])], axis=-1)
+        flat = self.op("Reshape", [weights, self.axes(0, -1, shape.ring)])
+        attended = self.op("MatMul", [flat, values])
+        return self.op("Reshape", [attended, self.axes(0, -1, heads * width)])
+
+    def _rotate(self, x: str, heads: int, shared: _Tensors) -> str:
+        return self.op(
+            "RotaryEmbedding",
+            [x, shared.turn, shared.cos, shared.sin],
+            domain="com.microsoft",
+            num_heads=heads,
+            rotary_embedding_dim=self.shape.head_width,
+        )
+
+    def _written(
+        self, name: str, dims: list[int], kind: str, what: list[str], **attributes: object
+    ) -> str:
+        """A ring tensor with this call's steps written into their slots."""
+        ring = self.input(name, TensorProto.FLOAT, ["B", *dims])
+        written = self.op(kind, [ring, *what], **attributes)
+        self.output(f"{name}_out", written, TensorProto.FLOAT, ["B", *dims])
+        return f"{name}_out"
+
+    def _recurrent_body(self, x: str) -> str:
+        """Rows that sit out this step (`active` 0) keep their state."""
+        active = self.input("active", TensorProto.BOOL, ["B", 1])
+        for layer in range(self.shape.layers):
+            y, hidden, cell = self._cell(self.op("Transpose", [x], perm=[1, 0, 2]), layer)
+            x = self.op("Add", [x, self.op("Transpose", [y], perm=[1, 0, 2])])
+            for name, new in ((f"hidden{layer}", hidden), (f"cell{layer}", cell)):
+                kept = self.op("Where", [active, self.op("Squeeze", [new, self.axes(0)]), name])
+                self.output(f"{name}_out", kept, TensorProto.FLOAT, ["B", self.shape.width])
+        return x
+
+    def _cell(self, x: str, layer: int) -> tuple[str, str, str]:
+        width = self.shape.width
+        state = [
+            self.op(
+                "Unsqueeze",
+                [self.input(f"{name}{layer}", TensorProto.FLOAT, ["B", width]), self.axes(0)],
+            )
+            for name in ("hidden", "cell")
+        ]
+        inner, recurrent = (
+            self._stored(_onnx_gates(self.weights[f"cells.{layer}.weight_{part}_l0"]))
+            for part in ("ih", "hh")
+        )
+        biases = [
+            _onnx_gates(self.weights[f"cells.{layer}.bias_{part}_l0"]) for part in ("ih", "hh")
+        ]
+        bias = self.constant(np.concatenate(biases)[None])
+        y, hidden, cell = self.ops(
+            "LSTM", [x, inner, recurrent, bias, "", *state], 3, hidden_size=width
+        )
+        return self.op("Squeeze", [y, self.axes(1)]), hidden, cell
+
+    def _stored(self, matrix: NDArray[np.float32]) -> str:
+        """A matrix [rows, columns] for the LSTM node, kept in 8 bits a weight if asked.
+
+        onnxruntime unfolds it to floats when it loads the file; 4 bits would cost too much here.
+        """
+        if self.bits == 32:
+            return self.constant(matrix[None])
+        scale = np.maximum(np.abs(matrix).max(axis=1), 1e-8).astype(np.float32) / 127
+        stored = np.rint(matrix / scale[:, None]).astype(np.int8)
+        whole = self.op(
+            "DequantizeLinear", [self.constant(stored), self.constant(scale)], axis=0
+        )
+        return self.op("Unsqueeze", [whole, self.axes(0)])
+
+    # -- drawing -------------------------------------------------------------------------------
+
+    def _draw(self, hidden: str) -> None:
+        """The fields of the next event, each given those before it: bias, temperature, min-p cut,
+        Gumbel noise, arg-max."""
+        sizes = self.shape.event_sizes
+        fields, width = len(sizes), sum(sizes)
+        rows = {
+            name: self.input(name, TensorProto.FLOAT, ["B", w])
+            for name, w in (("bias", width), ("noise", width), ("sharpness", fields), ("cut", fields))
+        }
+        pieces = {
+            name: self.ops("Split", [row, self.axes(*(sizes if name in ("bias", "noise") else [1] * fields))], fields, axis=-1)
+            if fields > 1
+            else [row]
+            for name, row in rows.items()
+        }
+        z = self.norm(hidden, "heads.norm")
+        drawn, likelihoods = [], []
+        for i, size in enumerate(sizes):
+            # Value 0 is "open" and never drawn.
+            never = np.zeros(size, np.float32)
+            never[0] = FAR
+            logits = self.op("Add", [self.linear(z, f"heads.readers.{i}"), self.constant(never)])
+            biased = self.op("Add", [logits, pieces["bias"][i]])
+            value = self._sample(*(
+                [self.op("Mul", [biased, pieces["sharpness"][i]]), pieces["cut"][i], pieces["noise"][i]]
+            ))
+            drawn.append(value)
+            log_p = self.op("LogSoftmax", [logits], axis=-1)
+            likelihoods.append(self.op("GatherElements", [log_p, value], axis=-1))
+            if i < fields - 1:
+                z = self._tell(z, i, value)
+        event = self.op("Concat", drawn, axis=-1) if fields > 1 else drawn[0]
+        likelihood = self.op("Concat", likelihoods, axis=-1) if fields > 1 else likelihoods[0]
+        self.output("event", event, TensorProto.INT64, ["B", fields])
+        self.output("likelihood", likelihood, TensorProto.FLOAT, ["B", fields])
+
+    def _sample(self, logits: str, cut: str, noise: str) -> str:
+        top = self.op("ReduceMax", [logits, self.axes(-1)], keepdims=1)
+        likely = self.op("GreaterOrEqual", [logits, self.op("Add", [top, cut])])
+        noisy = self.op("Add", [logits, noise])
+        return self.op(
+            "ArgMax", [self.op("Where", [likely, noisy, self.real(2 * FAR)])], axis=-1, keepdims=1
+        )
+
+    def _tell(self, z: str, field: int, value: str) -> str:
+        """The hidden vector after a field was drawn."""
+        table = self.constant(self.weights[f"heads.chosen.{field}.weight"])
+        chosen = self.op("Gather", [table, self.op("Squeeze", [value, self.axes(-1)])])
+        z = self.op("Add", [z, chosen])
+        down = self.op("Relu", [self.linear(z, f"heads.mixers.{field}.0")])
+        return self.op("Add", [z, self.linear(down, f"heads.mixers.{field}.1")])
+
+
+def quantise(
+    weight: NDArray[np.float32], bits: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A torch weight [outputs, inputs] as MatMulNBits stores it: blocks along the inputs, one
+    scale a block, values around the middle of their range."""
+    outputs, inputs = weight.shape
+    blocks = weight.reshape(outputs, inputs // BLOCK, BLOCK)
+    middle = 1 << (bits - 1)
+    # The extreme of a block is put on -middle, which has one step more than +middle.
+    extreme = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2)[..., None], axis=2)[..., 0]
+    scales = (extreme / -middle).astype(np.float32)
+    safe = np.where(scales == 0, 1, scales)[..., None]
+    values = np.clip(np.rint(blocks / safe) + middle, 0, 2 * middle - 1).astype(np.uint8)
+    if bits == 4:
+        values = values[..., 0::2] | (values[..., 1::2] << 4)
+    return np.ascontiguousarray(values), scales
+
+
+def _onnx_gates(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell."""
+    i, f, c, o = np.split(array, 4)
+    return np.concatenate((i, o, f, c))

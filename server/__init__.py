@@ -1,0 +1,1 @@
+"""The live shell: the command line and everything that touches files, clocks and wires."""

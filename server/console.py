@@ -1,0 +1,74 @@
+"""What the command line says, and where: plain text for pipes, colour for terminals.
+
+Progress belongs on standard error and results on standard output, so that `-o -` and `--json` can
+be piped on.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from engine.errors import OutputError
+from engine.files import write_whole
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """False for pipes, files and streams that are closed."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def wants_colour(stream: TextIO | None) -> bool:
+    """Colour only on a terminal that can show it, and never against NO_COLOR (no-color.org)."""
+    return (
+        is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def paint(text: str, style: str, stream: TextIO | None = None) -> str:
+    """The text in a style of `STYLES` if `stream` (standard output if none) shows colour."""
+    if not wants_colour(sys.stdout if stream is None else stream):
+        return text
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
+
+
+def columns() -> int:
+    """Columns for text on standard output; pipes and files get as many as a plain terminal."""
+    return min(shutil.get_terminal_size().columns, 100) if is_terminal(sys.stdout) else 80
+
+
+def complain(message: str) -> None:
+    """One line on standard error, under the program's name."""
+    if sys.stderr is not None:
+        print(paint("perpetuo:", "red", sys.stderr), message, file=sys.stderr)
+
+
+def tolerate_any_encoding() -> None:
+    """Signs that the terminal's encoding lacks become "?" instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def deliver(destination: str, data: bytes, *, force: bool) -> None:
+    """Write a command's result to a file, or for "-" to standard output.
+
+    Raises OutputError if the file exists (without `force`) or cannot be written, and rather than
+    send bytes to a terminal.
+    """
+    if destination != "-":
+        write_whole(Path(destination), data, force=force)
+        return
+    if sys.stdout is None:
+        raise OutputError("standard output is closed: name a file with -o")
+    if is_terminal(sys.stdout):
+        raise OutputError("this would print binary data on the terminal: pipe it on or name a file")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

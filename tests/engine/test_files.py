@@ -1,0 +1,167 @@
+"""Files are whole or not there, and errors say what to do."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import files
+from engine.errors import OutputError, PerpetuoError
+from engine.files import read_bytes, refuse_existing, write_whole
+
+
+@given(data=st.binary(max_size=300), again=st.binary(max_size=300))
+def test_what_was_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, again: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("files") / "song.mid"
+    write_whole(path, data)
+    assert read_bytes(path, "the file") == data
+    write_whole(path, again, force=True)
+    assert read_bytes(path, "the file") == again
+    assert os.listdir(path.parent) == ["song.mid"]
+
+
+def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"song\.mid exists already.*--force"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["song.mid"]
+
+
+def test_a_name_taken_while_writing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "song.mid"
+    sync = os.fsync
+
+    def another_writer(descriptor: int) -> None:
+        path.write_bytes(b"theirs")
+        sync(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", another_writer)
+    with pytest.raises(OutputError, match="--force"):
+        write_whole(path, b"ours")
+    assert path.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["song.mid"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_file_systems_without_hard_links_work_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(files.os, "link", no_links)
+    write_whole(tmp_path / "song.mid", b"new", force=force)
+    assert (tmp_path / "song.mid").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["song.mid"]
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+@pytest.mark.parametrize("blow", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_nothing_half_written_is_left_after_a_blow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, blow: BaseException
+) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(b"old")
+
+    def fall(*_: object) -> None:
+        raise blow
+
+    monkeypatch.setattr(files.os, moment, fall)
+    with pytest.raises((KeyboardInterrupt, OutputError)) as caught:
+        write_whole(path, b"new", force=True)
+    if isinstance(blow, OSError):
+        assert "song.mid cannot be written: No space left on device" in str(caught.value)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["song.mid"]
+
+
+def test_a_replaced_file_keeps_its_mode_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    before = os.umask(0o027)
+    try:
+        write_whole(path, b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o604)
+    write_whole(path, b"new", force=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.mid").write_bytes(b"old")
+    link = tmp_path / "link.mid"
+    link.symlink_to("real.mid")
+    write_whole(link, b"new", force=True)
+    assert link.is_symlink()
+    assert (tmp_path / "real.mid").read_bytes() == b"new"
+
+
+def test_devices_are_written_to_and_never_replaced() -> None:
+    for force in (False, True):
+        write_whole(os.devnull, b"gone", force=force)
+        assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("folder", "is a folder: name a file in it"),
+        ("missing/song.mid", "does not exist: create it first"),
+        ("x" * 300, "cannot be written"),
+        ("nul\0byte", "cannot be written"),
+    ],
+)
+def test_a_name_that_cannot_be_a_file_is_refused(tmp_path: Path, name: str, complaint: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=complaint):
+        write_whole(tmp_path / name, b"")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_refusing_early_is_refusing_as_late(tmp_path: Path) -> None:
+    (tmp_path / "old.mid").write_bytes(b"old")
+    refuse_existing(tmp_path / "new.mid", force=False)
+    refuse_existing(tmp_path / "old.mid", force=True)
+    refuse_existing(os.devnull, force=False)
+    with pytest.raises(OutputError, match="--force"):
+        refuse_existing(tmp_path / "old.mid", force=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("missing.onnx", r"the model .*missing\.onnx does not exist: check the path"),
+        ("folder", "the model .*folder is a folder: name a file in it"),
+        ("nul\0byte", "the model .* cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, complaint: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PerpetuoError, match=complaint):
+        read_bytes(tmp_path / name, "the model")
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything, so the system's answer is played.
+    def forbidden(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(PerpetuoError, match="may not be read: check its permissions"):
+        read_bytes(tmp_path / "song.mid", "the file")
+    with pytest.raises(PerpetuoError, match="is a folder"):
+        read_bytes(tmp_path, "the file")

@@ -1,0 +1,133 @@
+"""Imports run one way, stay where they belong, and keep the command line light."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("engine", "server", "export")
+# What would make the engine depend on anything but its arguments.
+IMPURE = {
+    *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "signal", "subprocess"),
+    *("threading", "_thread"),
+    *("http", "select", "selectors", "socket", "socketserver", "ssl", "urllib", "xmlrpc"),
+    *("calendar", "datetime", "time", "zoneinfo"),
+    *("random", "secrets", "uuid", "tempfile"),
+}
+
+
+def modules_of(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports_in(source: str, package: tuple[str, ...]) -> Iterator[str]:
+    """Every module that a file of a package imports, wherever in it, by its absolute name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield ".".join([*base, *([node.module] if node.module else [])])
+
+
+def imports_of(path: Path) -> set[str]:
+    return set(imports_in(path.read_text("utf-8"), path.relative_to(ROOT).parts[:-1]))
+
+
+def importers_of(name: str) -> set[str]:
+    """The files of ours that import a module or one inside it."""
+    return {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in modules_of(package)
+        if any(module == name or module.startswith(f"{name}.") for module in imports_of(path))
+    }
+
+
+def under(package: str, files: set[str]) -> set[str]:
+    return {file for file in files if file.startswith(f"{package}/")}
+
+
+def declared(*lists: list[str]) -> set[str]:
+    """The import names of required packages, which all carry their package's name."""
+    names = {re.match(r"[\w.-]+", line) for requirements in lists for line in requirements}
+    return {name.group().replace("-", "_") for name in names if name}
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+BASE = PROJECT["dependencies"]
+MAY_USE = {
+    "engine": {"numpy", "onnxruntime", "engine"},
+    "server": {*declared(BASE), "engine", "server"},
+    "export": {
+        *declared(BASE, PROJECT["optional-dependencies"]["train"]),
+        *("engine", "export"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("engine", "server"),
+        ("engine", "export"),
+        ("server", "export"),
+        ("export", "server"),
+    ],
+)
+def test_imports_run_one_way(importer: str, imported: str) -> None:
+    assert not under(importer, importers_of(imported))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_what_the_project_declares(package: str) -> None:
+    allowed = MAY_USE[package] | sys.stdlib_module_names
+    for path in modules_of(package):
+        assert {name.partition(".")[0] for name in imports_of(path)} <= allowed, path
+
+
+def test_the_engine_knows_no_clock_no_wire_no_thread_and_no_dice() -> None:
+    for path in modules_of("engine"):
+        assert not {name.partition(".")[0] for name in imports_of(path)} & IMPURE, path
+
+
+def test_onnxruntime_is_imported_in_one_file() -> None:
+    assert importers_of("onnxruntime") <= {"engine/runtime.py"}
+
+
+def test_torch_and_onnx_stay_in_the_offline_shop() -> None:
+    for name in ("torch", "onnx", "matplotlib"):
+        files = importers_of(name)
+        assert files == under("export", files)
+
+
+def test_the_walk_sees_imports_inside_functions_and_relative_ones() -> None:
+    source = "from .. import a\nfrom ..b import c\ndef f():\n    import x.y as z\n"
+    assert set(imports_in(source, ("engine", "codecs"))) == {"engine", "engine.b", "x.y"}
+    assert imports_of(ROOT / "server" / "cli.py") >= {"argparse", "server.console"}
+
+
+HEAVY = {"torch", "onnx", "onnxruntime", "matplotlib"}
+LIGHT_LINES = {
+    "importing engine and the command line": "import engine, server.cli",
+    "the help": "from server.cli import main; assert main(['--help']) == 0",
+    "the version": "from server.cli import main; assert main(['--version']) == 0",
+    "a command's help": "from server.cli import main; assert main(['compose', '--help']) == 0",
+}
+
+
+@pytest.mark.parametrize("line", LIGHT_LINES.values(), ids=LIGHT_LINES.keys())
+def test_nothing_heavy_is_imported_before_it_is_needed(line: str) -> None:
+    report = f"{line}\nimport sys; print('\\nloaded:', *{HEAVY!r} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", report], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
