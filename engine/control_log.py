@@ -76,8 +76,11 @@ class ControlLog:
 
 
 def header_line(log: ControlLog) -> bytes:
-    """The first line; every control is written, so that new defaults do not change old logs."""
-    return _line(
+    """The first line; every control is written, so that new defaults do not change old logs.
+
+    LogError if the prompt is too long for a line that `read` takes.
+    """
+    line = _line(
         {
             "perpetuo_log": VERSION,
             "model": log.model,
@@ -89,6 +92,12 @@ def header_line(log: ControlLog) -> bytes:
             "prompt": log.prompt.plain() if log.prompt else None,
         }
     )
+    if len(line) > MAX_LINE:
+        raise LogError(
+            f"the prompt takes {len(line)} bytes, and a control log holds {MAX_LINE}: give a"
+            " shorter one"
+        )
+    return line
 
 
 def change_line(change: Change) -> bytes:
@@ -105,7 +114,7 @@ def end_line(bars: int) -> bytes:
 
 
 def write(log: ControlLog) -> bytes:
-    """The log as bytes; `read` gives an equal one, unless a line is longer than `MAX_LINE`."""
+    """The log as bytes, of which `read` makes an equal one."""
     lines = [header_line(log), *map(change_line, log.changes)]
     return b"".join(lines if log.end is None else [*lines, end_line(log.end)])
 

@@ -21,6 +21,7 @@ from engine.control_kinds import (
     PerField,
 )
 from engine.control_values import Control
+from engine.form import FORMS, MAX_SECTION_BARS
 from engine.score import PARTS
 
 ROLES = {
@@ -31,7 +32,6 @@ ROLES = {
     "performance": "how the notes are played",
 }
 CONDITIONING, CONSTRAINT, SAMPLING, FORM, PERFORMANCE = ROLES
-FORMS = ("off", "phrases", "song", "arc")
 
 # Columns: name, kind, role, group, default, low, high, unit, help.
 # fmt: off
@@ -93,13 +93,13 @@ CONTROLS = (
     Control("min_p", PER_FIELD, SAMPLING, "sampling", PerField(0.02), 0, 0.5, "",
             "Leaves out what is less likely than this share of the likeliest.", per="field"),
 
-    Control("form", CHOICE, FORM, "form", "phrases", 0, 0, "",
+    Control("form", CHOICE, FORM, "form", "song", 0, 0, "",
             "Shape over minutes: none, phrases with cadences, a song's sections, or one long "
             "arc.", choices=FORMS),
-    Control("section_bars", INTEGER, FORM, "form", 16, 4, 64, "bars",
-            "Length of a section."),
+    Control("section_bars", INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
+            "Length of a section, to the nearest multiple of four."),
     Control("variety", NUMBER, FORM, "form", 0.5, 0, 1, "",
-            "How seldom earlier material returns: 0 often, 1 never."),
+            "How earlier material returns: 0 often and literally, 1 seldom and freely."),
 
     Control("swing", NUMBER, PERFORMANCE, "performance", 0.0, 0, 1, "",
             "How late off-beat eighths fall: 0 straight, 1 as the last of a triplet."),

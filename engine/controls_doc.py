@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.control_table import CONTROLS, ROLES
 from engine.control_values import AUTO, Control, Json, number_text
 from engine.harmony import SCALES
@@ -32,8 +34,8 @@ def reference() -> str:
     return _INTRODUCTION + roles + "\n" + "".join(map(_section, groups)) + _notes()
 
 
-def describe() -> list[dict[str, Json]]:
-    """The table as plain JSON, for programs."""
+def describe(controls: Sequence[Control] = CONTROLS) -> list[dict[str, Json]]:
+    """The table, or some rows of it, as plain JSON for programs."""
     return [
         {
             "name": control.name,
@@ -41,15 +43,16 @@ def describe() -> list[dict[str, Json]]:
             "role": control.role,
             "group": control.group,
             "default": control.plain(control.default),
+            "open": control.is_open,
             "low": control.low if control.has_range else None,
             "high": control.high if control.has_range else None,
-            "unit": control.unit or None,
-            "choices": list(control.choices) or None,
+            "unit": control.unit,
+            "choices": list(control.choices),
             "per": control.per,
             "accepts": control.form,
             "help": control.help,
         }
-        for control in CONTROLS
+        for control in controls
     ]
 
 

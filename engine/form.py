@@ -157,10 +157,8 @@ def _next_of_song(
     back = _returning(themes, state.present.number, settings.variety, draws[0])
     if back is not None:
         again = back._replace(first=bar, bars=bars, times=back.times + 1)
-        return state._replace(
-            **{"section": section, "start": bar, "bars": bars, "present": again},
-            **{"source": back.first, "source_bars": back.bars, "themes": themes},
-        )
+        source = (back.first, back.bars)
+        return FormState("song", section, bar, bars, again, *source, themes, state.invented)
     intensity = 2 * draws[1] - 1
     if themes and intensity * state.present.intensity > 0:
         intensity = -intensity  # what comes new stands against what went before
@@ -193,9 +191,7 @@ def _returning(
     return None if draw < worn else oldest
 
 
-def _phrase_bar(
-    state: FormState, bar: int, settings: FormSettings, variation: float
-) -> FormBar:
+def _phrase_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
     """Four bars of call, two that answer them, two that close."""
     place = bar - state.start
     half = PHRASE_BARS // 2

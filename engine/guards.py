@@ -1,50 +1,57 @@
-"""Watches a stream over minutes and leads it back when it loops, freezes, boils over or drifts.
+"""Watches a stream over minutes and leads it back when it loops, freezes, boils over or strays.
 
 Pure: `observe` takes a finished bar, `nudge` says what to change in the next ones, `report` what
-was done. The state is of constant size. Every watch needs several bars to wake and several calm
-ones to sleep again, so that nothing flutters.
+was found. The state is of constant size. Every watch has a threshold to wake and a lower one to
+sleep again, so that nothing flutters.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import NamedTuple
 
-from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_EXACT, ECHO_NEAR
+from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_NEAR
 
-MEMORY = 16  # bars in which repetitions are sought
-LOOP_COPIES = 4  # unasked copies of one bar among them that make a loop
-MAX_PERIOD = 8  # a period of up to so many bars, heard unasked three times, is a loop as well
-MAX_LOOP = 6  # steps of escalation against loops
-FRESH_FROM = 3  # from this step on, no echo and no literal repetition
-WARM_UP = 16  # bars before surprise and means are taken as a reference
-BAND = 0.35  # surprise may leave its long mean by this share before sampling is touched
-CALM_BAND = 0.15  # and must come back to within this before it is left alone
-DRIFT_BAND = 1.5  # buckets that a mean may stray
+MEMORY = 32  # bars among which a bar is recognised
+RECENT = 16  # bars over which repetitions are counted
+COPIES = 4  # unasked: so often the same bar among the recent ones is a loop
+REPEATS = 8  # so many recent bars that repeat anything are a loop as well
+MAX_LOOP = 6  # steps of escalation
+FRESH_STEP = 3  # from this step on, no echo and no literal repetition
+CALM_BARS = 4  # bars without an unasked repetition before a step is taken back
+
+WARM_UP = 16  # bars before surprise and means are held to their references
+BAND = 0.35  # surprise may leave its long mean by this share
+CALM_BAND = 0.12  # and must come back to within this one
+FROZEN = 0.25  # nats a note: less is no music, whatever the reference says
+DRIFT = 1.5  # buckets that a mean may stray
+CALM_DRIFT = 0.5
 MAX_PULL = 1.5  # buckets of re-centring
-SILENT_TICKS = 384  # silence beyond what was asked that wakes the guard: two long bars
+SILENT_TICKS = 288  # silence beyond what was asked that wakes the guard: three bars of 4/4
 
-_FAST, _SLOW, _WANDER = 1 / 8, 1 / 256, 1 / 16  # of exponential means, a bar
+_FAST, _LATE, _SLOW = 1 / 8, 1 / 16, 1 / 256  # shares of a new bar in running means
 _WATCHED = ("density", "register", "dynamics")
-_NONE = (0.0,) * len(ATTRIBUTES)
+_PLACES = tuple(list(ATTRIBUTE).index(name) for name in _WATCHED)
+_CENTRES = tuple(
+    [ATTRIBUTE[name].centre(b) for b in range(1, ATTRIBUTE[name].buckets + 1)] for name in _WATCHED
+)
+_ZEROS = (0.0,) * len(_WATCHED)
 
 
 class BarSummary(NamedTuple):
     """What was composed in a bar.
 
-    `shape` is a hash of its notes without velocity, 0 for an empty bar. `surprise` is the mean of
-    -log p a note in nats. `density`, `register` and `dynamics` are in units of `ATTRIBUTES`, None
-    where the bar has no notes to tell. `wanted` holds the buckets that the plan asked of these
-    three (0: open). `echo` is the level that the plan asked, `silence` the ticks since anything
-    sounded, less what the controls ask for.
+    `shape`: a hash of its notes without velocity, 0 for an empty bar. `surprise`: -log p of the
+    drawn events, nats a note. `values`: density, register and dynamics in units of `ATTRIBUTES`,
+    None where no note tells; `wanted`: the buckets that the plan asked of them, 0 if open.
+    `echo`: the level that the plan asked. `silence`: ticks since anything sounded, less what the
+    controls ask for.
     """
 
     shape: int
-    notes: int
     surprise: float
-    density: float | None = None
-    register: float | None = None
-    dynamics: float | None = None
-    wanted: tuple[int, int, int] = (0, 0, 0)
+    values: tuple[float | None, ...] = (None,) * len(_WATCHED)
+    wanted: tuple[int, ...] = (0,) * len(_WATCHED)
     echo: int = 0
     silence: int = 0
 
@@ -55,7 +62,7 @@ class Nudge(NamedTuple):
 
     temperature: float = 1.0
     min_p: float = 1.0
-    offsets: tuple[float, ...] = _NONE
+    offsets: tuple[float, ...] = (0.0,) * len(ATTRIBUTES)
     fresh: bool = False
 
 
@@ -63,23 +70,167 @@ NEUTRAL = Nudge()
 
 
 class GuardState(NamedTuple):
-    """Everything the guards remember. `shapes` are the latest bars, newest last; those whose
-    repetition was asked for stand as 0. `loop`, `heat` and `rest` are how far each watch has
-    gone, `astray` and `pull` go by watched attribute."""
+    """All that the guards remember.
+
+    `shapes` are the latest bars, newest last, `repeats` the recent bars that repeated something
+    unasked, as bits. `loop` is the step of escalation, `calm` the bars since the last unasked
+    repetition. `surprise` runs after `reference`; `heat` is 1 while it stands too high, -1 while
+    too low. `means` (buckets), `errors` and `astray` go by density, register, dynamics.
+    The last fields count bars in which a guard was awake.
+    """
 
     bars: int = 0
     shapes: tuple[int, ...] = (0,) * MEMORY
+    repeats: int = 0
     loop: int = 0
     calm: int = 0
     surprise: float = 0.0
     reference: float = 0.0
-    heat: int = 0  # -1 too little surprise, 1 too much
-    error: tuple[float, ...] = (0.0,) * len(_WATCHED)
-    correcting: tuple[bool, ...] = (False,) * len(_WATCHED)
-    silent: bool = False
-    looped_bars: int = 0
+    heat: int = 0
+    heard: tuple[int, ...] = (0,) * len(_WATCHED)  # bars that went into each mean, up to 256
+    means: tuple[float, ...] = _ZEROS
+    errors: tuple[float, ...] = _ZEROS
+    astray: tuple[bool, ...] = (False,) * len(_WATCHED)
+    silence: int = 0
+    looping_bars: int = 0
     fresh_bars: int = 0
     frozen_bars: int = 0
     boiling_bars: int = 0
-    drifted_bars: int = 0
+    astray_bars: int = 0
     silent_bars: int = 0
+
+
+def observe(state: GuardState, bar: BarSummary) -> GuardState:
+    """The state after a finished bar."""
+    bars = state.bars + 1
+    shapes, repeats, loop, calm = _watch_repetition(state, bar)
+    surprise, reference, heat = _watch_surprise(state, bar)
+    heard, means, errors, astray = _watch_drift(state, bar)
+    silence = max(0, bar.silence)
+    return GuardState(
+        *(bars, shapes, repeats, loop, calm, surprise, reference, heat),
+        *(heard, means, errors, astray, silence),
+        looping_bars=state.looping_bars + (loop > 0),
+        fresh_bars=state.fresh_bars + (loop >= FRESH_STEP),
+        frozen_bars=state.frozen_bars + (heat < 0),
+        boiling_bars=state.boiling_bars + (heat > 0),
+        astray_bars=state.astray_bars + any(astray),
+        silent_bars=state.silent_bars + (silence > SILENT_TICKS),
+    )
+
+
+def retuned(state: GuardState) -> GuardState:
+    """The state after a hand changed what the music should be: references are found anew."""
+    return state._replace(
+        bars=0, surprise=0.0, reference=0.0, heat=0, heard=(0,) * len(_WATCHED),
+        means=_ZEROS, errors=_ZEROS, astray=(False,) * len(_WATCHED),
+    )  # fmt: skip
+
+
+def nudge(state: GuardState) -> Nudge:
+    """What the next bars should change; NEUTRAL while all is well."""
+    silent = state.silence > SILENT_TICKS
+    if not (state.loop or state.heat or silent or any(state.astray)):
+        return NEUTRAL
+    temperature = (1 + 0.06 * state.loop) * _cooling(state)
+    min_p = 1 - 0.1 * state.loop
+    offsets = list(NEUTRAL.offsets)
+    for i, place in enumerate(_PLACES):
+        offsets[place] = _pull(state, i)
+    if silent:
+        temperature *= 1.1
+        offsets[_PLACES[0]] = max(offsets[_PLACES[0]], min(3.0, state.silence / SILENT_TICKS))
+    return Nudge(temperature, min_p, tuple(offsets), state.loop >= FRESH_STEP)
+
+
+def report(state: GuardState) -> dict[str, int | float]:
+    """Figures for metrics: bars in which each guard was awake since the start, and the present."""
+    return {
+        "looping_bars": state.looping_bars,
+        "fresh_bars": state.fresh_bars,
+        "frozen_bars": state.frozen_bars,
+        "boiling_bars": state.boiling_bars,
+        "astray_bars": state.astray_bars,
+        "silent_bars": state.silent_bars,
+        "loop_step": state.loop,
+        "surprise": state.surprise,
+        "surprise_reference": state.reference,
+    }
+
+
+def _watch_repetition(state: GuardState, bar: BarSummary) -> tuple[tuple[int, ...], int, int, int]:
+    asked = bar.echo >= ECHO_NEAR
+    repeat = bar.shape != 0 and not asked and bar.shape in state.shapes
+    shapes = (*state.shapes[1:], bar.shape)
+    repeats = (state.repeats << 1 | repeat) & (1 << RECENT) - 1
+    copies = shapes[-RECENT:].count(bar.shape)
+    calm = 0 if repeat else min(state.calm + 1, CALM_BARS)
+    loop = state.loop
+    if repeat and (copies >= COPIES or repeats.bit_count() >= REPEATS):
+        loop = min(loop + 1, MAX_LOOP)
+    elif calm == CALM_BARS:
+        loop = max(loop - 1, 0)
+    return shapes, repeats, loop, calm
+
+
+def _watch_surprise(state: GuardState, bar: BarSummary) -> tuple[float, float, int]:
+    if bar.shape == 0:  # an empty bar tells nothing
+        return state.surprise, state.reference, state.heat
+    surprise = state.surprise + max(_FAST, 1 / (state.bars + 1)) * (bar.surprise - state.surprise)
+    share = max(_SLOW, 1 / (state.bars + 1))
+    reference = state.reference + share * (bar.surprise - state.reference)
+    if state.bars < WARM_UP:
+        return surprise, reference, 0
+    excess = surprise / max(reference, 1e-9) - 1
+    heat = state.heat
+    if surprise < FROZEN or excess < -BAND:
+        heat = -1
+    elif excess > BAND:
+        heat = 1
+    elif abs(excess) < CALM_BAND or excess * heat < 0:
+        heat = 0
+    return surprise, reference, heat
+
+
+def _cooling(state: GuardState) -> float:
+    """The factor on temperature that leads surprise back."""
+    if not state.heat:
+        return 1.0
+    excess = abs(state.surprise / max(state.reference, 1e-9) - 1)
+    return 1 - state.heat * min(0.25, max(0.05, 0.4 * excess))
+
+
+def _watch_drift(
+    state: GuardState, bar: BarSummary
+) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...], tuple[bool, ...]]:
+    heard, means = list(state.heard), list(state.means)
+    errors, astray = list(state.errors), list(state.astray)
+    for i, value in enumerate(bar.values):
+        if value is None:
+            continue
+        level = _level(_CENTRES[i], value)
+        heard[i] = min(heard[i] + 1, round(1 / _SLOW))
+        means[i] += (level - means[i]) / heard[i]
+        # The plan that was followed already held the pull: what was wanted lies before it.
+        target = bar.wanted[i] - _pull(state, i) if bar.wanted[i] else means[i]
+        errors[i] += _LATE * (level - target - errors[i])
+        threshold = CALM_DRIFT if astray[i] else DRIFT
+        astray[i] = heard[i] > WARM_UP and abs(errors[i]) > threshold
+    return tuple(heard), tuple(means), tuple(errors), tuple(astray)
+
+
+def _pull(state: GuardState, i: int) -> float:
+    if not state.astray[i]:
+        return 0.0
+    return min(MAX_PULL, max(-MAX_PULL, -0.6 * state.errors[i]))
+
+
+def _level(centres: list[float], value: float) -> float:
+    """A value in buckets, as `Attribute.position` has it."""
+    upper = bisect_right(centres, value)
+    if upper == 0:
+        return 1.0
+    if upper == len(centres):
+        return float(upper)
+    low, high = centres[upper - 1], centres[upper]
+    return upper + (value - low) / (high - low)

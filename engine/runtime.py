@@ -60,8 +60,9 @@ class Network:
     def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
         return cls(read_bytes(path, "model"), str(path), device, threads)
 
-    def pool(self, rows: int) -> Pool:
-        return Pool(self, rows)
+    def pool(self, rows: int, *, reveal: bool = False) -> Pool:
+        """Rows for so many streams; `reveal` also gives whole distributions (`Pool.log_p`)."""
+        return Pool(self, rows, reveal=reveal)
 
 
 def _open(data: bytes, where: str, device: str, threads: int) -> ort.InferenceSession:
@@ -110,7 +111,7 @@ class Pool:
     rows are undisturbed.
     """
 
-    def __init__(self, network: Network, rows: int) -> None:
+    def __init__(self, network: Network, rows: int, *, reveal: bool = False) -> None:
         spec = network.specification
         self.network, self.spec = network, spec
         self.capacity = rows
@@ -125,6 +126,9 @@ class Pool:
         self.ticks = np.zeros(size, np.int64)
         self.event = np.zeros((size, fields), np.int64)
         self.likelihood = np.zeros((size, fields), np.float32)
+        # Log-probabilities of every value, field by field, given the fields drawn before it.
+        sizes = [width for _, width in spec.event] if reveal else []
+        self.log_p = [np.zeros((size, width), np.float32) for width in sizes]
         self.steps = np.zeros((size, 1), np.int64)
         self.furthest = np.zeros(size, np.int64)
         self.active = np.zeros((size, 1), np.bool_)
@@ -140,6 +144,10 @@ class Pool:
     def margin(self) -> int:
         """Steps that a row can be taken back, and the longest prompt of one call."""
         return self.spec.ring - self.spec.window - 1 if self.spec.ring else 1 << 30
+
+    @property
+    def has_place(self) -> bool:
+        return bool(self._free)
 
     @property
     def state_bytes(self) -> int:
@@ -211,6 +219,8 @@ class Pool:
                     _bind(binding.bind_input, name, array[:count])
             for name in ("event", "likelihood"):
                 _bind(binding.bind_output, name, getattr(self, name)[:count])
+            for i, array in enumerate(self.log_p):
+                _bind(binding.bind_output, f"log_p{i}", array[:count])
             for buffers in self._states:
                 buffers.bind(binding, 0, count, self._turn)
             self._bindings[key] = binding

@@ -2,7 +2,8 @@
 
 Inputs: `inputs` [B,T,E+C] field values, `mix` [B,M], `bias`, `noise` [B,V], `sharpness`, `cut`
 [B,E] and the state. Outputs: `event` [B,E], `likelihood` [B,E] (log-probabilities of what was
-drawn, before bias and temperature) and the state. T is 1 while composing; a prompt may bring up
+drawn, before bias and temperature), `log_p0` … (those of every value of each field, computed only
+if they are bound) and the state. T is 1 while composing; a prompt may bring up
 to ring − window steps at once, and only the last one's successor is drawn.
 
 Attention keeps keys and values in a ring: step s is written to slot s mod ring, in place, and a
@@ -315,7 +316,13 @@ class _Step:
                 [self.op("Mul", [biased, pieces["sharpness"][i]]), pieces["cut"][i], pieces["noise"][i]]
             ))
             drawn.append(value)
-            log_p = self.op("LogSoftmax", [logits], axis=-1)
+            log_p = f"log_p{i}"
+            self.output(
+                log_p,
+                self.op("LogSoftmax", [logits], axis=-1),
+                TensorProto.FLOAT,
+                ["B", size],
+            )
             likelihoods.append(self.op("GatherElements", [log_p, value], axis=-1))
             if i < fields - 1:
                 z = self._tell(z, i, value)

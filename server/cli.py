@@ -166,9 +166,9 @@ def _report(error: BaseException) -> int:
             return _flushed(INTERRUPTED)
         case metadata.PackageNotFoundError():
             complain("perpetuo is not installed here: run pip install . in its folder")
-        case ModuleNotFoundError() if extra := _extra_with(error.name or ""):
+        case ModuleNotFoundError() if extra := _extra_with(package := _package(error)):
             complain(
-                f"this needs {error.name}, which is not installed: "
+                f"this needs {package}, which is not installed: "
                 f"run pip install '{DISTRIBUTION}[{extra}]'"
             )
         case PerpetuoError():
@@ -182,15 +182,19 @@ def _report(error: BaseException) -> int:
     return _flushed(USER_ERROR)
 
 
-def _extra_with(module: str) -> str | None:
-    """The extra of ours that brings a module; "dev" only repeats others."""
-    top = module.partition(".")[0]
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
+
+
+def _extra_with(package: str) -> str | None:
+    """The extra of ours that brings a package, "dev" only if no other does."""
+    extras = []
     for requirement in metadata.requires(DISTRIBUTION) or []:
-        package = re.match(r"[\w-]+", requirement)
+        name = re.match(r"[\w-]+", requirement)
         extra = re.search(r"extra == ['\"](\w+)['\"]", requirement)
-        if package and extra and package.group().replace("-", "_") == top:
-            return extra.group(1)
-    return None
+        if name and extra and name.group().replace("-", "_") == package:
+            extras.append(extra.group(1))
+    return min(extras, key=lambda extra: extra == "dev", default=None)
 
 
 def _flushed(code: int) -> int:

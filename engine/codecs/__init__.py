@@ -94,6 +94,10 @@ class Codec(Protocol):
         """Event columns that speak of velocity, each with the table old value → louder value."""
         ...
 
+    def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
+        """Pitch, duration and part as an echo of this event needs them, None if it has no echo."""
+        ...
+
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
         """The part of the masks that holds for a whole bar."""
         ...

@@ -113,6 +113,9 @@ class NotesCodec:
         louder = np.clip(values + steps, 1, FIELDS[VELOCITY].size - 1)
         return {VELOCITY: np.where(values > 0, louder, 0)}
 
+    def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
+        return event[PITCH], event[DURATION], event[PART]
+
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
         bias[:] = 0.0
         parts = bias[_SLICES[PART]]

@@ -71,6 +71,9 @@ class PerformanceCodec:
         table[VELOCITY:] = np.clip(table[VELOCITY:] + steps, VELOCITY, TOKENS - 1)
         return {0: table}
 
+    def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
+        return None
+
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
         bias[:] = 0.0
         bias[ON:OFF] = limits.pitch_bias

@@ -75,12 +75,13 @@ def compare_by_style(
     real: Sequence[Measured],
     real_styles: Sequence[str],
 ) -> dict[str, tuple[Comparison, ...]]:
-    """The comparison inside each style that both sides have."""
+    """The comparison inside each style that both sides have, with two real pieces or more."""
     found = {}
     for style in sorted(set(composed_styles) & set(real_styles)):
         ours = [m for m, s in zip(composed, composed_styles, strict=True) if s == style]
         theirs = [m for m, s in zip(real, real_styles, strict=True) if s == style]
-        found[style] = compare(ours, theirs)
+        if len(theirs) > 1:
+            found[style] = compare(ours, theirs)
     return found
 
 

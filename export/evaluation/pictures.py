@@ -71,7 +71,8 @@ def _png(sheet: Sheet) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     stream = io.BytesIO()
-    FigureCanvasAgg(sheet).print_png(stream)
+    FigureCanvasAgg(sheet)
+    sheet.savefig(stream, format="png")
     return stream.getvalue()
 
 
@@ -92,7 +93,7 @@ def _distribution(place: Axes, shown: Distributions, name: str, edges: tuple[flo
 
 def _label(low: float, high: float) -> str:
     """The whole value at the middle of a bin, or its lower edge."""
-    return f"{(low + high) / 2:g}" if high - low == 1 else f"{low:.3g}"
+    return f"{(low + high) / 2:g}" if high - low == 1 else f"{abs(round(low, 3)):g}"
 
 
 def _similarity(place: Axes, shown: Distributions) -> None:

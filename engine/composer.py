@@ -1,0 +1,373 @@
+"""One endless stream of bars.
+
+A composer draws notes until the next onset falls past the bar line; then the bar is done. At each
+bar line it keeps all it would need to begin there again. A control changed at any moment rewinds
+the stream to the first bar that is not committed, which is then composed anew under the new
+controls: lookahead may be deep and the hand is heard at the next bar line all the same.
+
+Whoever drives it either calls `compose_bar`, or, for many composers over one pool, repeats
+`prepare`, `Pool.run`, `absorb` (see `engine.ensemble`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from engine.bars import Bar
+from engine.codecs import Cursor
+from engine.control_values import Json
+from engine.controls import Controls
+from engine.fields import ATTRIBUTE
+from engine.form import FormBar, FormState, form_bar, kept_bars
+from engine.guards import BarSummary, GuardState, Nudge, nudge, observe
+from engine.noise import PLANNING, gumbel_block, uniforms
+from engine.performing import performed
+from engine.plan import BarPlan
+from engine.planner import PLAN_DRAWS, PlannerState, plan_bar
+from engine.planner_table import MAX_ECHO, PlannerTable
+from engine.runtime import Mark, Network, Pool
+from engine.score import DRUMS, Note
+from engine.setting import Setting, offsets_of, setting_of
+from engine.situation import Heard, Situation, heard
+
+NOISE_STEPS = 16  # steps whose noise is drawn at once
+
+Hand = Mapping[int, Mapping[str, int]]  # plan columns set by hand, by bar
+
+
+class BarLine(NamedTuple):
+    """Everything that composing from a bar line on depends on, besides the controls."""
+
+    index: int
+    start: int
+    cursor: Cursor
+    event: tuple[int, ...]  # the last one drawn
+    mark: Mark
+    form: FormState
+    planner: PlannerState
+    guards: GuardState
+    anchor: int  # bar from which the present progression counts
+    chords: tuple[object, ...]  # the progression that was anchored
+    silent_from: int  # tick at which the last note ended
+    programs: tuple[int, ...]
+
+
+class Composer:
+    """One stream on one row of a pool."""
+
+    def __init__(
+        self,
+        network: Network,
+        pool: Pool,
+        seed: int,
+        stream: int = 0,
+        controls: Controls | None = None,
+    ) -> None:
+        self.network, self.pool = network, pool
+        self.spec = network.specification
+        self.codec = self.spec.open_codec()
+        self.names = tuple(name for name, _ in self.spec.context)
+        self.table = (
+            PlannerTable.from_bytes(network.planner) if network.planner else PlannerTable.plain()
+        )
+        self.seed, self.stream = seed, stream
+        self.controls = controls or Controls()
+        self.setting = setting_of(self.controls, self.spec, self.table)
+        self.row = pool.acquire()
+        self.committed = 0
+        self.hand: dict[int, dict[str, int]] = {}
+        self.revisions: dict[int, int] = {}
+        self.heard: dict[int, tuple[Heard, ...]] = {}
+        self.lines: list[BarLine] = [self._first_line()]
+        self._offsets = offsets_of(self.spec)
+        self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
+        self._noise_block = -1
+        self._situation: Situation | None = None
+        self._begin()
+
+    def _first_line(self) -> BarLine:
+        return BarLine(
+            0,
+            0,
+            self.codec.cursor(0),
+            (0,) * len(self.spec.event),
+            self.pool.mark(self.row),
+            FormState(),
+            PlannerState(),
+            GuardState(),
+            0,
+            (),
+            0,
+            self.setting.programs,
+        )
+
+    # -- what is asked from outside --------------------------------------------------------------
+
+    @property
+    def next_bar(self) -> int:
+        """Index of the bar under way: all before it are composed."""
+        return self.lines[-1].index
+
+    @property
+    def first_open(self) -> int:
+        """The first bar that a change can still reach."""
+        for line in self.lines:
+            if line.index >= self.committed and self.pool.can_rewind(self.row, line.mark):
+                return line.index
+        return self.next_bar + 1
+
+    def commit(self, bar: int) -> None:
+        """Bars before `bar` sound or are about to: they will not be composed again."""
+        self.committed = max(self.committed, min(bar, self.next_bar))
+        while self.lines[0].index < self.committed:
+            del self.lines[0]
+        for old in [b for b in self.revisions if b < self.committed]:
+            del self.revisions[old]
+        for old in [b for b in self.hand if b < self.committed]:
+            del self.hand[old]
+
+    def change(self, controls: Mapping[str, Json] | None = None, plan: Hand | None = None) -> int:
+        """Change controls, or set columns of the plan by hand; returns the first bar that is
+        composed under the change. ControlError or PlanError, and nothing changed, if it is bad."""
+        changed = self.controls.with_values(controls or {})
+        setting = setting_of(changed, self.spec, self.table)
+        for columns in (plan or {}).values():
+            setting.asked(0, tuple(columns.items()))
+        self.controls, self.setting = changed, setting
+        for bar, columns in (plan or {}).items():
+            self.hand[bar] = {**self.hand.get(bar, {}), **columns}
+        first = self.first_open
+        if first <= self.next_bar:
+            self.rewind(first)
+        return first
+
+    def rewind(self, bar: int) -> None:
+        """Forget everything from the bar line before `bar` on and begin there again."""
+        while self.lines[-1].index > bar:
+            dropped = self.lines.pop().index
+            self.heard.pop(dropped - 1, None)
+        line = self.lines[-1]
+        assert line.index == bar, "the bar line was not kept"
+        self.pool.rewind(self.row, line.mark)
+        self._begin()
+
+    def close(self) -> None:
+        """Give the row back."""
+        self.pool.release(self.row)
+
+    # -- composing -------------------------------------------------------------------------------
+
+    def compose_bar(self) -> Bar:
+        """The next bar, alone on the pool's thread."""
+        bar = self.finished()
+        while bar is None:
+            self.prepare()
+            self.pool.run([self.row])
+            bar = self.absorb()
+        return bar
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more step leaves the first uncommitted bar within reach of a rewind.
+
+        A single bar longer than the ring allows is composed all the same.
+        """
+        if len(self.lines) == 1:
+            return True
+        step = int(self.pool.steps[self.row, 0])
+        return step + 1 - self.lines[0].mark.step <= self.pool.margin
+
+    def _begin(self) -> None:
+        """Set out on the bar after the last bar line."""
+        line, setting = self.lines[-1], self.setting
+        self._cursor = line.cursor.copy()
+        self._event = list(line.event)
+        self._start, self._end = line.start, line.start + setting.metre.ticks
+        self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
+        self._told: list[Heard] = []
+        self._surprise, self._drawn = 0.0, 0
+        self._situation = None  # worked out when the first note is drawn or the bar is done
+
+    def _plan(self) -> None:
+        """Plan the bar under way and write everything that holds for all of it."""
+        line, setting = self.lines[-1], self.setting
+        chords = (setting.chords, self.controls.bars_per_chord)
+        self._anchor = line.anchor if chords == line.chords else line.index
+        self._chords = chords
+        self._nudge = nudge(line.guards)
+        form, self._form = self._formed(line.form, line.index)
+        plan, self._planner = self._planned(line.planner, line.index, form, self._form)
+        next_form, after = self._formed(self._form, line.index + 1)
+        following, _ = self._planned(self._planner, line.index + 1, next_form, after)
+        self.plan, self.section = plan, form
+        self._situation = Situation(
+            self.names,
+            setting.metre,
+            form.phrase,
+            plan,
+            following.chord,
+            self.heard.get(plan.source, ()),
+        )
+        pool, row = self.pool, self.row
+        self.codec.write_bias(pool.bias[row], setting.limits)
+        pool.mix[row] = setting.mix
+        pool.sharpness[row] = 1 / (setting.temperature * self._nudge.temperature)
+        with np.errstate(divide="ignore"):
+            pool.cut[row] = np.log(np.minimum(setting.min_p * self._nudge.min_p, 0.9))
+
+    def _formed(self, state: FormState, bar: int) -> tuple[FormBar, FormState]:
+        return form_bar(state, bar, self.setting.form, self.seed, self.stream)
+
+    def _planned(
+        self, state: PlannerState, bar: int, form: FormBar, after: FormState
+    ) -> tuple[BarPlan, PlannerState]:
+        asked = self.setting.asked(self._anchor, tuple(self.hand.get(bar, {}).items()))
+        draws = uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS)
+        kept = kept_bars(after)
+        return plan_bar(self.table, state, bar, asked, form, draws, kept, self._nudge)
+
+    def prepare(self) -> None:
+        """Fill this stream's row for one step. Only if `finished()` gave None."""
+        situation = self._situation
+        assert situation is not None
+        pool, row, cursor = self.pool, self.row, self._cursor
+        cursor.constrain(pool.bias[row], self.setting.limits)
+        context = situation.at(cursor.tick - self._start, cursor.rank)
+        pool.inputs[row, 0] = self._event + context
+        pool.ticks[row] = cursor.tick
+        pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))
+
+    def _noise_of(self, step: int) -> np.ndarray:
+        block, place = divmod(step, NOISE_STEPS)
+        if block != self._noise_block:
+            self._noise_block = block
+            width = self.spec.event_width
+            self._noise = gumbel_block(self.seed, self.stream, block, NOISE_STEPS, width)
+        return self._noise[place]
+
+    def absorb(self) -> Bar | None:
+        """Take what the step drew; the bar, if that completed it."""
+        event: list[int] = self.pool.event[self.row].tolist()
+        self._surprise -= float(self.pool.likelihood[self.row].sum())
+        self._drawn += 1
+        cursor = self._cursor
+        tick, rank = cursor.tick, cursor.rank
+        note = cursor.accept(event, self.setting.limits)
+        self._event = event
+        if note is not None:
+            self._notes.append(note)
+            values = self.codec.echoed(event)
+            if values is not None:
+                self._told.append(heard(tick - self._start, rank, values))
+        return self.finished()
+
+    def finished(self) -> Bar | None:
+        """The bar under way, if nothing more can begin in it; composing then stands at the next."""
+        if self._situation is None:
+            self._plan()
+        if self._cursor.tick < self._end:
+            return None
+        line, setting = self.lines[-1], self.setting
+        self._notes += self._cursor.leave_bar(self._end)
+        notes = tuple(sorted(self._notes))
+        revision = self.revisions.get(line.index, -1) + 1
+        self.revisions[line.index] = revision
+        played, shifts = performed(
+            self._sounding(notes),
+            line.start,
+            setting.microseconds_per_quarter,
+            self.controls.swing,
+            self.controls.humanise_time,
+            self.controls.humanise_velocity,
+            (self.seed, self.stream, line.index),
+        )
+        bar = Bar(
+            line.index,
+            revision,
+            line.start,
+            setting.metre,
+            setting.microseconds_per_quarter,
+            played,
+            shifts,
+            setting.programs,
+            self.plan,
+            self.section.name,
+            self._surprise / max(self._drawn, 1),
+        )
+        self._close_bar(line, notes)
+        self._begin()
+        return bar
+
+    def _sounding(self, notes: tuple[Note, ...]) -> tuple[Note, ...]:
+        """The composed notes moved to where they sound."""
+        shift = self.setting.limits.transposition
+        return tuple(
+            note if note.part == DRUMS else note._replace(pitch=_folded(note.pitch + shift))
+            for note in notes
+        )
+
+    def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
+        """Remember the bar and draw the bar line."""
+        self.heard[line.index] = tuple(self._told)
+        ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
+        silent_from = max(ended, line.silent_from)
+        summary = self._summary(notes, self._end - silent_from)
+        self.lines.append(
+            BarLine(
+                line.index + 1,
+                self._end,
+                self._cursor.copy(),
+                tuple(self._event),
+                self.pool.mark(self.row),
+                self._form,
+                self._planner,
+                observe(line.guards, summary),
+                self._anchor,
+                self._chords,
+                silent_from,
+                self.setting.programs,
+            )
+        )
+        self._forget()
+
+    def _summary(self, notes: tuple[Note, ...], silence: int) -> BarSummary:
+        """What the guards want to know of the bar."""
+        melodic = [note for note in notes if note.part != DRUMS]
+        quarters = (self._end - self._start) / 24
+        values = [v for n in notes for v in (n.onset - self._start, n.duration, n.pitch, n.part)]
+        shape = crc32(array("q", values).tobytes())
+        plan = self.plan
+        return BarSummary(
+            shape if notes else 0,
+            self._surprise / max(self._drawn, 1),
+            (
+                len(notes) / quarters,
+                sum(n.pitch for n in melodic) / len(melodic) if melodic else None,
+                sum(n.velocity for n in notes) / len(notes) if notes else None,
+            ),
+            (plan.density, plan.register, plan.dynamics),
+            plan.echo,
+            max(0, silence - self.setting.limits.max_rest),
+        )
+
+    def _forget(self) -> None:
+        """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""
+        oldest = self.lines[0].index - MAX_ECHO
+        kept = [*kept_bars(self.lines[0].form), *kept_bars(self.lines[-1].form)]
+        gone = [b for b in self.heard if b < oldest and not any(b in bars for bars in kept)]
+        for bar in gone:
+            del self.heard[bar]
+
+
+def _folded(pitch: int) -> int:
+    """A MIDI pitch, moved by octaves into the range."""
+    while pitch < 0:
+        pitch += 12
+    while pitch > 127:
+        pitch -= 12
+    return pitch

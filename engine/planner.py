@@ -1,0 +1,348 @@
+"""Composes the plan, bar by bar: key, chords, echo and the attributes.
+
+A pure function of the statistics (`PlannerTable`), the state after the bar before, what the
+controls ask and what the form asks, with the bar's own random numbers. So a rewind gives the same
+plan again, and a change of controls changes nothing before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import cos, exp, log, pi, sin, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.errors import PlanError
+from engine.fields import (
+    ATTRIBUTES,
+    CHORDS,
+    CONTEXT,
+    ECHO_EXACT,
+    ECHO_LOOSE,
+    ECHO_NEAR,
+    ECHO_NEW,
+    ENDING_FAR,
+    ENDING_LAST,
+    NO_CHORD,
+)
+from engine.form import FormBar
+from engine.guards import NEUTRAL, Nudge
+from engine.harmony import CHORD_SHIFT, key_id, key_parts
+from engine.plan import BarPlan
+from engine.planner_table import MAX_ECHO, Floats, PlannerTable
+
+PLAN_DRAWS = 18  # uniforms that a bar takes
+HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
+RARE_CHORD = 0.05  # chords less likely than this, next to the likeliest, are not played
+MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
+
+_LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE, _CHORD, _WANDER, _DITHER = 0, 1, 2, 3, 4, 5, 7, 13
+_VARIETY = 4.0  # how strongly variety turns the odds of an echo
+_NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
+# An echoed bar keeps this share of its source's level, so that chains of echoes still come home.
+_INHERITED = 0.6
+
+
+class Progression(NamedTuple):
+    """Chords that go round from the bar `anchor` on, relative to the home key."""
+
+    chords: tuple[int, ...]
+    bars_per_chord: float
+    anchor: int
+
+    def chord(self, bar: int, half: int) -> int:
+        slots = max(1, round(2 * self.bars_per_chord))
+        return self.chords[(2 * (bar - self.anchor) + half) // slots % len(self.chords)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the controls ask, as long as they stand still.
+
+    `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
+    from `PlannerTable.weights`. `by_hand` sets columns of BarPlan outright; PlanError if a value
+    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1.
+    """
+
+    styles: tuple[float, ...]
+    attributes: tuple[float | None, ...] = (None,) * len(ATTRIBUTES)
+    minor: bool = False
+    progression: Progression | None = None
+    variety: float = 0.5
+    by_hand: tuple[tuple[str, int], ...] = ()
+    positions: tuple[float | None, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        positions = tuple(
+            None if value is None else attribute.position(value)
+            for attribute, value in zip(ATTRIBUTES, self.attributes, strict=True)
+        )
+        object.__setattr__(self, "positions", positions)
+        for column, value in self.by_hand:
+            _check_by_hand(column, value)
+
+    @property
+    def home(self) -> int:
+        return key_id(9 if self.minor else 0, self.minor)
+
+
+class PlannerState(NamedTuple):
+    """What the planner remembers after a bar.
+
+    `before` and `last` are the chords of the two latest half bars, NO_CHORD where music begins:
+    at the beginning and after a close; `key` is 0 at the beginning.
+    `distance` is how far back the bar before echoed (0: not), `run` for how many bars in a row of
+    the planner's own accord. `wander` holds the attributes' deviations in units of their spread.
+    `memory` holds (bar, plan) of all bars that may be echoed, rising.
+    """
+
+    before: int = NO_CHORD
+    last: int = NO_CHORD
+    home: int = 0
+    key: int = 0
+    echo: int = ECHO_NEW
+    distance: int = 0
+    run: int = 0
+    wander: tuple[float, ...] = ()
+    memory: tuple[tuple[int, BarPlan], ...] = ()
+
+    def recall(self, bar: int) -> BarPlan | None:
+        """The plan of an earlier bar, if it may still be echoed."""
+        at = bisect_left(self.memory, bar, key=_bar_of)
+        if at < len(self.memory) and self.memory[at][0] == bar:
+            return self.memory[at][1]
+        return None
+
+
+class _Scene(NamedTuple):
+    """All that one bar's plan depends on."""
+
+    table: PlannerTable
+    state: PlannerState
+    bar: int
+    asked: Asked
+    form: FormBar
+    draws: list[float]
+    nudge: Nudge
+    styles: Floats
+    by_hand: dict[str, int]
+
+
+def plan_bar(
+    table: PlannerTable,
+    state: PlannerState,
+    bar: int,
+    asked: Asked,
+    form: FormBar,
+    uniforms: Floats,
+    kept: Sequence[range] = (),
+    nudge: Nudge = NEUTRAL,
+) -> tuple[BarPlan, PlannerState]:
+    """The plan of bar number `bar` and the state after it.
+
+    `uniforms` are PLAN_DRAWS numbers of this bar, `kept` what `form.kept_bars` said: besides the
+    latest MAX_ECHO bars only those are remembered.
+    """
+    by_hand = dict(asked.by_hand)
+    styles = np.array(asked.styles)
+    scene = _Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
+    echo, source, model = _echo(scene)
+    copied = model if echo >= ECHO_NEAR or form.echo else None
+    key = by_hand.get("key") or _key(scene, copied)
+    ending = by_hand.get("ending", form.ending)
+    chord, half_chord = _chords(scene, key, ending, copied)
+    if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
+        echo = ECHO_LOOSE  # other harmony: the notes cannot be the same
+    wander = _wander(scene)
+    levels = dict(zip(_NAMES, _levels(scene, model, wander), strict=True))
+    plan = BarPlan(key, chord, half_chord, echo, source, **levels, ending=ending)
+    if by_hand:
+        plan = plan._replace(**by_hand)
+    return plan, _after(scene, plan, wander, kept)
+
+
+def _after(
+    scene: _Scene, plan: BarPlan, wander: tuple[float, ...], kept: Sequence[range]
+) -> PlannerState:
+    state, bar = scene.state, scene.bar
+    oldest = bar + 1 - MAX_ECHO
+    memory = [m for m in state.memory if m[0] >= oldest or any(m[0] in bars for bars in kept)]
+    echoes = plan.echo > ECHO_NEW and plan.source >= 0
+    closed = plan.ending == ENDING_LAST
+    return PlannerState(
+        before=NO_CHORD if closed else plan.chord,
+        last=NO_CHORD if closed else plan.half_chord,
+        home=scene.asked.home,
+        key=plan.key or scene.asked.home,
+        echo=max(plan.echo, ECHO_NEW),
+        distance=bar - plan.source if echoes else 0,
+        run=state.run + 1 if echoes and not scene.form.echo else 0,
+        wander=wander,
+        memory=(*memory, (bar, plan)),
+    )
+
+
+def _echo(scene: _Scene) -> tuple[int, int, BarPlan | None]:
+    """Level, source and the source's plan; a source that is forgotten is none."""
+    echo, source = _chosen_echo(scene)
+    echo, source = scene.by_hand.get("echo", echo), scene.by_hand.get("source", source)
+    model = scene.state.recall(source) if echo > ECHO_NEW else None
+    return (echo, source, model) if model is not None else (ECHO_NEW, -1, None)
+
+
+def _chosen_echo(scene: _Scene) -> tuple[int, int]:
+    """(level, source): what the form asks, else as the styles have it."""
+    table, state, form, draws = scene.table, scene.state, scene.form, scene.draws
+    if scene.nudge.fresh:
+        return ECHO_NEW, -1
+    if form.echo:
+        return form.echo, form.source
+    first = max(form.floor, scene.bar - MAX_ECHO)
+    first = max(first, state.memory[0][0]) if state.memory else scene.bar
+    if first >= scene.bar or state.run >= MAX_ECHO_RUN:
+        return ECHO_NEW, -1
+    weights = scene.styles @ table.echo_levels[:, state.echo - ECHO_NEW, form.phrase]
+    weights[1:] *= exp(_VARIETY * (0.5 - scene.asked.variety))
+    level = ECHO_NEW + _pick(weights, draws[_LEVEL])
+    if level == ECHO_NEW:
+        return ECHO_NEW, -1
+    goes_on = 0 < state.distance <= scene.bar - first
+    if goes_on and draws[_SAME] < float(scene.styles @ table.echo_goes_on):
+        return level, scene.bar - state.distance
+    distances = (scene.styles @ table.echo_distances)[: scene.bar - first]
+    if not distances.any():
+        return ECHO_NEW, -1
+    return level, scene.bar - 1 - _pick(distances, draws[_DISTANCE])
+
+
+def _key(scene: _Scene, copied: BarPlan | None) -> int:
+    """The local key: the form's, the copied bar's, or home with excursions."""
+    table, asked, form, draws = scene.table, scene.asked, scene.form, scene.draws
+    home, here = asked.home, scene.state.key
+    if asked.progression or scene.state.home != home:
+        return home
+    if form.key:
+        return form.key
+    if form.ending > ENDING_FAR:
+        return home
+    if copied is not None and copied.key:
+        return copied.key
+    mode = int(asked.minor)
+    if here != home:
+        return home if draws[_LEAVE] < table.key_return[mode] else here
+    moves = table.key_moves[mode].astype(np.float64)
+    if draws[_LEAVE] >= table.key_leave[mode] or not moves.any():
+        return home
+    return _pick(moves, draws[_KEY])
+
+
+def _chords(scene: _Scene, key: int, ending: int, copied: BarPlan | None) -> tuple[int, int]:
+    asked = scene.asked
+    before, last = scene.state.before, scene.state.last
+    for half, column in enumerate(("chord", "half_chord")):
+        from_source = getattr(copied, column, 0) if ending < ENDING_LAST else 0
+        if column in scene.by_hand:
+            chord = scene.by_hand[column]
+        elif asked.progression:
+            chord = asked.progression.chord(scene.bar, half)
+        else:
+            chord = from_source or _next_chord(scene, before, last, key, half, ending)
+        before, last = last, chord
+    return before, last
+
+
+def _next_chord(scene: _Scene, before: int, last: int, key: int, half: int, ending: int) -> int:
+    """A chord drawn in the local key as if that were C major or A minor, moved back from there."""
+    table = scene.table
+    tonic, minor = key_parts(key)
+    shift = (tonic - 9 * minor) % 12
+    to_normal, back = CHORD_SHIFT[-shift % 12], CHORD_SHIFT[shift]
+    weights = table.chord_weights(
+        scene.asked.styles, int(to_normal[before]), int(to_normal[last]), minor, half
+    )
+    if ending > ENDING_FAR:
+        weights *= table.ending_tilt[int(minor), ending, half]
+    else:
+        weights *= table.phrase_tilt[int(minor), scene.form.phrase, half]
+    if ending == ENDING_LAST:
+        weights *= weights  # a close that is only likely would not close
+    weights[weights < RARE_CHORD * weights.max()] = 0
+    return int(back[_pick(weights, scene.draws[_CHORD + half])])
+
+
+def _wander(scene: _Scene) -> tuple[float, ...]:
+    """The deviations after one more bar: correlated in time and with each other, of unit spread."""
+    normals = _normals(scene.draws[_WANDER:_DITHER])[: len(ATTRIBUTES)]
+    steps = (scene.table.mixing @ np.array(normals)).tolist()
+    if not scene.state.wander:
+        return tuple(steps)
+    persistence = (scene.styles @ scene.table.persistence).tolist()
+    return tuple(
+        rho * old + sqrt(1 - rho * rho) * step
+        for rho, old, step in zip(persistence, scene.state.wander, steps, strict=True)
+    )
+
+
+def _levels(scene: _Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
+    """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
+    table, offsets = scene.table, scene.form.offsets
+    means = (scene.styles @ table.means).tolist()
+    spreads = (scene.styles @ table.spreads).tolist()
+    levels = []
+    for i, attribute in enumerate(ATTRIBUTES):
+        top = attribute.buckets
+        position = scene.asked.positions[i]
+        deviation = spreads[i] * wander[i] + offsets[i]
+        if position is None:
+            level = means[i] + deviation
+            inherited = getattr(model, attribute.name, 0)
+            if inherited:
+                level += _INHERITED * (inherited + 0.5 * offsets[i] - level)
+        else:
+            # Cut evenly on both sides, or the mean would leave what was asked.
+            room = min(position - 1, top - position)
+            level = position + min(room, max(-room, HELD * deviation))
+        level = min(float(top), max(1.0, level + scene.nudge.offsets[i]))
+        levels.append(min(top, int(level + scene.draws[_DITHER + i])))
+    return levels
+
+
+def _normals(uniforms: Sequence[float]) -> list[float]:
+    """Standard normal numbers from as many uniform ones (Box–Muller)."""
+    found = []
+    for i in range(0, len(uniforms) - 1, 2):
+        radius = sqrt(-2 * log(1 - uniforms[i]))
+        angle = 2 * pi * uniforms[i + 1]
+        found += [radius * cos(angle), radius * sin(angle)]
+    return found
+
+
+def _pick(weights: Floats, draw: float) -> int:
+    """The index on which a draw in [0, 1) falls."""
+    heights = weights.cumsum()
+    at = int(heights.searchsorted(draw * heights[-1], side="right"))
+    return min(at, len(weights) - 1)
+
+
+def _bar_of(remembered: tuple[int, BarPlan]) -> int:
+    return remembered[0]
+
+
+_RANGES = {
+    column: range(CONTEXT[column].size) for column in BarPlan._fields if column in CONTEXT
+} | {"half_chord": range(CHORDS), "echo": range(ECHO_EXACT + 1), "source": range(-1, 2**53)}
+
+
+def _check_by_hand(column: str, value: int) -> None:
+    if column not in _RANGES:
+        known = ", ".join(_RANGES)
+        raise PlanError(f"the plan has no column '{column}': choose one of {known}.")
+    allowed = _RANGES[column]
+    if value not in allowed:
+        raise PlanError(
+            f"the plan's {column} cannot be {value}: give a whole number from {allowed[0]} "
+            f"to {allowed[-1]}."
+        )

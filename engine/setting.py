@@ -1,0 +1,118 @@
+"""What one setting of the controls means for one model: worked out once, used for many bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bundle import Specification
+from engine.codecs import field_offsets
+from engine.constraints import Limits, key_strength, limits_of, progression_of
+from engine.control_key import LEARNED_MODES
+from engine.controls import Controls, style_weights
+from engine.fields import ATTRIBUTES, PITCH_CLASSES
+from engine.form import FormSettings
+from engine.planner import Asked, Progression
+from engine.planner_table import PlannerTable
+from engine.score import PARTS
+from engine.time import COMMON_TIME, MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+
+DEFAULT_TEMPO = 100.0
+_OPEN_SET = (0.0,) * PARTS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """Everything that a bar's composing reads of the controls. Shared between bars, read-only.
+
+    `temperature` and `cut` go by event field; `mix` are the weighted inputs of the network.
+    """
+
+    controls: Controls
+    limits: Limits
+    metre: Metre
+    microseconds_per_quarter: int
+    temperature: NDArray[np.float32]
+    min_p: NDArray[np.float32]
+    mix: NDArray[np.float32]
+    styles: tuple[float, ...]
+    attributes: tuple[float | None, ...]
+    chords: tuple[int, ...]
+    form: FormSettings
+    programs: tuple[int, ...]
+
+    def asked(self, anchor: int, by_hand: tuple[tuple[str, int], ...]) -> Asked:
+        """What the planner is asked; `anchor` is the bar where the progression began."""
+        controls = self.controls
+        progression = (
+            Progression(self.chords, controls.bars_per_chord, anchor) if self.chords else None
+        )
+        return Asked(
+            self.styles,
+            self.attributes,
+            controls.key.minor,
+            progression,
+            controls.variety,
+            by_hand,
+        )
+
+
+def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> Setting:
+    """Work out a setting; ControlError if the controls contradict each other or the model."""
+    limits = limits_of(controls)
+    weights = style_weights(controls, spec.styles)
+    metre = controls.metre or COMMON_TIME
+    tempo = controls.tempo or DEFAULT_TEMPO
+    names = [name for name, _ in spec.event]
+    home = -limits.transposition
+    attributes = tuple(
+        None if value is None else value + (home if attribute.name == "register" else 0)
+        for attribute in ATTRIBUTES
+        for value in (getattr(controls, attribute.name),)
+    )
+    return Setting(
+        controls,
+        limits,
+        metre,
+        round(MICROSECONDS_PER_MINUTE / tempo),
+        np.array([controls.temperature.of(name) for name in names], np.float32),
+        np.array([controls.min_p.of(name) for name in names], np.float32),
+        _mix(controls, weights),
+        table.weights(dict(zip(spec.styles, weights, strict=True))),
+        attributes,
+        progression_of(controls),
+        FormSettings(
+            controls.form,
+            controls.section_bars,
+            controls.variety,
+            controls.key.minor,
+            60 / tempo * metre.ticks / TICKS_PER_QUARTER,
+        ),
+        _programs(controls),
+    )
+
+
+def _mix(controls: Controls, styles: tuple[float, ...]) -> NDArray[np.float32]:
+    """Styles, parts present, pitch classes as composed; all zeros where open."""
+    parts = tuple(float(part + 1 in controls.parts) for part in range(PARTS))
+    classes = np.zeros(PITCH_CLASSES)
+    learned = controls.scale is None and controls.key.mode in LEARNED_MODES
+    if not learned and key_strength(controls) > 0:
+        weights = np.array(controls.scale or controls.key.scale)
+        classes = np.roll(weights / weights.max(), -controls.key.shift)
+    mix: NDArray[np.float32] = np.concatenate(
+        (styles, parts if controls.parts else _OPEN_SET, classes)
+    ).astype(np.float32)
+    mix.flags.writeable = False
+    return mix
+
+
+def _programs(controls: Controls) -> tuple[int, ...]:
+    chosen = dict(controls.programs)
+    return tuple(chosen.get(part + 1, 0) for part in range(PARTS))
+
+
+def offsets_of(spec: Specification) -> list[int]:
+    return field_offsets(spec.open_codec().fields)

@@ -1,0 +1,166 @@
+"""From a checkpoint to a bundle that is proved to compute the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, pack
+from engine.codecs import codec
+from engine.errors import BundleError
+from engine.noise import uniforms
+from engine.runtime import Network as Bundle
+from export.graph import states_of, step_graph
+from export.networks import Network, parameter_count
+from export.teacher import follow
+
+STEPS = 2048  # past the ring's capacity many times over
+ROWS = 2
+FULL_LIMIT, LIMIT = 1e-4, 1e-3
+_PURPOSE = 0x7072
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How far a bundle is from the network it was made of.
+
+    `deviation`: the largest difference of a log-probability between torch and onnxruntime, in
+    full precision; `divergence`: mean KL from full precision by field, in nats, if quantised.
+    """
+
+    steps: int
+    deviation: float
+    divergence: dict[str, float]
+
+
+def specification_of(network: Network, saved: dict[str, Any], bits: int) -> Specification:
+    """What the bundle of a checkpoint says of itself."""
+    shape = network.shape
+    representation = codec(saved["data"]["codec"])
+    attends = shape.network == "gpt"
+    return Specification(
+        name=saved["config"]["name"],
+        network=shape.network,
+        codec=representation.name,
+        event=tuple((field.name, field.size) for field in representation.fields),
+        context=tuple(zip(saved["data"]["context"], shape.context_sizes, strict=True)),
+        styles=tuple(saved["data"]["styles"]),
+        states=states_of(shape),
+        window=shape.window if attends else 0,
+        ring=shape.ring if attends else 0,
+        step_frequencies=shape.step_frequencies if attends else (),
+        tick_frequencies=shape.tick_frequencies if attends else (),
+        bits=bits,
+        parameters=parameter_count(network),
+        card=card_of(saved),
+    )
+
+
+def card_of(saved: dict[str, Any]) -> dict[str, Any]:
+    """Data, licence and training, for `perpetuo models inspect`."""
+    rows = saved["rows"]
+    best = min(rows, key=lambda row: row["valid"]) if rows else {}
+    return {
+        **saved["data"]["card"],
+        "training": {
+            "steps": saved["step"],
+            "events": saved["events"],
+            "precision": saved["precision"],
+            "config": {k: v for k, v in saved["config"].items() if k not in ("data", "out")},
+        },
+        "figures": {key: value for key, value in best.items() if key.startswith(("valid", "open"))},
+    }
+
+
+def bundle_bytes(network: Network, specification: Specification, planner: bytes) -> bytes:
+    weights = {k: v.detach().float().cpu().numpy() for k, v in network.state_dict().items()}
+    model = step_graph(network.shape, weights, specification.bits)
+    metadata = {METADATA_KEY: specification.to_json()}
+    if planner:
+        metadata[PLANNER_KEY] = pack(planner)
+    onnx.helper.set_model_props(model, metadata)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def prove(network: Network, specification: Specification, planner: bytes) -> tuple[bytes, Proof]:
+    """The bundle's bytes and the proof that they compute what the network does; BundleError if
+    they do not."""
+    full = bundle_bytes(network, replace(specification, bits=32), planner)
+    music = _invented(network, specification)
+    truth = _dense(network, *music)
+    data = full
+    if specification.bits != 32:
+        data = bundle_bytes(network, specification, planner)
+    names = [name for name, _ in specification.event]
+    followed = follow(Bundle(full, "the new bundle"), *music)
+    quantised = follow(Bundle(data, "the new bundle"), *music) if data is not full else None
+    deviation, divergence = 0.0, np.zeros(len(names))
+    for t, exact in enumerate(tqdm(followed, total=STEPS, desc="proving", disable=None)):
+        for field, log_p in enumerate(exact):
+            deviation = max(deviation, float(np.abs(log_p - truth[field][:, t])[:, 1:].max()))
+        if quantised is not None:
+            divergence += [_divergence(a, b) for a, b in zip(exact, next(quantised), strict=True)]
+    if not deviation <= FULL_LIMIT:
+        raise BundleError(
+            f"the exported graph deviates from the network by {deviation:.2g} (at most "
+            f"{FULL_LIMIT:.0e} is allowed): the bundle was not written"
+        )
+    by_field = dict(zip(names, (divergence / STEPS).tolist(), strict=True))
+    return data, Proof(STEPS * ROWS, deviation, by_field if quantised is not None else {})
+
+
+def _divergence(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Mean KL(exact ‖ other) over the rows, in nats; value 0 is never drawn."""
+    p = exact[:, 1:].astype(np.float64)
+    return float((np.exp(p) * (p - other[:, 1:])).sum(axis=1).mean())
+
+
+def _invented(network: Network, specification: Specification) -> tuple[NDArray[Any], ...]:
+    """Random but well-formed inputs and events: every value of every table takes its turn."""
+    shape = network.shape
+    sizes = (*shape.event_sizes, *shape.context_sizes)
+    fields = len(shape.event_sizes)
+    draws = uniforms(1, 0, _PURPOSE, 0, ROWS * STEPS * (len(sizes) + 1)).reshape(ROWS, STEPS, -1)
+    values = (draws[..., :-1] * sizes).astype(np.int64)
+    targets = np.maximum(values[..., :fields], 1)
+    before = np.concatenate((np.zeros_like(targets[:, :1]), targets[:, :-1]), axis=1)
+    inputs = np.concatenate((before, values[..., fields:]), axis=2)
+    mix = uniforms(1, 1, _PURPOSE, 0, ROWS * shape.mix_width).reshape(ROWS, 1, -1)
+    ticks = np.cumsum((draws[..., -1] * 24).astype(np.int64), axis=1)
+    return inputs, np.repeat(mix, STEPS, axis=1).astype(np.float32), ticks, targets
+
+
+@torch.no_grad()
+def _dense(
+    network: Network,
+    inputs: NDArray[Any],
+    mix: NDArray[Any],
+    ticks: NDArray[Any],
+    targets: NDArray[Any],
+) -> list[NDArray[np.float32]]:
+    """Log-probabilities of the dense torch network, field by field [R, T, size]."""
+    network.eval()
+    segments = torch.zeros(inputs.shape[:2], dtype=torch.long)
+    given = [torch.from_numpy(a) for a in (inputs, mix)]
+    logits = network(*given, segments, torch.from_numpy(ticks), torch.from_numpy(targets))
+    found = []
+    for values in logits:
+        values[..., 0] = -1e9
+        found.append(values.log_softmax(-1).numpy())
+    return found
+
+
+def planner_bytes(dataset_folder: str) -> bytes:
+    """The planner's table, learned from the dataset that the network was trained on."""
+    from export.data.dataset import Dataset
+    from export.learn_planner import learn
+
+    return learn(Dataset.open(Path(dataset_folder))).to_bytes()

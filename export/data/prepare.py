@@ -1,0 +1,178 @@
+"""What is done with one file: a quick look at first, the encoding of a piece later.
+
+Both run in worker processes, so they take and return plain values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis import Analysis, analyse
+from engine.codecs import Codec, Encoded, codec
+from engine.errors import PerpetuoError
+from engine.plan import BarPlan
+from engine.smf import GridError, Smf, grid_error, read, to_score
+from export.data.likeness import Fingerprint, fingerprint
+from export.data.musicxml import looks_like_xml, read_musicxml
+from export.data.sources import Problem
+
+MAX_BYTES = 64 << 20
+FLAT_VELOCITIES = 3  # a file with fewer different velocities tells nothing about loudness
+LONGEST = 193
+DENSEST = 33
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A file at first sight."""
+
+    notes: int
+    flat: bool
+    fingerprint: Fingerprint
+    grid: GridError
+    repairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What encoding and decoding changed, as sums over notes."""
+
+    notes: int = 0
+    moved: int = 0  # onsets that changed
+    moved_ticks: float = 0.0
+    resized: int = 0  # durations that changed
+    resized_ticks: float = 0.0
+    missing: int = 0
+
+    def __add__(self, other: Loss) -> Loss:
+        return Loss(
+            self.notes + other.notes,
+            self.moved + other.moved,
+            self.moved_ticks + other.moved_ticks,
+            self.resized + other.resized,
+            self.resized_ticks + other.resized_ticks,
+            self.missing + other.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A piece ready to be stored, and its part in the statistics."""
+
+    events: NDArray[np.uint16]
+    context: NDArray[np.uint8]
+    onsets: NDArray[np.int32]
+    bars: NDArray[np.int32]
+    pitch_classes: NDArray[np.uint8]
+    plans: NDArray[np.int16]  # [bars, columns of BarPlan]
+    parts: int  # bit mask
+    shift: int
+    minor: bool
+    loss: Loss
+    pitches: NDArray[np.int64]  # histograms over notes, and over bars
+    durations: NDArray[np.int64]
+    densities: NDArray[np.int64]
+
+
+def load(path: Path) -> Smf:
+    """A file of music of either kind; raises PerpetuoError with the reason."""
+    if path.stat().st_size > MAX_BYTES:
+        raise PerpetuoError("larger than 64 MB")
+    data = path.read_bytes()
+    if looks_like_xml(data):
+        return read_musicxml(data)
+    return read(data)
+
+
+def scan(task: tuple[Path, str, int]) -> Scan | Problem:
+    """Read a file (path, name, least number of notes)."""
+    path, file, least = task
+    try:
+        smf = load(path)
+        score = to_score(smf)
+        if len(score.notes) < max(least, 1):
+            return Problem(file, f"too short: {len(score.notes)} notes")
+        flat = len(np.unique(score.notes["velocity"])) < FLAT_VELOCITIES
+        return Scan(len(score.notes), flat, fingerprint(score), grid_error(smf), smf.repairs)
+    except PerpetuoError as error:
+        return Problem(file, str(error))
+    except Exception as error:  # one bad file of thousands must not end the run
+        return Problem(file, f"cannot be read: {type(error).__name__}: {error}")
+
+
+def prepare(task: tuple[Path, str, str, bool]) -> Prepared | Problem:
+    """Analyse and encode a file (path, name, representation, whether its velocities count)."""
+    path, file, representation, velocity_known = task
+    try:
+        return prepare_score(codec(representation), load(path), velocity_known)
+    except PerpetuoError as error:
+        return Problem(file, str(error))
+    except Exception as error:  # as above
+        return Problem(file, f"cannot be encoded: {type(error).__name__}: {error}")
+
+
+def prepare_score(coder: Codec, smf: Smf, velocity_known: bool) -> Prepared:
+    score = coder.read(smf)
+    if not velocity_known:
+        silent = score.notes.copy()
+        silent["velocity"] = 0
+        score = replace(score, notes=silent)
+    analysis = analyse(score, velocity_known)
+    encoded = coder.encode(analysis)
+    if not len(encoded.events):
+        raise PerpetuoError(f"nothing in it that '{coder.name}' can hold")
+    notes = analysis.score.notes
+    return Prepared(
+        events=encoded.events,
+        context=encoded.context,
+        onsets=encoded.onsets.astype(np.int32),
+        bars=encoded.bars.astype(np.int32),
+        pitch_classes=analysis.pitch_classes,
+        plans=np.stack([analysis.plans[name] for name in BarPlan._fields], axis=1).astype(np.int16),
+        parts=sum(1 << part for part in score.parts),
+        shift=-analysis.shift,
+        minor=analysis.minor,
+        loss=_loss(coder, encoded, analysis) if _is_sampled(notes) else Loss(),
+        pitches=np.bincount(notes["pitch"], minlength=128),
+        durations=np.bincount(np.minimum(notes["duration"], LONGEST - 1), minlength=LONGEST),
+        densities=_densities(analysis),
+    )
+
+
+def _is_sampled(notes: NDArray[np.void]) -> bool:
+    """Whether a piece is decoded again: one of ten, chosen by what is in it."""
+    return hashlib.blake2b(notes.tobytes(), digest_size=1).digest()[0] < 26
+
+
+def _loss(coder: Codec, encoded: Encoded, analysis: Analysis) -> Loss:
+    before, after = analysis.score.notes, coder.decode(encoded)
+    kept = min(len(before), len(after))
+    missing = len(before) - kept
+    if missing:  # rows no longer stand beside each other
+        return Loss(notes=len(before), missing=missing)
+    onset = np.abs(before["onset"].astype(np.int64) - after["onset"])
+    length = np.abs(before["duration"].astype(np.int64) - after["duration"])
+    return Loss(
+        kept,
+        int((onset > 0).sum()),
+        float(onset.sum()),
+        int((length > 0).sum()),
+        float(length.sum()),
+    )
+
+
+def _densities(analysis: Analysis) -> NDArray[np.int64]:
+    """Bars by notes a quarter, in halves."""
+    bars = len(analysis.grid.starts)
+    struck = np.bincount(
+        analysis.grid.bar_of(analysis.score.notes["onset"].astype(np.int64)), minlength=bars
+    )
+    quarters = np.array([metre.ticks / 24 for metre in analysis.grid.metres])
+    return np.bincount(
+        np.minimum(np.rint(2 * struck / quarters), DENSEST - 1).astype(np.int64), minlength=DENSEST
+    )

@@ -1,0 +1,60 @@
+"""`perpetuo export`: a checkpoint becomes one .onnx file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "write a checkpoint as one .onnx bundle and prove it"
+EPILOG = """\
+examples:
+  perpetuo export runs/small/best.pt -o small.onnx             8 bits a weight
+  perpetuo export runs/small/best.pt -o exact.onnx --bits 32   full precision
+  perpetuo compose --model small.onnx -o first.mid
+
+The planner's table is learned from the dataset that the run was trained on; name it with --data if
+it has moved. Nothing is written unless onnxruntime computes what torch does.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="best.pt of a run")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 4, 32), default=8, help="bits a weight (default 8)"
+    )
+    parser.add_argument("--data", metavar="DATASET", help="the prepared dataset, if it has moved")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE.onnx")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.files import refuse_existing, write_whole
+    from export.bundling import planner_bytes, prove, specification_of
+    from export.train import load_checkpoint
+
+    refuse_existing(args.output, force=args.force)
+    network, saved = load_checkpoint(args.checkpoint)
+    planner = planner_bytes(args.data or saved["config"]["data"])
+    specification = specification_of(network, saved, args.bits)
+    data, proof = prove(network, specification, planner)
+    write_whole(args.output, data, force=args.force)
+    figures = {
+        "file": str(args.output),
+        "bytes": len(data),
+        "bits": args.bits,
+        "parameters": specification.parameters,
+        "proved_steps": proof.steps,
+        "largest_deviation": proof.deviation,
+        "divergence": proof.divergence,
+    }
+    if args.json:
+        print(json.dumps(figures))
+        return 0
+    print(f"{args.output}: {len(data) / 1e6:.1f} MB, {specification.parameters:,} parameters")
+    print(f"torch and onnxruntime differ by at most {proof.deviation:.1e} over {proof.steps} steps")
+    if proof.divergence:
+        by_field = ", ".join(f"{name} {value:.4f}" for name, value in proof.divergence.items())
+        print(f"KL divergence from full precision, nats a field: {by_field}")
+    return 0
