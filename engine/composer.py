@@ -31,6 +31,7 @@ from engine.plan import BarPlan
 from engine.planner import PLAN_DRAWS, PlannerState, plan_bar
 from engine.planner_table import MAX_ECHO, PlannerTable
 from engine.runtime import Mark, Network, Pool
+from engine.primer import NOTHING, Primer
 from engine.score import DRUMS, Note
 from engine.setting import Setting, offsets_of, setting_of
 from engine.situation import Heard, Situation, heard
@@ -54,8 +55,6 @@ class BarLine(NamedTuple):
     anchor: int  # bar from which the present progression counts
     chords: tuple[object, ...]  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
-    programs: tuple[int, ...]
-
 
 class Composer:
     """One stream on one row of a pool."""
@@ -67,7 +66,10 @@ class Composer:
         seed: int,
         stream: int = 0,
         controls: Controls | None = None,
+        primer: Primer | None = None,
     ) -> None:
+        """Take a row of the pool. With a primer the stream goes on from its music: its bars come
+        first, and the first one composed has their number as its index."""
         self.network, self.pool = network, pool
         self.spec = network.specification
         self.codec = self.spec.open_codec()
@@ -79,31 +81,36 @@ class Composer:
         self.controls = controls or Controls()
         self.setting = setting_of(self.controls, self.spec, self.table)
         self.row = pool.acquire()
-        self.committed = 0
         self.hand: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, tuple[Heard, ...]] = {}
-        self.lines: list[BarLine] = [self._first_line()]
+        self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
+        self.committed = self.lines[0].index
         self._offsets = offsets_of(self.spec)
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._situation: Situation | None = None
         self._begin()
 
-    def _first_line(self) -> BarLine:
+    def _first_line(self, primer: Primer) -> BarLine:
+        event = (0,) * len(self.spec.event)
+        if primer.events:
+            self.pool.mix[self.row] = self.setting.mix
+            self.pool.prefill(self.row, primer.inputs, primer.ticks)
+            event = primer.events
+        self.heard.update(primer.heard)
         return BarLine(
-            0,
-            0,
-            self.codec.cursor(0),
-            (0,) * len(self.spec.event),
+            primer.bars,
+            primer.end,
+            self.codec.cursor(primer.end),
+            event,
             self.pool.mark(self.row),
             FormState(),
-            PlannerState(),
+            primer.planner,
             GuardState(),
-            0,
+            primer.bars,
             (),
-            0,
-            self.setting.programs,
+            primer.end,
         )
 
     # -- what is asked from outside --------------------------------------------------------------
@@ -330,7 +337,6 @@ class Composer:
                 self._anchor,
                 self._chords,
                 silent_from,
-                self.setting.programs,
             )
         )
         self._forget()

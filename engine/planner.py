@@ -36,7 +36,7 @@ from engine.planner_table import MAX_ECHO, Floats, PlannerTable
 
 PLAN_DRAWS = 18  # uniforms that a bar takes
 HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
-RARE_CHORD = 0.05  # chords less likely than this, next to the likeliest, are not played
+RARE_CHORD = 0.03  # chords less likely than this, next to the likeliest, are not played
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
 _LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE, _CHORD, _WANDER, _DITHER = 0, 1, 2, 3, 4, 5, 7, 13
@@ -260,15 +260,15 @@ def _next_chord(scene: _Scene, before: int, last: int, key: int, half: int, endi
     tonic, minor = key_parts(key)
     shift = (tonic - 9 * minor) % 12
     to_normal, back = CHORD_SHIFT[-shift % 12], CHORD_SHIFT[shift]
-    weights = table.chord_weights(
-        scene.asked.styles, int(to_normal[before]), int(to_normal[last]), minor, half
-    )
+    closing = ending == ENDING_LAST  # what came before no longer matters
+    context = (0, 0) if closing else (int(to_normal[before]), int(to_normal[last]))
+    weights = table.chord_weights(scene.asked.styles, *context, minor, half)
     if ending > ENDING_FAR:
         weights *= table.ending_tilt[int(minor), ending, half]
     else:
         weights *= table.phrase_tilt[int(minor), scene.form.phrase, half]
-    if ending == ENDING_LAST:
-        weights *= weights  # a close that is only likely would not close
+    if closing:
+        weights *= weights  # a close that is only likely is none
     weights[weights < RARE_CHORD * weights.max()] = 0
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
 
@@ -294,18 +294,19 @@ def _levels(scene: _Scene, model: BarPlan | None, wander: tuple[float, ...]) -> 
     levels = []
     for i, attribute in enumerate(ATTRIBUTES):
         top = attribute.buckets
-        position = scene.asked.positions[i]
+        position, pull = scene.asked.positions[i], scene.nudge.offsets[i]
         deviation = spreads[i] * wander[i] + offsets[i]
         if position is None:
             level = means[i] + deviation
             inherited = getattr(model, attribute.name, 0)
             if inherited:
                 level += _INHERITED * (inherited + 0.5 * offsets[i] - level)
+                pull *= 1 - _INHERITED  # the source was pulled already
         else:
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
             level = position + min(room, max(-room, HELD * deviation))
-        level = min(float(top), max(1.0, level + scene.nudge.offsets[i]))
+        level = min(float(top), max(1.0, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels
 

@@ -17,9 +17,8 @@ from engine.form import FormSettings
 from engine.planner import Asked, Progression
 from engine.planner_table import PlannerTable
 from engine.score import PARTS
-from engine.time import COMMON_TIME, MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
 
-DEFAULT_TEMPO = 100.0
 _OPEN_SET = (0.0,) * PARTS
 
 
@@ -63,8 +62,9 @@ def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> 
     """Work out a setting; ControlError if the controls contradict each other or the model."""
     limits = limits_of(controls)
     weights = style_weights(controls, spec.styles)
-    metre = controls.metre or COMMON_TIME
-    tempo = controls.tempo or DEFAULT_TEMPO
+    codec = spec.open_codec()
+    metre = controls.metre or codec.metre
+    tempo = controls.tempo or codec.tempo
     names = [name for name, _ in spec.event]
     home = -limits.transposition
     attributes = tuple(

@@ -16,7 +16,7 @@ from typing import TextIO
 from engine.errors import OutputError
 from engine.files import write_whole
 
-STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+STYLES = {"bold": "1", "red": "31", "cyan": "36"}
 
 
 def is_terminal(stream: TextIO | None) -> bool:

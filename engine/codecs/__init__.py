@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.errors import BundleError
 from engine.fields import Field
 from engine.score import Note, Score
+from engine.time import Metre
 
 if TYPE_CHECKING:
     from engine.analysis import Analysis
@@ -75,6 +76,8 @@ class Codec(Protocol):
     name: str
     fields: tuple[Field, ...]
     context: tuple[str, ...]  # names of the context fields it uses, in order
+    tempo: float  # quarters a minute at which its ticks were learned
+    metre: Metre  # that it composes in if nothing else is asked
 
     def read(self, smf: Smf) -> Score:
         """A MIDI file on the grid of this representation."""
@@ -83,6 +86,10 @@ class Codec(Protocol):
     def encode(self, analysis: Analysis) -> Encoded: ...
 
     def decode(self, encoded: Encoded) -> NDArray[np.void]: ...
+
+    def bridge(self, encoded: Encoded, tick: int) -> Encoded:
+        """The same music, led on so that the event after its last one stands at `tick`."""
+        ...
 
     def cursor(self, tick: int) -> Cursor: ...
 

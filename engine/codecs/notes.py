@@ -8,6 +8,7 @@ everything the plan asks of that place.
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from engine.fields import (
 )
 from engine.score import DRUMS, NOTE, PARTS, Note, Score
 from engine.smf import Smf, to_score
+from engine.time import COMMON_TIME
 
 VELOCITY_STEP = 4
 _LENGTHS = np.array(LENGTHS)
@@ -63,6 +65,8 @@ class NotesCodec:
     name = "notes"
     fields = FIELDS
     context = tuple(field.name for field in CONTEXT_FIELDS)
+    tempo = 100.0
+    metre = COMMON_TIME
 
     def read(self, smf: Smf) -> Score:
         return to_score(smf)
@@ -76,8 +80,6 @@ class NotesCodec:
         duration = 1 + length_index(notes["duration"])
         velocity = notes["velocity"].astype(np.int64)
         velocity = np.where(velocity > 0, 1 + velocity // VELOCITY_STEP, 0)
-        if not analysis.velocity_known:
-            velocity = np.zeros_like(velocity)
         events = np.stack([1 + part, pitch, duration, velocity, deltas], axis=1)
         columns = {
             **position_columns(analysis, onsets, bars),
@@ -99,6 +101,13 @@ class NotesCodec:
         notes["duration"] = _LENGTHS[events[:, DURATION] - 1]
         notes["velocity"] = [velocity_of(int(v)) for v in events[:, VELOCITY]]
         return notes
+
+    def bridge(self, encoded: Encoded, tick: int) -> Encoded:
+        events = encoded.events.copy()
+        gap = tick - int(encoded.onsets[-1])
+        inside = 0 < gap <= LENGTHS[-1]
+        events[-1, DELTA] = 2 + np.searchsorted(_MIDDLES, gap) if inside else 0
+        return replace(encoded, events=events)
 
     def cursor(self, tick: int) -> NotesCursor:
         return NotesCursor(tick)

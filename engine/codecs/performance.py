@@ -17,6 +17,7 @@ from engine.constraints import MASKED, Limits
 from engine.fields import Field
 from engine.score import DRUMS, NOTE, TIED_FROM, TIED_ON, Note, Score, note_order
 from engine.smf import Smf, to_performance_score
+from engine.time import Metre
 
 VELOCITY_STEP = 4
 MAX_SHIFT = 100
@@ -35,6 +36,8 @@ class PerformanceCodec:
     name = "performance"
     fields = (Field("token", TOKENS, "NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY"),)
     context = ("key", "density", "register", "polyphony", "dynamics", "articulation", "ending")
+    tempo = 250.0  # a tick of 10 ms
+    metre = Metre(8, 4)
 
     def read(self, smf: Smf) -> Score:
         return to_performance_score(smf)
@@ -56,6 +59,24 @@ class PerformanceCodec:
             cursor.take(token) for token in encoded.events[:, 0].tolist()
         ]
         return note_order(np.array([n[:5] for n in notes if n is not None], NOTE))
+
+    def bridge(self, encoded: Encoded, tick: int) -> Encoded:
+        shifts: list[tuple[int, int]] = []
+        now = int(encoded.onsets[-1])
+        last = int(encoded.events[-1, 0])
+        now += last - SHIFT + 1 if SHIFT <= last < VELOCITY else 0
+        while now < tick:
+            step = min(tick - now, MAX_SHIFT)
+            shifts.append((SHIFT + step - 1, now))
+            now += step
+        count = len(shifts)
+        tokens, ticks = (np.array([s[i] for s in shifts], np.int64) for i in (0, 1))
+        return Encoded(
+            np.concatenate((encoded.events, tokens[:, None].astype(np.uint16))),
+            np.concatenate((encoded.context, np.repeat(encoded.context[-1:], count, axis=0))),
+            np.concatenate((encoded.onsets, ticks)),
+            np.concatenate((encoded.bars, np.repeat(encoded.bars[-1:], count))),
+        )
 
     def cursor(self, tick: int) -> PerformanceCursor:
         return PerformanceCursor(tick)

@@ -127,7 +127,8 @@ def _results(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -
 def choose_duplicates(
     pieces: Sequence[Piece], pairs: Sequence[Likeness]
 ) -> dict[int, tuple[int, float]]:
-    """Pieces to drop: index → (the one that stays, share in common). Most notes stay.
+    """Pieces to drop: index → (the one that stays, share in common). The one with the
+    most notes stays, of equal ones one with known velocities.
 
     Where a manifest has split both of two pieces, it has looked at near likeness itself: only
     exact copies are dropped.
@@ -141,7 +142,11 @@ def choose_duplicates(
             partners.setdefault(pair.second, []).append((pair.first, pair.share))
     dropped: dict[int, tuple[int, float]] = {}
     kept: set[int] = set()
-    for i in sorted(partners, key=lambda i: (-pieces[i].scan.notes, i)):
+
+    def worth(i: int) -> tuple[int, bool, int]:
+        return -pieces[i].scan.notes, not pieces[i].velocity_known, i
+
+    for i in sorted(partners, key=worth):
         original = next((other for other in partners[i] if other[0] in kept), None)
         if original is None:
             kept.add(i)

@@ -92,10 +92,12 @@ class Dataset:
         array: NDArray[Any] = np.load(path, mmap_mode="r") if path.stat().st_size else np.zeros(0)
         shape = array.shape[1:]
         if shape != (() if columns is None else (columns,)):
-            raise DatasetError(f"the dataset {self.folder} is damaged: {name}.npy has rows {shape}")
+            raise _damaged(self.folder, f"{name}.npy has rows of {shape}")
         return array
 
     def _check(self, meta: dict[str, Any]) -> None:
+        if self.pieces.dtype != PIECE:
+            raise _damaged(self.folder, "pieces.npy has other columns")
         sizes = {field.name: field.size for field in self.codec.fields}
         if meta["fields"] != sizes or self.context_names != self.codec.context:
             raise DatasetError(

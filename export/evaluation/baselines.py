@@ -31,7 +31,7 @@ _VALUE_BITS = 12
 class Likelihood:
     """Mean negative log-likelihood in nats. `nats`: by field, over the targets that are known;
     `nats_per_note`: the sum over all known targets by the number of notes. `accuracy`: share of
-    known targets that the likeliest value meets, by field."""
+    targets tried that the likeliest value meets, by field."""
 
     label: str
     notes: int
@@ -41,19 +41,22 @@ class Likelihood:
 
 
 def likelihood(
-    label: str, names: tuple[str, ...], targets: Events, nats: Floats, right: NDArray[np.bool_]
+    label: str, names: tuple[str, ...], targets: Events, nats: Floats, right: Floats
 ) -> Likelihood:
-    """Figures from the nats [N, E] of every target and whether the likeliest value met it."""
+    """Figures from the nats [N, E] of every target and whether the likeliest value met it: 1, 0,
+    or nan where that was not tried."""
     known = targets > 0
     number = np.maximum(known.sum(axis=0), 1)
     by_field = np.where(known, nats, 0.0).sum(axis=0)
-    hits = (known & right).sum(axis=0)
+    tried = known & ~np.isnan(right)
+    hits = np.where(tried, right, 0.0).sum(axis=0)
+    tries = tried.sum(axis=0)
     return Likelihood(
         label,
         len(targets),
         float(by_field.sum() / max(1, len(targets))),
         {name: float(v) for name, v in zip(names, by_field / number, strict=True)},
-        {name: float(v) for name, v in zip(names, hits / number, strict=True)},
+        {name: float(h / n) for name, h, n in zip(names, hits, tries, strict=True) if n},
     )
 
 
@@ -89,7 +92,7 @@ def unigram(
 ) -> Likelihood:
     """Every field by its own frequency alone."""
     nats = np.zeros(test.events.shape)
-    right = np.zeros(test.events.shape, bool)
+    right = np.zeros(test.events.shape)
     for field, size in enumerate(sizes):
         chances = _frequencies(train, field, size)
         targets = test.column(field, 0)
@@ -107,8 +110,7 @@ def markov(
     for field, size in enumerate(sizes):
         nats[:, field] = -np.log(_markov_chances(train, test, field, size, order))
     label = f"Markov, order {order}"
-    found = likelihood(label, names, test.events, nats, np.zeros(nats.shape, bool))
-    return Likelihood(label, found.notes, found.nats_per_note, found.nats, {})
+    return likelihood(label, names, test.events, nats, np.full(nats.shape, np.nan))
 
 
 def _frequencies(train: Corpus, field: int, size: int) -> Floats:

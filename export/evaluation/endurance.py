@@ -8,20 +8,13 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple
 
+from engine.bars import Bar
 from engine.score import DRUMS, TIED_FROM, Note
 from engine.time import TICKS_PER_QUARTER
 
 BLOCK_BARS = 500
 ENTROPY_BARS = 100
 LOOP_BARS = 8
-
-
-class HeardBar(NamedTuple):
-    """A bar as it was played: its first tick, its length in ticks, its notes by absolute onset."""
-
-    start: int
-    ticks: int
-    notes: Sequence[Note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ def entropy(counts: Counter[int]) -> float:
     return 0.0 - sum(n / total * log2(n / total) for n in counts.values() if n)
 
 
-def endure(bars: Iterable[HeardBar]) -> Endurance:
+def endure(bars: Iterable[Bar]) -> Endurance:
     """Follow a stream to its end. Memory grows by one number a bar, to know what came before."""
     long, short = _Tally(), _Tally()
     blocks: list[Block] = []
@@ -133,7 +126,7 @@ class _Listener:
         self.last_onset: int | None = None
         self.longest_silence = 0
 
-    def hear(self, bar: HeardBar, tallies: Sequence[_Tally]) -> _Heard:
+    def hear(self, bar: Bar, tallies: Sequence[_Tally]) -> _Heard:
         repeated = self._loops(bar)
         fresh = 0
         for note in sorted(bar.notes):
@@ -141,10 +134,10 @@ class _Listener:
             if not note.tie & TIED_FROM:
                 fresh += 1
                 self._count(note, tallies)
-        self.end = bar.start + bar.ticks
+        self.end = bar.end
         for tally in tallies:
             tally.bars += 1
-            tally.ticks += bar.ticks
+            tally.ticks += bar.metre.ticks
             tally.notes += fresh
             tally.repeated += repeated
         return _Heard(fresh, repeated)
@@ -166,7 +159,7 @@ class _Listener:
             if gap:
                 tally.gaps[gap] += 1
 
-    def _loops(self, bar: HeardBar) -> bool:
+    def _loops(self, bar: Bar) -> bool:
         """Whether this bar completes a run of bars that was heard before; silence is no loop."""
         rows = ((n.onset - bar.start, n.duration, n.pitch, n.part) for n in bar.notes)
         self.recent.append(hash(tuple(sorted(rows))))

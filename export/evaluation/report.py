@@ -109,7 +109,7 @@ def _likelihood_lines(rows: Sequence[Likelihood]) -> str:
     text = _table(head, told)
     exact = [row for row in rows if row.accuracy]
     if exact:
-        hits = [[row.label, *(_number(row.accuracy[name]) for name in names)] for row in exact]
+        hits = [[row.label, *(_number(row.accuracy.get(name)) for name in names)] for row in exact]
         text += "\n\n" + _table(["likeliest value right", *names], hits)
     return text
 

@@ -124,8 +124,14 @@ def test_the_context_knows_only_what_came_before(field, order):
 def test_likelihood_of_a_table():
     targets = np.array([[1, 0], [2, 1], [0, 0]])
     nats = np.array([[1.0, 9], [3, 2], [9, 9]])
-    found = likelihood("x", NAMES, targets, nats, np.array([[1, 1], [0, 1], [1, 1]], bool))
+    found = likelihood("x", NAMES, targets, nats, np.array([[1, 1], [0, 1], [1, 1]]))
     assert found.nats == {"a": 2.0, "b": 2.0}
     assert found.accuracy == {"a": 0.5, "b": 1.0}
     assert found.nats_per_note == pytest.approx(2.0)
     assert found.notes == 3
+
+
+def test_accuracy_counts_what_was_tried():
+    targets = np.array([[1, 1], [2, 1], [1, 0]])
+    right = np.array([[1, np.nan], [np.nan, np.nan], [0, 1]])
+    assert likelihood("x", NAMES, targets, 0.0 * targets, right).accuracy == {"a": 0.5}

@@ -5,12 +5,14 @@ from math import log2
 
 import pytest
 
+from engine.bars import Bar
+from engine.plan import BarPlan
 from engine.score import DRUMS, TIED_FROM, TIED_ON, Note
+from engine.time import COMMON_TIME
 from export.evaluation.endurance import (
     BLOCK_BARS,
     ENTROPY_BARS,
     LOOP_BARS,
-    HeardBar,
     endure,
     entropy,
 )
@@ -19,11 +21,19 @@ from export.evaluation.pictures import endurance_picture
 BAR = 96
 
 
+def composed(index, notes):
+    programs = (0,) * 8
+    shifts = (0,) * len(notes)
+    return Bar(
+        index, 0, index * BAR, COMMON_TIME, 500_000, tuple(notes), shifts, programs, BarPlan(), "", 0
+    )
+
+
 def bar(index, pitches=(), velocity=64, part=0):
     step = BAR // max(1, len(pitches))
     start = index * BAR
     notes = [Note(start + i * step, step, p, velocity, part) for i, p in enumerate(pitches)]
-    return HeardBar(start, BAR, notes)
+    return composed(index, notes)
 
 
 def test_blocks_follow_the_drift():
@@ -56,13 +66,13 @@ def test_silence_is_no_loop_but_is_measured():
 
 def test_silence_at_the_end_and_held_notes():
     assert endure([bar(0, [60]), bar(1), bar(2)]).longest_silence == 8
-    held = HeardBar(0, BAR, [Note(0, 5 * BAR, 60, 64, 0), Note(24, 24, 72, 64, 0)])
+    held = composed(0, [Note(0, 5 * BAR, 60, 64, 0), Note(24, 24, 72, 64, 0)])
     assert endure([held, *(bar(i) for i in range(1, 5)), bar(5, [60])]).longest_silence == 0
 
 
 def test_a_tied_note_counts_once():
-    first = HeardBar(0, BAR, [Note(0, BAR, 60, 64, 0, TIED_ON)])
-    second = HeardBar(BAR, BAR, [Note(BAR, 24, 60, 64, 0, TIED_FROM)])
+    first = composed(0, [Note(0, BAR, 60, 64, 0, TIED_ON)])
+    second = composed(1, [Note(BAR, 24, 60, 64, 0, TIED_FROM)])
     found = endure([first, second])
     assert found.notes == 1
     assert found.longest_silence == 3

@@ -1,0 +1,238 @@
+"""Composing the music that is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.bars import Bar
+from engine.composer import Composer
+from engine.controls import Controls
+from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_NEW
+from engine.harmony import CHORD_TONES
+from engine.measures import Floats, Ints, measure
+from engine.runtime import Network
+from engine.score import DRUMS, PARTS, Score, as_array
+from engine.time import Metre
+from export.evaluation.music import RealMusic, RealPiece
+from export.evaluation.obedience import key_share
+
+ROWS = 64
+SWEEP_STREAMS = 8
+
+Progress = Callable[[int], object]
+Pairs = dict[str, tuple[list[float], list[float]]]
+
+
+def compose(
+    network: Network,
+    settings: Sequence[Controls],
+    bars: int,
+    seed: int,
+    progress: Progress = lambda bars: None,
+) -> list[list[Bar]]:
+    """So many bars of one stream for each setting; the streams are numbered as the settings."""
+    music: list[list[Bar]] = []
+    for first in range(0, len(settings), ROWS):
+        some = settings[first : first + ROWS]
+        pool = network.pool(len(some))
+        composers = [
+            Composer(network, pool, seed, first + i, controls) for i, controls in enumerate(some)
+        ]
+        music.extend(_together(composers, bars, progress))
+    return music
+
+
+def _together(composers: list[Composer], bars: int, progress: Progress) -> list[list[Bar]]:
+    """Step composers of one pool until each has so many bars."""
+    pool = composers[0].pool
+    music: list[list[Bar]] = [[] for _ in composers]
+    while True:
+        stepping = []
+        for number, composer in enumerate(composers):
+            bar = composer.finished() if len(music[number]) < bars else None
+            while bar is not None:
+                composer.commit(bar.index + 1)
+                music[number].append(bar)
+                progress(1)
+                bar = composer.finished() if len(music[number]) < bars else None
+            if len(music[number]) < bars:
+                composer.prepare()
+                stepping.append(number)
+        if not stepping:
+            return music
+        pool.run([composers[number].row for number in stepping])
+        for number in stepping:
+            bar = composers[number].absorb()
+            if bar is not None:
+                composers[number].commit(bar.index + 1)
+                music[number].append(bar)
+                progress(1)
+
+
+def score_of(bars: Sequence[Bar]) -> Score:
+    """Composed bars as a piece."""
+    notes = as_array([note for bar in bars for note in bar.notes])
+    metres = tuple(
+        (bar.start, bar.metre)
+        for i, bar in enumerate(bars)
+        if i == 0 or bar.metre != bars[i - 1].metre
+    )
+    return Score(notes, metres=metres)
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """Streams to compose, and the style of each."""
+
+    settings: tuple[Controls, ...]
+    styles: tuple[str, ...]
+
+
+def commission(music: RealMusic, styles: Sequence[str], streams: int) -> Commission:
+    """For each style so many streams, in metre, mode and parts like pieces of that style.
+
+    `styles` are those that the model knows; a style counts if the music has it.
+    """
+    settings, names = [], []
+    for style in sorted({piece.style for piece in music.pieces} & set(styles)):
+        models = [piece for piece in music.pieces if piece.style == style]
+        for i in range(streams):
+            model = models[i * len(models) // streams]
+            settings.append(_like(model, music.metres(model)))
+            names.append(style)
+    return Commission(tuple(settings), tuple(names))
+
+
+def _like(piece: RealPiece, metres: tuple[tuple[int, Metre], ...]) -> Controls:
+    """Controls for a stream that is comparable with a piece in its normal key."""
+    parts = [part + 1 for part in range(PARTS) if piece.parts >> part & 1]
+    return Controls().with_values(
+        {
+            "style": piece.style,
+            "metre": str(metres[0][1]),
+            "key": "A minor" if piece.minor else "C major",
+            "parts": parts,
+        }
+    )
+
+
+def sweep(
+    network: Network,
+    base: Sequence[Controls],
+    bars: int,
+    seed: int,
+    progress: Progress = lambda bars: None,
+) -> Pairs:
+    """(asked, heard) by bar for each conditioning control of the plan, one swept at a time.
+
+    Streams take their other controls from `base` in turn; the values asked for are spread over
+    the middles of the attribute's steps.
+    """
+    asked: list[tuple[str, float]] = []
+    for attribute in ATTRIBUTES:
+        steps = np.linspace(1, attribute.buckets, SWEEP_STREAMS).round().astype(int)
+        asked += [(attribute.name, attribute.centre(int(step))) for step in steps]
+    settings = [
+        base[i % len(base)].with_values({name: value}) for i, (name, value) in enumerate(asked)
+    ]
+    music = compose(network, settings, bars, seed, progress)
+    pairs: Pairs = {attribute.name: ([], []) for attribute in ATTRIBUTES}
+    for (name, value), stream in zip(asked, music, strict=True):
+        heard = heard_values(stream)[name]
+        pairs[name][0].extend([value] * len(heard))
+        pairs[name][1].extend(heard.tolist())
+    return pairs
+
+
+def bounds_of(bars: Sequence[Bar]) -> Ints:
+    return np.array([*(bar.start for bar in bars), bars[-1].end], np.int64)
+
+
+def heard_values(bars: Sequence[Bar]) -> dict[str, Floats]:
+    """The plan's quantities as they came out, by bar."""
+    return measure(score_of(bars).notes, bounds_of(bars))
+
+
+def echo_pairs(bars: Sequence[Bar]) -> tuple[list[float], list[float]]:
+    """How closely a bar was to resemble its source, and the share of notes that it does."""
+    sets = {
+        bar.index: {(n.onset - bar.start, n.pitch, n.part) for n in bar.notes} for bar in bars
+    }
+    asked, heard = [], []
+    for bar in bars:
+        earlier = sets.get(bar.plan.source)
+        if bar.plan.echo <= ECHO_NEW or not earlier or not sets[bar.index]:
+            continue
+        here = sets[bar.index]
+        asked.append(float(bar.plan.echo))
+        heard.append(2 * len(here & earlier) / (len(here) + len(earlier)))
+    return asked, heard
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """Share of the notes that lie in the key and in the chord of the plan; None if open."""
+
+    key: float | None
+    chord: float | None
+
+
+def composed_harmony(streams: Sequence[Sequence[Bar]]) -> Harmony:
+    """In the streams as composed, at home in C major or A minor."""
+    rows = [
+        (note.pitch, note.part, bar.plan.key, _chord_at(bar, note.onset))
+        for bars in streams
+        for bar in bars
+        for note in bar.notes
+    ]
+    return _harmony(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+
+
+def _chord_at(bar: Bar, onset: int) -> int:
+    plan = bar.plan
+    return plan.half_chord if onset - bar.start >= bar.metre.half else plan.chord
+
+
+def real_harmony(music: RealMusic) -> Harmony:
+    """In real pieces under the plan that was read out of them."""
+    columns: list[list[Ints]] = [[], [], [], []]
+    for piece in music.pieces:
+        notes = music.score(piece).notes
+        if len(notes) != len(piece.events) or "chord" not in music.context:
+            return Harmony(None, None)
+        chord = piece.context[:, music.context.index("chord")]
+        key = piece.context[:, music.context.index("key")]
+        for column, values in zip(
+            columns, (notes["pitch"], notes["part"], key, chord), strict=True
+        ):
+            column.append(values.astype(np.int64))
+    return _harmony(*(np.concatenate(column) for column in columns))
+
+
+def _harmony(pitch: Ints, part: Ints, key: Ints, chord: Ints) -> Harmony:
+    tones = CHORD_TONES[chord]
+    counted = (part != DRUMS) & tones.any(axis=1)
+    inside = tones[np.arange(len(pitch)), pitch % 12][counted]
+    return Harmony(key_share(pitch, part, key), float(inside.mean()) if len(inside) else None)
+
+
+def centre_of(name: str, bucket: int) -> float:
+    """A bucket of the plan as a value; nan where it is open."""
+    return ATTRIBUTE[name].centre(bucket) if bucket else float("nan")
+
+
+def plan_pairs(streams: Sequence[Sequence[Bar]]) -> dict[str, tuple[ArrayLike, ArrayLike]]:
+    """(asked, heard) by bar of what the planner itself asked for."""
+    pairs: Pairs = {a.name: ([], []) for a in ATTRIBUTES} | {"echo": ([], [])}
+    for bars in streams:
+        heard = heard_values(bars)
+        for name in ATTRIBUTE:
+            pairs[name][0].extend(centre_of(name, getattr(bar.plan, name)) for bar in bars)
+            pairs[name][1].extend(heard[name].tolist())
+        for side, values in zip(pairs["echo"], echo_pairs(bars), strict=True):
+            side.extend(values)
+    return dict(pairs)
