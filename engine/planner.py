@@ -46,6 +46,9 @@ _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 _INHERITED = 0.6
 
 
+Memory = tuple[tuple[int, BarPlan], ...]
+
+
 class Progression(NamedTuple):
     """Chords that go round from the bar `anchor` on, relative to the home key."""
 
@@ -107,7 +110,7 @@ class PlannerState(NamedTuple):
     distance: int = 0
     run: int = 0
     wander: tuple[float, ...] = ()
-    memory: tuple[tuple[int, BarPlan], ...] = ()
+    memory: Memory = ()
 
     def recall(self, bar: int) -> BarPlan | None:
         """The plan of an earlier bar, if it may still be echoed."""
@@ -168,8 +171,7 @@ def _after(
     scene: _Scene, plan: BarPlan, wander: tuple[float, ...], kept: Sequence[range]
 ) -> PlannerState:
     state, bar = scene.state, scene.bar
-    oldest = bar + 1 - MAX_ECHO
-    memory = [m for m in state.memory if m[0] >= oldest or any(m[0] in bars for bars in kept)]
+    memory = _within(state.memory, (*kept, range(bar + 1 - MAX_ECHO, bar)))
     echoes = plan.echo > ECHO_NEW and plan.source >= 0
     closed = plan.ending == ENDING_LAST
     return PlannerState(
@@ -183,6 +185,17 @@ def _after(
         wander=wander,
         memory=(*memory, (bar, plan)),
     )
+
+
+def _within(memory: Memory, kept: Sequence[range]) -> Memory:
+    """The part of a memory that lies in any of the ranges."""
+    found: Memory = ()
+    taken = 0
+    for bars in sorted(kept, key=_start_of):
+        first = max(taken, bisect_left(memory, bars.start, key=_bar_of))
+        taken = max(first, bisect_left(memory, bars.stop, key=_bar_of))
+        found += memory[first:taken]
+    return found
 
 
 def _echo(scene: _Scene) -> tuple[int, int, BarPlan | None]:
@@ -330,6 +343,10 @@ def _pick(weights: Floats, draw: float) -> int:
 
 def _bar_of(remembered: tuple[int, BarPlan]) -> int:
     return remembered[0]
+
+
+def _start_of(bars: range) -> int:
+    return bars.start
 
 
 _RANGES = {

@@ -234,11 +234,13 @@ def write(
     *,
     names: Sequence[str] | None = None,
     shifts: NDArray[np.integer] | None = None,
+    program_changes: Sequence[tuple[int, int, int]] = (),
 ) -> bytes:
     """A type-1 file of 480 ticks a quarter: tempo and metre first, then one track a part.
 
     `names` are track names by part; `shifts` moves each note of `score.notes` by so many 480ths
-    of a quarter, not before the beginning. The channel is the part, drums on channel 10.
+    of a quarter, not before the beginning. `program_changes` are (tick, part, program) after the
+    beginning. The channel is the part, drums on channel 10.
     """
     notes = score.notes.copy()
     notes["onset"] *= SHIFTS_PER_TICK
@@ -249,7 +251,9 @@ def write(
     tracks = [_conductor(score)]
     for part in score.parts:
         label = names[part] if names is not None and part < len(names) else ""
-        tracks.append(_part_track(notes[notes["part"] == part], score.programs[part], label))
+        programs = [(0, score.programs[part])]
+        programs += [(tick, program) for tick, p, program in program_changes if p == part]
+        tracks.append(_part_track(notes[notes["part"] == part], programs, label))
     header = b"MThd" + (6).to_bytes(4, "big")
     for number in (1, len(tracks), WRITTEN_DIVISION):
         header += number.to_bytes(2, "big")
@@ -269,11 +273,15 @@ def _conductor(score: Score) -> bytes:
     return _chunk(events)
 
 
-def _part_track(notes: NDArray[np.void], program: int, name: str) -> bytes:
+def _part_track(
+    notes: NDArray[np.void], programs: Sequence[tuple[int, int]], name: str
+) -> bytes:
     part = int(notes["part"][0])
     channel = DRUM_CHANNEL if part == DRUMS else part
     text = name.encode()
-    events = [(0, -1, bytes([0xC0 | channel, program]))]
+    events = [
+        (tick * SHIFTS_PER_TICK, -1, bytes([0xC0 | channel, program])) for tick, program in programs
+    ]
     if text:
         events.insert(0, (0, -2, b"\xff\x03" + _varlen(len(text)) + text))
     for onset, duration, pitch, velocity, _ in notes.tolist():

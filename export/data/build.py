@@ -35,7 +35,7 @@ VALID_SHARE = TEST_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What may be chosen; `test_only` puts every piece into the test split."""
+    """What may be chosen; `test_only` puts every piece into the test split, with no report."""
 
     manifest: Path | None = None
     styles: dict[str, str] = field(default_factory=dict)
@@ -102,7 +102,8 @@ def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, A
             raise DatasetError(f"none of {len(sources)} files could be used ({reasons})")
         figures = statistics.figures()
         write_json(folder / META, _meta(coder, style_names(pieces), figures, options))
-        report.write(folder, stored, statistics, figures)
+        if not options.test_only:
+            report.write(folder, stored, statistics, figures)
     return figures
 
 

@@ -114,7 +114,7 @@ class _Player:
         self.now = self.furthest = self.chord_at = 0
         self.program, self.channel = 0, 0
         self.drum_keys: dict[str, int] = {}
-        self.ties: dict[tuple[int, str], int] = {}  # (pitch, staff) → start
+        self.ties: dict[tuple[int, str], tuple[int, int]] = {}  # (pitch, staff) → start, end
         if instrument is not None:
             self._prepare(instrument)
 
@@ -179,17 +179,22 @@ class _Player:
         if not 0 <= pitch < 128 or element.find("rest") is not None:
             return
         staff = element.findtext("staff", "1")
-        ties = {tie.get("type") for tie in element.iterfind("tie")}
-        start = self.ties.pop((pitch, staff), self.chord_at) if "stop" in ties else self.chord_at
-        if "start" in ties:
-            self.ties[pitch, staff] = start
+        start, end = self.chord_at, self.chord_at + length
+        # A tie goes to the note that follows at once, whether or not that says so too.
+        tied_start, tied_end = self.ties.pop((pitch, staff), (-1, -1))
+        if tied_end == start:
+            start = tied_start
+        elif tied_end >= 0:
+            self._sounds(tied_start, tied_end, pitch, channel, staff)
+        if any(tie.get("type") == "start" for tie in element.iterfind("tie")):
+            self.ties[pitch, staff] = (start, end)
         else:
-            self._sounds(start, self.chord_at + length, pitch, channel, staff)
+            self._sounds(start, end, pitch, channel, staff)
 
     def release(self) -> None:
         """End the notes that were tied to nothing."""
-        for (pitch, staff), start in self.ties.items():
-            self._sounds(start, self.furthest, pitch, self.channel, staff)
+        for (pitch, staff), (start, end) in self.ties.items():
+            self._sounds(start, end, pitch, self.channel, staff)
 
     def _sounds(self, start: int, end: int, pitch: int, channel: int, staff: str) -> None:
         tracks = self.sheet.tracks

@@ -91,7 +91,7 @@ def _draw(path: Path, statistics: Statistics) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = Figure(figsize=(11, 7))
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2).ravel()
     histograms = (
@@ -101,7 +101,7 @@ def _draw(path: Path, statistics: Statistics) -> None:
     )
     for axis, (title, counts, step, unit, what) in zip(axes[:3], histograms, strict=True):
         first = 1 if title == "duration" else 0
-        axis.bar((np.arange(len(counts)) + first) * step, counts, width=step)
+        axis.stairs(counts, (np.arange(len(counts) + 1) + first - 0.5) * step, fill=True)
         axis.set(title=title, xlabel=unit, ylabel=what)
     styles = sorted({style for style, _ in statistics.notes})
     left = np.zeros(len(styles))
@@ -111,4 +111,5 @@ def _draw(path: Path, statistics: Statistics) -> None:
         left += counts
     axes[3].set(title="styles", xlabel="thousand notes")
     axes[3].legend()
+    figure.subplots_adjust(0.08, 0.08, 0.97, 0.95, wspace=0.25, hspace=0.3)
     figure.savefig(path, dpi=100)

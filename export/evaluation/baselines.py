@@ -31,7 +31,7 @@ _VALUE_BITS = 12
 class Likelihood:
     """Mean negative log-likelihood in nats. `nats`: by field, over the targets that are known;
     `nats_per_note`: the sum over all known targets by the number of notes. `accuracy`: share of
-    targets tried that the likeliest value meets, by field."""
+    known targets that the likeliest value meets, by field; empty if that was not tried."""
 
     label: str
     notes: int
@@ -41,22 +41,23 @@ class Likelihood:
 
 
 def likelihood(
-    label: str, names: tuple[str, ...], targets: Events, nats: Floats, right: Floats
+    label: str,
+    names: tuple[str, ...],
+    targets: Events,
+    nats: Floats,
+    right: Floats | None = None,
 ) -> Likelihood:
-    """Figures from the nats [N, E] of every target and whether the likeliest value met it: 1, 0,
-    or nan where that was not tried."""
+    """Figures from the nats [N, E] of every target and whether the likeliest value met it."""
     known = targets > 0
     number = np.maximum(known.sum(axis=0), 1)
     by_field = np.where(known, nats, 0.0).sum(axis=0)
-    tried = known & ~np.isnan(right)
-    hits = np.where(tried, right, 0.0).sum(axis=0)
-    tries = tried.sum(axis=0)
+    hits = np.where(known, right, 0.0).sum(axis=0) / number if right is not None else ()
     return Likelihood(
         label,
         len(targets),
         float(by_field.sum() / max(1, len(targets))),
         {name: float(v) for name, v in zip(names, by_field / number, strict=True)},
-        {name: float(h / n) for name, h, n in zip(names, hits, tries, strict=True) if n},
+        {name: float(share) for name, share in zip(names, hits, strict=False)},
     )
 
 
@@ -110,7 +111,7 @@ def markov(
     for field, size in enumerate(sizes):
         nats[:, field] = -np.log(_markov_chances(train, test, field, size, order))
     label = f"Markov, order {order}"
-    return likelihood(label, names, test.events, nats, np.full(nats.shape, np.nan))
+    return likelihood(label, names, test.events, nats)
 
 
 def _frequencies(train: Corpus, field: int, size: int) -> Floats:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from engine.bars import Bar
 from engine.composer import Composer
-from engine.controls import Controls
-from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_NEW
-from engine.harmony import CHORD_TONES
+from engine.controls import CONTROL, Controls
+from engine.fields import ATTRIBUTES, ECHO_NEW
 from engine.measures import Floats, Ints, measure
 from engine.runtime import Network
-from engine.score import DRUMS, PARTS, Score, as_array
+from engine.score import PARTS, Score, as_array
 from engine.time import Metre
 from export.evaluation.music import RealMusic, RealPiece
-from export.evaluation.obedience import key_share
+from export.evaluation.obedience import Harmony, harmony
 
 ROWS = 64
 SWEEP_STREAMS = 8
@@ -92,30 +91,36 @@ class Commission:
     styles: tuple[str, ...]
 
 
-def commission(music: RealMusic, styles: Sequence[str], streams: int) -> Commission:
-    """For each style so many streams, in metre, mode and parts like pieces of that style.
+def commission(music: RealMusic, known: Sequence[str], styles: int, streams: int) -> Commission:
+    """Streams like the real music: for each of its most frequent styles, so many.
 
-    `styles` are those that the model knows; a style counts if the music has it.
+    Each takes metre, mode and parts from a piece of its style; a style that is not among those
+    that the model knows is left open.
     """
     settings, names = [], []
-    for style in sorted({piece.style for piece in music.pieces} & set(styles)):
-        models = [piece for piece in music.pieces if piece.style == style]
+    for style in _frequent(music, styles):
+        examples = [piece for piece in music.pieces if piece.style == style]
         for i in range(streams):
-            model = models[i * len(models) // streams]
-            settings.append(_like(model, music.metres(model)))
+            example = examples[i * len(examples) // streams]
+            settings.append(_like(example, music.metres(example)[0][1], style in known))
             names.append(style)
     return Commission(tuple(settings), tuple(names))
 
 
-def _like(piece: RealPiece, metres: tuple[tuple[int, Metre], ...]) -> Controls:
+def _frequent(music: RealMusic, number: int) -> list[str]:
+    counts = Counter(piece.style for piece in music.pieces)
+    return sorted(counts, key=lambda style: (-counts[style], style))[:number]
+
+
+def _like(piece: RealPiece, metre: Metre, style_known: bool) -> Controls:
     """Controls for a stream that is comparable with a piece in its normal key."""
     parts = [part + 1 for part in range(PARTS) if piece.parts >> part & 1]
     return Controls().with_values(
         {
-            "style": piece.style,
-            "metre": str(metres[0][1]),
+            "style": piece.style if style_known else "auto",
+            "metre": str(metre),
             "key": "A minor" if piece.minor else "C major",
-            "parts": parts,
+            "parts": parts or "auto",
         }
     )
 
@@ -134,8 +139,10 @@ def sweep(
     """
     asked: list[tuple[str, float]] = []
     for attribute in ATTRIBUTES:
-        steps = np.linspace(1, attribute.buckets, SWEEP_STREAMS).round().astype(int)
-        asked += [(attribute.name, attribute.centre(int(step))) for step in steps]
+        control = CONTROL[attribute.name]
+        for step in np.linspace(1, attribute.buckets, SWEEP_STREAMS).round().astype(int).tolist():
+            value = min(max(attribute.centre(step), control.low), control.high)
+            asked.append((attribute.name, value))
     settings = [
         base[i % len(base)].with_values({name: value}) for i, (name, value) in enumerate(asked)
     ]
@@ -159,9 +166,7 @@ def heard_values(bars: Sequence[Bar]) -> dict[str, Floats]:
 
 def echo_pairs(bars: Sequence[Bar]) -> tuple[list[float], list[float]]:
     """How closely a bar was to resemble its source, and the share of notes that it does."""
-    sets = {
-        bar.index: {(n.onset - bar.start, n.pitch, n.part) for n in bar.notes} for bar in bars
-    }
+    sets = {bar.index: {(n.onset - bar.start, n.pitch, n.part) for n in bar.notes} for bar in bars}
     asked, heard = [], []
     for bar in bars:
         earlier = sets.get(bar.plan.source)
@@ -173,14 +178,6 @@ def echo_pairs(bars: Sequence[Bar]) -> tuple[list[float], list[float]]:
     return asked, heard
 
 
-@dataclass(frozen=True, slots=True)
-class Harmony:
-    """Share of the notes that lie in the key and in the chord of the plan; None if open."""
-
-    key: float | None
-    chord: float | None
-
-
 def composed_harmony(streams: Sequence[Sequence[Bar]]) -> Harmony:
     """In the streams as composed, at home in C major or A minor."""
     rows = [
@@ -189,7 +186,8 @@ def composed_harmony(streams: Sequence[Sequence[Bar]]) -> Harmony:
         for bar in bars
         for note in bar.notes
     ]
-    return _harmony(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+    columns = np.array(rows, np.int64).reshape(-1, 4)
+    return harmony(*columns.T)
 
 
 def _chord_at(bar: Bar, onset: int) -> int:
@@ -210,29 +208,4 @@ def real_harmony(music: RealMusic) -> Harmony:
             columns, (notes["pitch"], notes["part"], key, chord), strict=True
         ):
             column.append(values.astype(np.int64))
-    return _harmony(*(np.concatenate(column) for column in columns))
-
-
-def _harmony(pitch: Ints, part: Ints, key: Ints, chord: Ints) -> Harmony:
-    tones = CHORD_TONES[chord]
-    counted = (part != DRUMS) & tones.any(axis=1)
-    inside = tones[np.arange(len(pitch)), pitch % 12][counted]
-    return Harmony(key_share(pitch, part, key), float(inside.mean()) if len(inside) else None)
-
-
-def centre_of(name: str, bucket: int) -> float:
-    """A bucket of the plan as a value; nan where it is open."""
-    return ATTRIBUTE[name].centre(bucket) if bucket else float("nan")
-
-
-def plan_pairs(streams: Sequence[Sequence[Bar]]) -> dict[str, tuple[ArrayLike, ArrayLike]]:
-    """(asked, heard) by bar of what the planner itself asked for."""
-    pairs: Pairs = {a.name: ([], []) for a in ATTRIBUTES} | {"echo": ([], [])}
-    for bars in streams:
-        heard = heard_values(bars)
-        for name in ATTRIBUTE:
-            pairs[name][0].extend(centre_of(name, getattr(bar.plan, name)) for bar in bars)
-            pairs[name][1].extend(heard[name].tolist())
-        for side, values in zip(pairs["echo"], echo_pairs(bars), strict=True):
-            side.extend(values)
-    return dict(pairs)
+    return harmony(*(np.concatenate(column) for column in columns))

@@ -1,9 +1,10 @@
-"""Real music to measure against: from a prepared dataset, or straight from files."""
+"""Real music to measure against."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,14 @@ from numpy.typing import NDArray
 
 from engine.bundle import Specification
 from engine.codecs import Codec, Encoded
-from engine.errors import DatasetError, PerpetuoError
-from engine.fields import CONTEXT, METRES
+from engine.errors import DatasetError
+from engine.fields import METRES
 from engine.measures import Ints
 from engine.plan import BarPlan
 from engine.score import PARTS, Score
 from engine.time import COMMON_TIME, Metre
+from export.data.build import temporary_dataset
 from export.data.dataset import META, Dataset
-from export.data.prepare import FLAT_VELOCITIES, load, prepare_score
-from export.data.sources import find_sources
-from export.data.styles import clean
 from export.evaluation.baselines import Corpus
 
 
@@ -62,7 +61,6 @@ class RealMusic:
     codec: Codec
     context: tuple[str, ...]
     pieces: tuple[RealPiece, ...]
-    unread: int = 0
 
     def score(self, piece: RealPiece) -> Score:
         """The piece in its normal key, velocities that are not known as 0."""
@@ -91,6 +89,10 @@ class RealMusic:
             found[begin] = METRES[number] if 0 <= number < len(METRES) else COMMON_TIME
         return tuple(sorted(found.items()))
 
+    def first(self, notes: int) -> RealMusic:
+        """Its first pieces, up to the one with which so many events are reached (0: all)."""
+        return replace(self, pieces=tuple(_until(notes, self.pieces)))
+
     def scores(self) -> Iterator[Score]:
         return (self.score(piece) for piece in self.pieces)
 
@@ -105,27 +107,32 @@ class RealMusic:
         return [self.context.index(name) for name, _ in spec.context]
 
 
-def read_music(place: Path, split: str, codec: Codec, notes: int, seed: int) -> RealMusic:
-    """Pieces of one split in an order that depends on the seed, until `notes` are reached (0: all).
+@contextmanager
+def opened(place: Path, representation: str) -> Iterator[Dataset]:
+    """A prepared dataset, or files of music prepared for the moment, all in the test split."""
+    if (place / META).is_file() or not place.exists():
+        yield Dataset.open(place)
+    else:
+        with temporary_dataset([place], representation) as dataset:
+            yield dataset
 
-    A folder of files is taken whole, but for files whose manifest puts them in another split.
-    """
-    if (place / META).is_file():
-        return read_dataset(place, split, codec, notes, seed)
-    return _read_files(place, split, codec, notes, seed)
 
-
-def read_dataset(place: Path, split: str, codec: Codec, notes: int, seed: int) -> RealMusic:
-    dataset = Dataset.open(place)
+def read_music(dataset: Dataset, split: str, codec: Codec, notes: int, seed: int) -> RealMusic:
+    """Pieces of one split in an order that depends on the seed, until `notes` are reached
+    (0: all)."""
     if dataset.codec.name != codec.name:
         raise DatasetError(
-            f"{place} holds '{dataset.codec.name}' events and the model needs '{codec.name}': "
-            f"prepare it with --representation {codec.name}, or name a folder of MIDI files"
+            f"{dataset.folder} holds '{dataset.codec.name}' events and the model needs "
+            f"'{codec.name}': prepare it with --representation {codec.name}, or name a folder of "
+            "MIDI files"
         )
-    numbers = dataset.pieces_of(split)
-    chosen = _until(notes, (_stored(dataset, int(n)) for n in _shuffled(numbers, seed)))
+    numbers = _shuffled(dataset.pieces_of(split), seed)
+    chosen = _until(notes, (_stored(dataset, int(n)) for n in numbers))
     if not chosen:
-        raise DatasetError(f"the dataset {place} has no pieces in its {split} split")
+        raise DatasetError(
+            f"the dataset {dataset.folder} has no pieces in its {split} split: choose another "
+            "with --split, or prepare it from more pieces"
+        )
     return RealMusic(dataset.codec, dataset.context_names, tuple(chosen))
 
 
@@ -163,51 +170,3 @@ def _stored(dataset: Dataset, number: int) -> RealPiece:
         dataset.pitch_classes[bars],
         dataset.plans[bars],
     )
-
-
-def _read_files(place: Path, split: str, codec: Codec, notes: int, seed: int) -> RealMusic:
-    sources, problems = find_sources([place])
-    usable = [source for source in sources if source.split in ("", split)]
-    unread = len(problems)
-    pieces: list[RealPiece] = []
-
-    def prepared() -> Iterator[RealPiece]:
-        nonlocal unread
-        for number in _shuffled(np.arange(len(usable)), seed).tolist():
-            source = usable[number]
-            try:
-                yield _from_file(source.path, clean(source.style, {}), source.velocity_known, codec)
-            except PerpetuoError:
-                unread += 1
-
-    pieces = _until(notes, prepared())
-    if not pieces:
-        raise DatasetError(
-            f"{place} has no music that could be read: name a prepared dataset or a folder of "
-            "MIDI files"
-        )
-    return RealMusic(codec, codec.context, tuple(pieces), unread)
-
-
-def _from_file(path: Path, style: str, velocity_known: bool | None, codec: Codec) -> RealPiece:
-    smf = load(path)
-    if velocity_known is None:
-        velocity_known = len(np.unique(smf.notes["velocity"])) >= FLAT_VELOCITIES
-    found = prepare_score(codec, smf, velocity_known)
-    return RealPiece(
-        style,
-        found.minor,
-        found.parts,
-        velocity_known,
-        found.events,
-        found.context,
-        found.onsets,
-        found.bars,
-        found.pitch_classes,
-        found.plans,
-    )
-
-
-def names_of(context: Iterable[str], group: str) -> list[int]:
-    """Columns of a context row that belong to a group of fields."""
-    return [i for i, name in enumerate(context) if CONTEXT[name].group == group]

@@ -1,4 +1,4 @@
-"""Whether composed music does what the plan asked: correlations by control, share in the key."""
+"""Whether composed music does what was asked: correlations by control, shares by harmony."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.fields import PITCH_CLASSES
-from engine.measures import Floats
+from engine.fields import FIRST_CHORD, KEYS, PITCH_CLASSES
+from engine.harmony import CHORD_TONES
+from engine.measures import Floats, Ints
 from engine.score import DRUMS
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
@@ -62,19 +63,38 @@ def obedience_of(pairs: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> tuple[Obed
     return tuple(obedience(control, asked, heard) for control, (asked, heard) in pairs.items())
 
 
-def key_share(notes: NDArray[np.void], keys: ArrayLike) -> float | None:
-    """Share of the pitched notes that lie in the scale of the key asked for at each.
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """Share of the pitched notes that lie in the scale of the key asked for, and share that are
+    tones of the chord asked for; None where nothing was asked."""
 
-    Keys are the values of the plan's field: 1 … 12 major on C, C# …, 13 … 24 minor, 0 open. Minor
-    accepts both forms of its sixth and seventh degree. Pitches and keys must have one home.
+    key: float | None
+    chord: float | None
+
+
+def harmony(pitch: Ints, part: Ints, key: Ints, chord: Ints) -> Harmony:
+    """From each note and the plan's field values at its place; pitches have the plan's home.
+
+    Minor accepts both forms of its sixth and seventh degree.
     """
-    asked = np.asarray(keys, np.int64)
-    counted = (asked > 0) & (notes["part"] != DRUMS)
-    if not counted.any():
-        return None
-    key = asked[counted] - 1
-    degree = (notes["pitch"][counted].astype(np.int64) - key) % PITCH_CLASSES
-    scales = np.zeros((2, PITCH_CLASSES), bool)
-    scales[0, list(_MAJOR)] = True
-    scales[1, list(_MINOR)] = True
-    return float(scales[key // PITCH_CLASSES, degree].mean())
+    tuned = part != DRUMS
+    in_key = _scale_of_keys()[key, pitch % PITCH_CLASSES]
+    in_chord = CHORD_TONES[chord, pitch % PITCH_CLASSES]
+    return Harmony(
+        _share(in_key[tuned & (key > 0)]),
+        _share(in_chord[tuned & (chord >= FIRST_CHORD)]),
+    )
+
+
+def _share(holds: NDArray[np.bool_]) -> float | None:
+    return float(holds.mean()) if len(holds) else None
+
+
+def _scale_of_keys() -> NDArray[np.bool_]:
+    """[KEYS, 12]: the pitch classes of each key's scale."""
+    found = np.zeros((KEYS, PITCH_CLASSES), bool)
+    for tonic in range(PITCH_CLASSES):
+        found[1 + tonic, [(tonic + step) % PITCH_CLASSES for step in _MAJOR]] = True
+        minor = [(tonic + step) % PITCH_CLASSES for step in _MINOR]
+        found[1 + PITCH_CLASSES + tonic, minor] = True
+    return found

@@ -1,13 +1,14 @@
-"""The pictures of the reports, as PNG files in memory."""
+"""The picture of a report, as a PNG file in memory."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.evaluation.endurance import Block, Endurance
+from export.evaluation.endurance import Block
 from export.evaluation.report import Distributions, Points, Report
 from export.evaluation.statistics import FIGURES
 
@@ -19,12 +20,24 @@ COLUMNS = 4
 _COMPOSED, _REAL = "tab:orange", "tab:blue"
 
 
+# Title, blocks and attribute of each panel on a long stream.
+_ENDURANCE = (
+    ("mean pitch", "blocks", "pitch"),
+    ("notes a quarter", "blocks", "density"),
+    ("mean velocity", "blocks", "velocity"),
+    ("bars in loops", "blocks", "repeated"),
+    ("entropy of pitch, bits", "entropy", "pitch_entropy"),
+    ("entropy of gaps, bits", "entropy", "gap_entropy"),
+)
+
+
 def picture(report: Report) -> bytes:
-    """Distributions of composed and real music, self-similarity by lag, obedience by control."""
+    """Distributions of composed and real music, self-similarity by lag, obedience by control,
+    and what becomes of a long stream."""
     shown = report.distributions
     names = [f for f in FIGURES if shown and (f.name in shown.composed or f.name in shown.real)]
-    panels = len(names) + bool(shown) + len(report.points)
-    sheet, axes = _sheet(panels)
+    long = _ENDURANCE if report.endurance else ()
+    sheet, axes = _sheet(len(names) + bool(shown) + len(report.points) + len(long))
     places = iter(axes)
     if shown:
         for figure in names:
@@ -32,26 +45,8 @@ def picture(report: Report) -> bytes:
         _similarity(next(places), shown)
     for control, points in report.points.items():
         _obedience(next(places), control, points)
-    return _png(sheet)
-
-
-def endurance_picture(found: Endurance) -> bytes:
-    """How means, entropies and repetitions move over the bars."""
-    panels: tuple[tuple[str, tuple[Block, ...], str], ...] = (
-        ("mean pitch", found.blocks, "pitch"),
-        ("notes a quarter", found.blocks, "density"),
-        ("mean velocity", found.blocks, "velocity"),
-        ("bars in loops", found.blocks, "repeated"),
-        ("entropy of pitch, bits", found.entropy, "pitch_entropy"),
-        ("entropy of gaps, bits", found.entropy, "gap_entropy"),
-    )
-    sheet, axes = _sheet(len(panels))
-    for place, (title, blocks, name) in zip(axes, panels, strict=True):
-        values = [getattr(block, name) for block in blocks]
-        heights = [np.nan if value is None else value for value in values]
-        place.plot([block.first for block in blocks], heights, color=_COMPOSED)
-        place.set_title(title, fontsize=9)
-        place.set_xlabel("bar", fontsize=8)
+    for title, blocks, name in long:
+        _course(next(places), title, getattr(report.endurance, blocks), name)
     return _png(sheet)
 
 
@@ -114,3 +109,11 @@ def _obedience(place: Axes, control: str, points: Points) -> None:
     place.set_title(control, fontsize=9)
     place.set_xlabel("asked", fontsize=8)
     place.set_ylabel("heard", fontsize=8)
+
+
+def _course(place: Axes, title: str, blocks: Sequence[Block], name: str) -> None:
+    values = [getattr(block, name) for block in blocks]
+    heights = [np.nan if value is None else value for value in values]
+    place.plot([block.first for block in blocks], heights, color=_COMPOSED)
+    place.set_title(title, fontsize=9)
+    place.set_xlabel("bar", fontsize=8)

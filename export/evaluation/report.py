@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from export.evaluation.baselines import Likelihood
 from export.evaluation.copying import Copying
-from export.evaluation.obedience import Obedience
+from export.evaluation.endurance import Endurance
+from export.evaluation.obedience import Harmony, Obedience
 from export.evaluation.overlap import Comparison, pooled
 from export.evaluation.statistics import FIGURES, Measured, mean_similarity
 
@@ -32,7 +34,8 @@ class Report:
     """Everything that was found out about a model; parts that were not asked for are empty.
 
     `copying` is keyed by whose music was searched for in the training set ("composed", "real").
-    `points` holds (asked, heard) pairs of each control, for drawing.
+    `points` holds (asked, heard) pairs of each control, for drawing. `harmony` tells how far
+    notes keep to key and chord of the plan, composed and in real music.
     """
 
     model: str
@@ -46,7 +49,12 @@ class Report:
     copying: dict[str, tuple[Copying, ...]] = field(default_factory=dict)
     obedience: tuple[Obedience, ...] = ()
     points: dict[str, Points] = field(default_factory=dict)
-    key_share: float | None = None
+    harmony: dict[str, Harmony] = field(default_factory=dict)
+    endurance: Endurance | None = None
+
+    def with_parts(self, **parts: Any) -> Report:
+        """This report and more: parts by the names of its fields."""
+        return replace(self, **parts)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, allow_nan=False)
@@ -59,7 +67,9 @@ class Report:
             _comparison_lines(self.comparisons),
             _style_lines(self.by_style),
             _copying_lines(self.copying),
-            _obedience_lines(self.obedience, self.key_share),
+            _obedience_lines(self.obedience),
+            _harmony_lines(self.harmony),
+            _endurance_lines(self.endurance),
         ]
         return "\n\n".join(block for block in blocks if block)
 
@@ -109,7 +119,7 @@ def _likelihood_lines(rows: Sequence[Likelihood]) -> str:
     text = _table(head, told)
     exact = [row for row in rows if row.accuracy]
     if exact:
-        hits = [[row.label, *(_number(row.accuracy.get(name)) for name in names)] for row in exact]
+        hits = [[row.label, *(_number(row.accuracy[name]) for name in names)] for row in exact]
         text += "\n\n" + _table(["likeliest value right", *names], hits)
     return text
 
@@ -166,13 +176,37 @@ def _copying_lines(found: Mapping[str, Sequence[Copying]]) -> str:
     return _table(head, rows)
 
 
-def _obedience_lines(rows: Sequence[Obedience], share: float | None) -> str:
-    if not rows and share is None:
+def _obedience_lines(rows: Sequence[Obedience]) -> str:
+    if not rows:
         return ""
     told = [
         [row.control, str(row.bars), _number(row.pearson), _number(row.spearman)] for row in rows
     ]
-    text = _table(["obedience", "bars", "Pearson", "Spearman"], told) if rows else ""
-    if share is not None:
-        text += ("\n" if text else "") + f"notes inside the key asked for: {share:.1%}"
-    return text
+    return _table(["obedience", "bars", "Pearson", "Spearman"], told)
+
+
+def _harmony_lines(found: Mapping[str, Harmony]) -> str:
+    if not found:
+        return ""
+    rows = [[whose, _number(row.key), _number(row.chord)] for whose, row in found.items()]
+    return _table(["share of notes", "in key", "in chord"], rows)
+
+
+def _endurance_lines(found: Endurance | None) -> str:
+    if found is None:
+        return ""
+    head = ["from bar", "pitch", "notes/quarter", "velocity", "looped", "bits pitch", "bits gap"]
+    rows = [
+        [
+            str(block.first),
+            *(_number(v, 1) for v in (block.pitch, block.density, block.velocity)),
+            str(block.repeated),
+            *(_number(v, 2) for v in (block.pitch_entropy, block.gap_entropy)),
+        ]
+        for block in found.blocks
+    ]
+    return (
+        _table(head, rows)
+        + f"\n{found.bars} bars, {found.notes} notes; bars in loops of eight: {found.repeated}; "
+        f"longest silence: {found.longest_silence:.1f} quarters"
+    )

@@ -72,7 +72,10 @@ def test_tied_notes_are_one_and_grace_notes_none() -> None:
     grace = "<note><grace/><pitch><step>D</step><octave>4</octave></pitch></note>"
     last = grace + note("C", 4, 4, "<tie type='stop'/>")
     assert rows(sheet(first, middle, last)) == [(0, 216, 60, 0)]
-    assert rows(sheet(first, note("D", 4, 4))) == [(0, 120, 60, 0), (96, 24, 62, 0)]
+    assert rows(sheet(first, note("C", 4, 4))) == [(0, 120, 60, 0)]
+    lost = [first, note("D", 4, 16), note("C", 4, 4, "<tie type='stop'/>")]
+    assert rows(sheet(*lost)) == [(0, 96, 60, 0), (96, 96, 62, 0), (192, 24, 60, 0)]
+    assert rows(sheet(first, note("D", 4, 4))) == [(0, 96, 60, 0), (96, 24, 62, 0)]
 
 
 def test_staves_are_parts_and_the_instrument_transposes() -> None:

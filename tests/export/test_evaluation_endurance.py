@@ -16,7 +16,8 @@ from export.evaluation.endurance import (
     endure,
     entropy,
 )
-from export.evaluation.pictures import endurance_picture
+from export.evaluation.pictures import picture
+from export.evaluation.report import Report
 
 BAR = 96
 
@@ -25,7 +26,17 @@ def composed(index, notes):
     programs = (0,) * 8
     shifts = (0,) * len(notes)
     return Bar(
-        index, 0, index * BAR, COMMON_TIME, 500_000, tuple(notes), shifts, programs, BarPlan(), "", 0
+        index,
+        0,
+        index * BAR,
+        COMMON_TIME,
+        500_000,
+        tuple(notes),
+        shifts,
+        programs,
+        BarPlan(),
+        "",
+        0,
     )
 
 
@@ -99,6 +110,8 @@ def test_a_stream_of_nothing():
     assert (found.bars, found.blocks, found.longest_silence) == (0, (), 0)
 
 
-def test_the_picture_is_a_png():
+def test_the_report_tells_it_all():
     found = endure(bar(i, [60 + i % 7] if i > 120 else []) for i in range(300))
-    assert endurance_picture(found).startswith(b"\x89PNG")
+    report = Report("m", "d", endurance=found)
+    assert "longest silence: 484.0 quarters" in str(report)
+    assert picture(report).startswith(b"\x89PNG")

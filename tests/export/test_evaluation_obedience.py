@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.score import DRUMS, NOTE
-from export.evaluation.obedience import key_share, obedience, obedience_of, ranks
+from engine.fields import NO_CHORD
+from engine.harmony import chord_id, key_id
+from engine.score import DRUMS
+from export.evaluation.obedience import Harmony, harmony, obedience, obedience_of, ranks
 
 values = st.lists(st.integers(-50, 50), min_size=3, max_size=30).filter(lambda v: len(set(v)) > 1)
 
@@ -57,18 +59,32 @@ def test_every_control_has_its_row():
     ]
 
 
-def notes(pitches, part=0):
-    return np.array([(i, 1, p, 64, part) for i, p in enumerate(pitches)], NOTE)
+def shares(pitches, keys, chords, part=0):
+    columns = (
+        np.array(column, np.int64) for column in (pitches, [part] * len(pitches), keys, chords)
+    )
+    return harmony(*columns)
+
+
+def key(pitches, keys, part=0):
+    return shares(pitches, keys, [0] * len(keys), part).key
 
 
 def test_share_inside_the_key():
-    assert key_share(notes([60, 62, 64, 61]), [1, 1, 1, 1]) == 0.75
-    assert key_share(notes([61, 63]), [2, 2]) == 1.0  # D flat major
-    assert key_share(notes([57, 68, 67, 66, 65]), [13 + 9] * 5) == 1.0  # A minor, all its forms
-    assert key_share(notes([57, 61]), [13 + 9] * 2) == 0.5
+    assert key([60, 62, 64, 61], [key_id(0, False)] * 4) == 0.75
+    assert key([61, 63], [key_id(1, False)] * 2) == 1.0
+    assert key([57, 68, 67, 66, 65], [key_id(9, True)] * 5) == 1.0  # all forms of A minor
+    assert key([57, 61], [key_id(9, True)] * 2) == 0.5
 
 
-def test_open_keys_and_percussion_do_not_count():
-    assert key_share(notes([60, 61]), [1, 0]) == 1.0
-    assert key_share(notes([61], DRUMS), [1]) is None
-    assert key_share(notes([60]), [0]) is None
+def test_share_of_chord_tones():
+    g7, a_minor = chord_id(7, "7"), chord_id(9, "min")
+    assert shares([67, 71, 62, 65, 60], [0] * 5, [g7] * 5).chord == 0.8
+    assert shares([57, 60, 61, 40], [0] * 4, [a_minor] * 4).chord == 0.75
+
+
+def test_what_was_left_open_and_percussion_do_not_count():
+    assert key([60, 61], [1, 0]) == 1.0
+    assert key([61], [1], DRUMS) is None
+    assert shares([60], [0], [NO_CHORD]) == Harmony(None, None)
+    assert shares([], [], []) == Harmony(None, None)

@@ -7,7 +7,7 @@ import numpy as np
 from engine.score import NOTE, Score
 from export.evaluation.baselines import Corpus, markov, unigram
 from export.evaluation.copying import copying
-from export.evaluation.obedience import obedience
+from export.evaluation.obedience import Harmony, obedience
 from export.evaluation.overlap import compare, compare_by_style
 from export.evaluation.pictures import picture
 from export.evaluation.report import Report, distributions, mean_overlap
@@ -45,7 +45,7 @@ def full_report():
         copying={"composed": (copying(scores[:2], scores[2:]),)},
         obedience=(obedience("density", [1, 2, 3], [1, 2, 2]),),
         points={"density": ((1.0, 1.0), (2.0, 2.0), (3.0, 2.0))},
-        key_share=0.875,
+        harmony={"composed": Harmony(0.875, None)},
     )
 
 
@@ -69,7 +69,7 @@ def test_the_page_tells_every_part_in_columns():
     text = str(report)
     for part in ("unigram", "Markov", "real–real", "style", "composed, texture", "Spearman"):
         assert part in text
-    assert "87.5%" in text
+    assert "0.875" in text
     assert "nan" not in text
     assert max(map(len, text.splitlines())) <= 80
     row = next(line for line in text.splitlines() if line.startswith("velocity"))

@@ -1,0 +1,120 @@
+"""`perpetuo evaluate`: how good a model is, in figures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "measure a model against real music"
+EPILOG = """\
+examples:
+  perpetuo evaluate model.onnx DATASET --quick             a first look, in a minute
+  perpetuo evaluate model.onnx DATASET --baselines --png figures.png
+  perpetuo evaluate model.onnx ~/midi --train DATASET      real music from files
+  perpetuo evaluate model.onnx DATASET --bars 0 --json     likelihood alone
+  perpetuo evaluate model.onnx DATASET --bars 0 --notes 0 --endurance 10000
+
+DATA is a set prepared by 'perpetuo data' or a folder of MIDI or MusicXML. What the figures mean
+stands in docs/evaluation.md. Lower nats and higher overlaps are better; no overlap can be expected
+to be much above its "real–real", which real music reaches against other real music.
+"""
+
+# Notes, bars for each style, styles.
+FULL, QUICK = (50_000, 256, 8), (10_000, 64, 3)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a bundle (.onnx)")
+    parser.add_argument(
+        "data", type=Path, metavar="DATA", help="a prepared dataset, or a folder of music"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "valid", "test"),
+        default="test",
+        help="which pieces of a prepared dataset (default: test)",
+    )
+    parser.add_argument(
+        "--notes",
+        type=_count_or_all,
+        metavar="N",
+        help="notes to take the likelihood of, or 'all' (default: 50000; 0: leave it out)",
+    )
+    parser.add_argument(
+        "--bars",
+        type=_count,
+        metavar="N",
+        help="bars to compose for each style (default: 256; 0: compose nothing)",
+    )
+    parser.add_argument(
+        "--styles", type=_count, metavar="N", help="most styles to compose in (default: 8)"
+    )
+    parser.add_argument(
+        "--train",
+        type=Path,
+        metavar="DATASET",
+        help="training set, for copies and baselines (default: that of a prepared DATA)",
+    )
+    parser.add_argument(
+        "--baselines", action="store_true", help="the unigram and a Markov model beside it"
+    )
+    parser.add_argument(
+        "--endurance", type=_count, default=0, metavar="BARS", help="follow one stream so long"
+    )
+    parser.add_argument("--seed", type=_count, default=0, help="another choice of everything (0)")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer notes, bars and styles, no search for copies"
+    )
+    parser.add_argument("--png", type=Path, metavar="OUT.png", help="draw the figures")
+    parser.add_argument("--force", action="store_true", help="replace an existing picture")
+    parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--threads", type=_count, default=2, metavar="N", help="threads of the network (2)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.errors import ConfigError
+    from engine.files import refuse_existing, write_whole
+    from export.data.dataset import META
+    from export.evaluation.whole import Options, evaluate
+
+    if args.png is not None:
+        refuse_existing(args.png, force=args.force)
+    notes, bars, styles = QUICK if args.quick else FULL
+    split = args.split if (args.data / META).is_file() else "test"
+    options = Options(
+        model=args.model,
+        data=args.data,
+        split=split,
+        notes=notes if args.notes is None else args.notes,
+        bars=bars if args.bars is None else args.bars,
+        styles=styles if args.styles is None else args.styles,
+        train=args.train,
+        copies=not args.quick or args.train is not None,
+        baselines=args.baselines,
+        endurance=args.endurance,
+        seed=args.seed,
+        device=args.device,
+        threads=args.threads,
+    )
+    if options.baselines and options.training is None:
+        raise ConfigError("--baselines need a training set: name one with --train DATASET")
+    report = evaluate(options)
+    print(report.to_json() if args.json else report)
+    if args.png is not None:
+        from export.evaluation.pictures import picture
+
+        write_whole(args.png, picture(report), force=args.force)
+    return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no count: give 0 or more")
+    return int(text)
+
+
+def _count_or_all(text: str) -> int:
+    return -1 if text == "all" else _count(text)

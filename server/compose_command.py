@@ -1,0 +1,121 @@
+"""`perpetuo compose`: music into a MIDI file, faster than it plays."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+
+HELP = "compose into a MIDI file"
+EPILOG = """\
+examples:
+  perpetuo compose -o first.mid
+  perpetuo compose --minutes 3 --seed 7 --set tempo=72 --set density=2 -o calm.mid
+  perpetuo compose --set "key=D minor" --set "chords=i VI III VII" --set style=folk -o dance.mid
+  perpetuo compose --prompt beginning.mid --bars 16 -o continued.mid
+  perpetuo compose --seed random --log a.log -o a.mid    'perpetuo replay a.log' repeats it
+  perpetuo compose -o -  > piped.mid
+
+The same arguments give the same file, byte for byte. 'perpetuo controls' lists what --set knows.
+A prompt lends its key, metre, tempo, parts and instruments wherever --set says nothing else.
+"""
+DEFAULT_BARS = 32
+DEFAULT_SEED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_arguments(parser)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--bars", type=count, metavar="N", help=f"bars (default {DEFAULT_BARS})")
+    length.add_argument("--minutes", type=_minutes, metavar="M", help="whole bars for M minutes")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=DEFAULT_SEED,
+        metavar="S",
+        help=f"which music: a whole number, or 'random' (default {DEFAULT_SEED})",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="CONTROL=VALUE",
+        help="set a control (may be given again; see 'perpetuo controls')",
+    )
+    parser.add_argument("--prompt", type=Path, metavar="FILE.mid", help="music to go on from")
+    add_output_arguments(parser)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", metavar="MODEL", help="a .onnx file or the name of an embedded model"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
+    parser.add_argument(
+        "--threads", type=count, default=1, metavar="N", help="threads of the network (default 1)"
+    )
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.mid", help="'-' for standard output"
+    )
+    parser.add_argument("--log", dest="log_output", metavar="FILE", help="also write a control log")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    parser.add_argument("--json", action="store_true", help="print what was composed as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.control_log import ControlLog
+    from engine.control_prompt import Prompt
+    from engine.controls import Controls, parse_assignment
+    from engine.files import read_bytes, refuse_existing
+    from engine.smf import to_score
+    from engine.smf_reader import read
+    from server.offline import DEFAULT_MODEL, Length, open_model, record
+
+    for path in (args.output, args.log_output):
+        if path and path != "-":
+            refuse_existing(path, force=args.force)
+    chosen = dict(parse_assignment(text) for text in args.set)
+    controls = Controls().with_values(chosen)
+    prompt = None
+    if args.prompt:
+        prompt = Prompt.of(to_score(read(read_bytes(args.prompt, "prompt"))))
+    network = open_model(args.model, args.device, args.threads)
+    bars = None if args.minutes else args.bars or DEFAULT_BARS
+    log = ControlLog(
+        args.model or DEFAULT_MODEL,
+        network.digest,
+        secrets.randbits(32) if args.seed is None else args.seed,
+        bars=bars,
+        controls=controls,
+        prompt=prompt,
+    )
+    record(network, log, Length(bars, args.minutes), args, set(chosen))
+    return 0
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 up")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= 100_000:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number of minutes above 0")
+    return minutes
+
+
+def _seed(text: str) -> int | None:
+    """None stands for a random one."""
+    if text == "random":
+        return None
+    if not text.isdecimal() or int(text) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number below 2^63, or random")
+    return int(text)

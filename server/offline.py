@@ -1,0 +1,129 @@
+"""Composing into files: what `compose` and `replay` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tqdm import tqdm
+
+from engine.bars import Bar
+from engine.composer import Composer
+from engine.control_log import Change, ControlLog
+from engine.control_log import write as write_log
+from engine.primer import primer_of
+from engine.recording import program_changes, score_of
+from engine.runtime import Network
+from engine.smf import write
+from engine.time import TICKS_PER_QUARTER
+from server.console import deliver
+from server.library import model_file
+
+DEFAULT_MODEL = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How much to compose: a number of bars, or whole bars until so many minutes are full."""
+
+    bars: int | None = None
+    minutes: float | None = None
+
+    def is_reached(self, bars: int, microseconds: int) -> bool:
+        if self.bars is not None:
+            return bars >= self.bars
+        assert self.minutes is not None
+        return microseconds >= self.minutes * 60_000_000
+
+
+def open_model(name: str, device: str, threads: int) -> Network:
+    """The network of a model by name or path."""
+    return Network.load(model_file(name), device, threads)
+
+
+def composer_of(
+    network: Network, log: ControlLog, chosen: Collection[str] = ()
+) -> tuple[Composer, ControlLog]:
+    """The composer of a log's stream, and the log with all the controls it begins with.
+
+    A prompt lends the controls that stand at their defaults and are not among the `chosen`.
+    """
+    primer = None
+    if log.prompt is not None:
+        primer, suggested = primer_of(log.prompt.score(), network.specification)
+        free = {name for name in suggested if name not in chosen and name not in log.controls.as_dict()}
+        controls = log.controls.with_values({name: suggested[name] for name in sorted(free)})
+        log = replace(log, controls=controls)
+    composer = Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
+    return composer, log
+
+
+def record(
+    network: Network,
+    log: ControlLog,
+    length: Length,
+    args: argparse.Namespace,
+    chosen: Collection[str] = (),
+) -> None:
+    """Compose a log's stream into the files that the command line names, and say so."""
+    composer, log = composer_of(network, log, chosen)
+    bars = compose(composer, length, log.changes)
+    deliver(args.output, midi_bytes(bars), force=args.force)
+    if args.log_output:
+        ended = replace(log, bars=len(bars), end=len(bars), cut=False)
+        deliver(args.log_output, write_log(ended), force=args.force)
+    figures = summary(args, log, bars)
+    if args.json:
+        print(json.dumps(figures), file=sys.stderr if args.output == "-" else sys.stdout)
+    elif args.output != "-":
+        minutes, seconds = divmod(round(figures["seconds"]), 60)
+        print(
+            f"{args.output}: {len(bars)} bars, {figures['notes']} notes, {minutes}:{seconds:02d}, "
+            f"seed {log.seed}"
+        )
+        print("open it in any MIDI player or DAW; 'perpetuo controls' lists what --set can steer")
+
+
+def summary(args: argparse.Namespace, log: ControlLog, bars: Sequence[Bar]) -> dict[str, Any]:
+    return {
+        "file": args.output,
+        "model": log.model,
+        "seed": log.seed,
+        "bars": len(bars),
+        "notes": sum(len(bar.notes) for bar in bars),
+        "seconds": sum(map(microseconds_of, bars)) / 1e6,
+    }
+
+
+def microseconds_of(bar: Bar) -> int:
+    return bar.metre.ticks * bar.microseconds_per_quarter // TICKS_PER_QUARTER
+
+
+def compose(
+    composer: Composer, length: Length, changes: Sequence[Change] = ()
+) -> list[Bar]:
+    """Bars from where the composer stands, each change made at its bar."""
+    pending = sorted(changes, key=lambda change: change.bar)
+    bars: list[Bar] = []
+    time = 0
+    with tqdm(total=length.bars, unit="bar", disable=None, leave=False) as progress:
+        while not length.is_reached(len(bars), time):
+            while pending and pending[0].bar <= composer.next_bar:
+                change = pending.pop(0)
+                composer.change(change.set, change.plan)
+            bar = composer.compose_bar()
+            composer.commit(composer.next_bar)
+            bars.append(bar)
+            time += microseconds_of(bar)
+            progress.update()
+    return bars
+
+
+def midi_bytes(bars: Sequence[Bar]) -> bytes:
+    """The bars as a MIDI file."""
+    score, shifts = score_of(bars)
+    return write(score, shifts=shifts, program_changes=program_changes(bars))
