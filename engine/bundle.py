@@ -91,11 +91,11 @@ class Specification:
             for key in ("styles", "step_frequencies", "tick_frequencies"):
                 raw[key] = tuple(raw[key])
             specification = cls(**raw)
-        except (KeyError, TypeError, ValueError) as error:
+            specification._check(where)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError(
                 f"{where}: its specification is incomplete ({error}); export it again"
             ) from error
-        specification._check(where)
         return specification
 
     def _check(self, where: str) -> None:

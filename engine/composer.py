@@ -17,21 +17,21 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
-from engine.fields import ATTRIBUTE
 from engine.form import FormBar, FormState, form_bar, kept_bars
-from engine.guards import BarSummary, GuardState, Nudge, nudge, observe
-from engine.noise import PLANNING, gumbel_block, uniforms
+from engine.guards import BarSummary, GuardState, Nudge, nudge, observe, report, retuned
+from engine.noise import ENSEMBLE, PLANNING, gumbel_block, uniforms
 from engine.performing import performed
 from engine.plan import BarPlan
-from engine.planner import PLAN_DRAWS, PlannerState, plan_bar
+from engine.planner import PLAN_DRAWS, Asked, PlannerState, plan_bar
 from engine.planner_table import MAX_ECHO, PlannerTable
-from engine.runtime import Mark, Network, Pool
 from engine.primer import NOTHING, Primer
+from engine.runtime import Mark, Network, Pool
 from engine.score import DRUMS, Note
 from engine.setting import Setting, offsets_of, setting_of
 from engine.situation import Heard, Situation, heard
@@ -44,7 +44,7 @@ Hand = Mapping[int, Mapping[str, int]]  # plan columns set by hand, by bar
 class BarLine(NamedTuple):
     """Everything that composing from a bar line on depends on, besides the controls."""
 
-    index: int
+    bar: int
     start: int
     cursor: Cursor
     event: tuple[int, ...]  # the last one drawn
@@ -55,6 +55,17 @@ class BarLine(NamedTuple):
     anchor: int  # bar from which the present progression counts
     chords: tuple[object, ...]  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
+
+
+class _Ahead(NamedTuple):
+    """A bar planned in advance, and what it was planned from."""
+
+    given: tuple[FormState, PlannerState, Setting, int, Nudge, tuple[tuple[str, int], ...]]
+    form_bar: FormBar
+    form: FormState
+    plan: BarPlan
+    planner: PlannerState
+
 
 class Composer:
     """One stream on one row of a pool."""
@@ -79,17 +90,21 @@ class Composer:
         )
         self.seed, self.stream = seed, stream
         self.controls = controls or Controls()
-        self.setting = setting_of(self.controls, self.spec, self.table)
+        self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
+        self.setting = self._setting_of(self.controls)
         self.row = pool.acquire()
         self.hand: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, tuple[Heard, ...]] = {}
         self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
-        self.committed = self.lines[0].index
+        self.committed = self.lines[0].bar
         self._offsets = offsets_of(self.spec)
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._situation: Situation | None = None
+        self._ahead: _Ahead | None = None
+        self._asking: tuple[object, Asked] | None = None
+        self._retune = False  # the guards find their references anew at the next bar line
         self._begin()
 
     def _first_line(self, primer: Primer) -> BarLine:
@@ -113,25 +128,33 @@ class Composer:
             primer.end,
         )
 
+    def _setting_of(self, controls: Controls) -> Setting:
+        return setting_of(controls, self.spec, self.table, self._ensemble_draw)
+
     # -- what is asked from outside --------------------------------------------------------------
 
     @property
     def next_bar(self) -> int:
         """Index of the bar under way: all before it are composed."""
-        return self.lines[-1].index
+        return self.lines[-1].bar
 
     @property
     def first_open(self) -> int:
         """The first bar that a change can still reach."""
         for line in self.lines:
-            if line.index >= self.committed and self.pool.can_rewind(self.row, line.mark):
-                return line.index
+            if line.bar >= self.committed and self.pool.can_rewind(self.row, line.mark):
+                return line.bar
         return self.next_bar + 1
+
+    @property
+    def guard_report(self) -> dict[str, int | float]:
+        """What the guards did up to the last bar line; see `engine.guards.report`."""
+        return report(self.lines[-1].guards)
 
     def commit(self, bar: int) -> None:
         """Bars before `bar` sound or are about to: they will not be composed again."""
         self.committed = max(self.committed, min(bar, self.next_bar))
-        while self.lines[0].index < self.committed:
+        while self.lines[0].bar < self.committed:
             del self.lines[0]
         for old in [b for b in self.revisions if b < self.committed]:
             del self.revisions[old]
@@ -142,7 +165,7 @@ class Composer:
         """Change controls, or set columns of the plan by hand; returns the first bar that is
         composed under the change. ControlError or PlanError, and nothing changed, if it is bad."""
         changed = self.controls.with_values(controls or {})
-        setting = setting_of(changed, self.spec, self.table)
+        setting = self._setting_of(changed)
         for columns in (plan or {}).values():
             setting.asked(0, tuple(columns.items()))
         self.controls, self.setting = changed, setting
@@ -151,15 +174,18 @@ class Composer:
         first = self.first_open
         if first <= self.next_bar:
             self.rewind(first)
+            # What was normal before says nothing of what is asked now.
+            self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+        self._retune = first > self.next_bar
         return first
 
     def rewind(self, bar: int) -> None:
         """Forget everything from the bar line before `bar` on and begin there again."""
-        while self.lines[-1].index > bar:
-            dropped = self.lines.pop().index
+        while self.lines[-1].bar > bar:
+            dropped = self.lines.pop().bar
             self.heard.pop(dropped - 1, None)
         line = self.lines[-1]
-        assert line.index == bar, "the bar line was not kept"
+        assert line.bar == bar, "the bar line was not kept"
         self.pool.rewind(self.row, line.mark)
         self._begin()
 
@@ -192,6 +218,7 @@ class Composer:
     def _begin(self) -> None:
         """Set out on the bar after the last bar line."""
         line, setting = self.lines[-1], self.setting
+        self._in_force = setting  # of this bar: a change may come that only reaches the next
         self._cursor = line.cursor.copy()
         self._event = list(line.event)
         self._start, self._end = line.start, line.start + setting.metre.ticks
@@ -202,23 +229,25 @@ class Composer:
 
     def _plan(self) -> None:
         """Plan the bar under way and write everything that holds for all of it."""
-        line, setting = self.lines[-1], self.setting
-        chords = (setting.chords, self.controls.bars_per_chord)
-        self._anchor = line.anchor if chords == line.chords else line.index
+        line, setting = self.lines[-1], self._in_force
+        chords = (setting.chords, setting.controls.bars_per_chord)
+        self._anchor = line.anchor if chords == line.chords else line.bar
         self._chords = chords
         self._nudge = nudge(line.guards)
-        form, self._form = self._formed(line.form, line.index)
-        plan, self._planner = self._planned(line.planner, line.index, form, self._form)
-        next_form, after = self._formed(self._form, line.index + 1)
-        following, _ = self._planned(self._planner, line.index + 1, next_form, after)
-        self.plan, self.section = plan, form
+        ahead = self._ahead
+        if ahead is None or not self._still_holds(ahead, line):
+            ahead = self._look(line.form, line.planner, line.bar)
+        self.section, self.plan = ahead.form_bar, ahead.plan
+        self._form, self._planner = ahead.form, ahead.planner
+        # The next bar is planned now: its first chord is what this one leads to.
+        self._ahead = self._look(self._form, self._planner, line.bar + 1)
         self._situation = Situation(
             self.names,
             setting.metre,
-            form.phrase,
-            plan,
-            following.chord,
-            self.heard.get(plan.source, ()),
+            self.section.phrase,
+            self.plan,
+            self._ahead.plan.chord,
+            self.heard.get(self.plan.source, ()),
         )
         pool, row = self.pool, self.row
         self.codec.write_bias(pool.bias[row], setting.limits)
@@ -227,35 +256,61 @@ class Composer:
         with np.errstate(divide="ignore"):
             pool.cut[row] = np.log(np.minimum(setting.min_p * self._nudge.min_p, 0.9))
 
-    def _formed(self, state: FormState, bar: int) -> tuple[FormBar, FormState]:
-        return form_bar(state, bar, self.setting.form, self.seed, self.stream)
+    def _look(self, form: FormState, planner: PlannerState, bar: int) -> _Ahead:
+        """Plan a bar from the states after the one before it."""
+        by_hand = tuple(self.hand.get(bar, {}).items())
+        formed, after = form_bar(form, bar, self._in_force.form, self.seed, self.stream)
+        plan, planned = plan_bar(
+            self.table,
+            planner,
+            bar,
+            self._asked(by_hand),
+            formed,
+            uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS),
+            kept_bars(after),
+            self._nudge,
+        )
+        given = (form, planner, self._in_force, self._anchor, self._nudge, by_hand)
+        return _Ahead(given, formed, after, plan, planned)
 
-    def _planned(
-        self, state: PlannerState, bar: int, form: FormBar, after: FormState
-    ) -> tuple[BarPlan, PlannerState]:
-        asked = self.setting.asked(self._anchor, tuple(self.hand.get(bar, {}).items()))
-        draws = uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS)
-        kept = kept_bars(after)
-        return plan_bar(self.table, state, bar, asked, form, draws, kept, self._nudge)
+    def _asked(self, by_hand: tuple[tuple[str, int], ...]) -> Asked:
+        """What the controls ask of the planner; the same value as long as nothing changes."""
+        given = (self._in_force, self._anchor, by_hand)
+        if self._asking is None or self._asking[0] != given:
+            self._asking = (given, self._in_force.asked(self._anchor, by_hand))
+        return self._asking[1]
+
+    def _still_holds(self, ahead: _Ahead, line: BarLine) -> bool:
+        """Whether a bar planned in advance would be planned the same now."""
+        form, planner, setting, anchor, nudged, by_hand = ahead.given
+        return (
+            form is line.form
+            and planner is line.planner
+            and setting is self._in_force
+            and anchor == self._anchor
+            and nudged == self._nudge
+            and by_hand == tuple(self.hand.get(line.bar, {}).items())
+        )
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
         situation = self._situation
         assert situation is not None
         pool, row, cursor = self.pool, self.row, self._cursor
-        cursor.constrain(pool.bias[row], self.setting.limits)
+        cursor.constrain(pool.bias[row], self._in_force.limits)
         context = situation.at(cursor.tick - self._start, cursor.rank)
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))
 
-    def _noise_of(self, step: int) -> np.ndarray:
+    def _noise_of(self, step: int) -> NDArray[np.float32]:
         block, place = divmod(step, NOISE_STEPS)
         if block != self._noise_block:
             self._noise_block = block
             width = self.spec.event_width
             self._noise = gumbel_block(self.seed, self.stream, block, NOISE_STEPS, width)
-        return self._noise[place]
+        noise: NDArray[np.float32] = self._noise[place]
+        return noise
 
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
@@ -264,7 +319,7 @@ class Composer:
         self._drawn += 1
         cursor = self._cursor
         tick, rank = cursor.tick, cursor.rank
-        note = cursor.accept(event, self.setting.limits)
+        note = cursor.accept(event, self._in_force.limits)
         self._event = event
         if note is not None:
             self._notes.append(note)
@@ -279,22 +334,22 @@ class Composer:
             self._plan()
         if self._cursor.tick < self._end:
             return None
-        line, setting = self.lines[-1], self.setting
+        line, setting = self.lines[-1], self._in_force
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
-        revision = self.revisions.get(line.index, -1) + 1
-        self.revisions[line.index] = revision
+        revision = self.revisions.get(line.bar, -1) + 1
+        self.revisions[line.bar] = revision
         played, shifts = performed(
             self._sounding(notes),
             line.start,
             setting.microseconds_per_quarter,
-            self.controls.swing,
-            self.controls.humanise_time,
-            self.controls.humanise_velocity,
-            (self.seed, self.stream, line.index),
+            setting.controls.swing,
+            setting.controls.humanise_time,
+            setting.controls.humanise_velocity,
+            (self.seed, self.stream, line.bar),
         )
         bar = Bar(
-            line.index,
+            line.bar,
             revision,
             line.start,
             setting.metre,
@@ -312,7 +367,7 @@ class Composer:
 
     def _sounding(self, notes: tuple[Note, ...]) -> tuple[Note, ...]:
         """The composed notes moved to where they sound."""
-        shift = self.setting.limits.transposition
+        shift = self._in_force.limits.transposition
         return tuple(
             note if note.part == DRUMS else note._replace(pitch=_folded(note.pitch + shift))
             for note in notes
@@ -320,25 +375,27 @@ class Composer:
 
     def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
         """Remember the bar and draw the bar line."""
-        self.heard[line.index] = tuple(self._told)
+        self.heard[line.bar] = tuple(self._told)
         ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
         silent_from = max(ended, line.silent_from)
         summary = self._summary(notes, self._end - silent_from)
+        guards = observe(line.guards, summary)
         self.lines.append(
             BarLine(
-                line.index + 1,
+                line.bar + 1,
                 self._end,
                 self._cursor.copy(),
                 tuple(self._event),
                 self.pool.mark(self.row),
                 self._form,
                 self._planner,
-                observe(line.guards, summary),
+                retuned(guards) if self._retune else guards,
                 self._anchor,
                 self._chords,
                 silent_from,
             )
         )
+        self._retune = False
         self._forget()
 
     def _summary(self, notes: tuple[Note, ...], silence: int) -> BarSummary:
@@ -358,12 +415,12 @@ class Composer:
             ),
             (plan.density, plan.register, plan.dynamics),
             plan.echo,
-            max(0, silence - self.setting.limits.max_rest),
+            max(0, silence - self._in_force.limits.max_rest),
         )
 
     def _forget(self) -> None:
         """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""
-        oldest = self.lines[0].index - MAX_ECHO
+        oldest = self.lines[0].bar - MAX_ECHO
         kept = [*kept_bars(self.lines[0].form), *kept_bars(self.lines[-1].form)]
         gone = [b for b in self.heard if b < oldest and not any(b in bars for bars in kept)]
         for bar in gone:

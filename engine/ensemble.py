@@ -24,6 +24,7 @@ EXPECTED_DEMAND = 12.0
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
 PROMISED = 0.7
 _SECOND = 1_000_000
+_NEVER = 1 << 62
 
 
 class Composed(NamedTuple):
@@ -39,7 +40,9 @@ class Member:
 
     def __init__(self, composer: Composer, start: int) -> None:
         self.composer = composer
-        self.dues = {composer.next_bar: start}
+        self.playing = composer.next_bar  # the bar that sounds, or the first one
+        # When bars are due, from the one that sounds to the one under way.
+        self.dues = {self.playing: start}
         self.steps = 0
         self.played = 0  # microseconds of music composed so far, rewound bars included
 
@@ -63,19 +66,26 @@ class Member:
         self.played += length
         return due
 
-    def commit(self, horizon: int) -> None:
-        """Fix the bars that are due up to `horizon`, and forget when they were."""
-        reached = [bar for bar, due in self.dues.items() if due <= horizon]
-        if not reached:
-            return
-        self.composer.commit(max(reached) + 1)
-        for bar in reached:
-            if bar < self.composer.committed - 1 and bar < self.composer.next_bar:
-                del self.dues[bar]
+    def pass_time(self, now: int, horizon: int) -> None:
+        """Move on to the bar that sounds now, and commit what is due within the horizon."""
+        committed = self.composer.committed
+        while self.dues.get(committed, _NEVER) <= now + horizon:
+            committed += 1
+        if committed > self.composer.committed:
+            self.composer.commit(committed)
+        while self.dues.get(self.playing + 1, _NEVER) <= now:
+            del self.dues[self.playing]
+            self.playing += 1
 
-    def playing(self, now: int) -> int:
-        """The bar that sounds, or the first one if none does yet."""
-        return max((b for b, due in self.dues.items() if due <= now), default=min(self.dues))
+    def is_needy(self, lookahead: int) -> bool:
+        """Whether it may compose: not too far ahead, and never further than it can take back."""
+        ahead = self.composer.next_bar - self.playing
+        return ahead <= lookahead and (ahead <= 1 or self.composer.has_room)
+
+    def forget_revised(self) -> None:
+        """After a rewind, forget when the bars that are composed again were due."""
+        for bar in [b for b in self.dues if b > self.composer.next_bar]:
+            del self.dues[bar]
 
 
 class Ensemble:
@@ -156,23 +166,12 @@ class Ensemble:
     ) -> int:
         """Steer a stream; returns the first bar that is composed under the change."""
         member = self.members[stream]
-        member.commit(now + self.horizon)
+        member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
-        for bar in [b for b in member.dues if b > member.composer.next_bar]:
-            del member.dues[bar]
+        member.forget_revised()
         return first
 
     # -- composing ---------------------------------------------------------------------------------
-
-    def needy(self, now: int) -> list[Member]:
-        """The streams that may compose, the one whose music ends first in front."""
-        found = []
-        for member in self.members.values():
-            member.commit(now + self.horizon)
-            ahead = member.composer.next_bar - member.playing(now)
-            if ahead <= self.lookahead and (member.composer.has_room or ahead <= 1):
-                found.append(member)
-        return sorted(found, key=lambda member: member.due)
 
     def step(self, now: int) -> tuple[list[Composed], int]:
         """One step of the network for the pool that is most in need.
@@ -180,28 +179,39 @@ class Ensemble:
         Returns the bars that it finished and how many streams took part; 0 if all are well ahead.
         """
         done: list[Composed] = []
-        needy = self.needy(now)
-        if not needy:
-            return done, 0
-        pool = needy[0].composer.pool
-        taking_part = []
-        for member in needy:
-            if member.composer.pool is not pool:
-                continue
-            bar = member.composer.finished()
-            if bar is None:
-                member.composer.prepare()
-                taking_part.append(member)
-            else:
-                done.append(self._composed(member, bar))
+        taking_part = self._ready(now, done)
         if taking_part:
-            pool.run([member.composer.row for member in taking_part])
+            taking_part[0].composer.pool.run([member.composer.row for member in taking_part])
         for member in taking_part:
             member.steps += 1
             bar = member.composer.absorb()
             if bar is not None:
                 done.append(self._composed(member, bar))
         return done, len(taking_part)
+
+    def _ready(self, now: int, done: list[Composed]) -> list[Member]:
+        """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
+        which nothing more begins are finished on the way and put into `done`."""
+        needy = []
+        for member in self.members.values():
+            member.pass_time(now, self.horizon)
+            if member.is_needy(self.lookahead):
+                needy.append(member)
+        if not needy:
+            return []
+        pool = min(needy, key=lambda member: member.due).composer.pool
+        ready = []
+        for member in needy:
+            composer = member.composer
+            if composer.pool is not pool:
+                continue
+            bar = composer.finished()
+            if bar is not None:
+                done.append(self._composed(member, bar))
+            else:
+                composer.prepare()
+                ready.append(member)
+        return ready
 
     def _composed(self, member: Member, bar: Bar) -> Composed:
         return Composed(member.composer.stream, bar, member.add(bar))

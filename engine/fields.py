@@ -27,10 +27,9 @@ class Field:
     group: str = ""
 
 
-METRES = tuple(
-    Metre.parse(m)
-    for m in "4/4 3/4 2/4 6/8 3/8 12/8 9/8 6/4 5/4 4/8 7/8 5/8 8/4 2/8 7/4".split()
-)
+# Bundles are trained on these indices: the order is part of the format.
+_METRES = ("4/4", "3/4", "2/4", "6/8", "3/8", "12/8", "9/8", "6/4", "5/4", "4/8", "7/8", "5/8")
+METRES = tuple(Metre.parse(text) for text in (*_METRES, "8/4", "2/8", "7/4"))
 METRE_INDEX = {metre: i + 1 for i, metre in enumerate(METRES)}
 
 PHRASE_BARS = 8
@@ -93,7 +92,7 @@ ATTRIBUTES = (
     Attribute("polyphony", (1.05, 1.5, 2, 2.5, 3, 4, 5, 6.5), "mean notes sounding"),
     Attribute("dynamics", (24, 36, 44, 52, 60, 68, 76, 84, 92, 100, 110), "mean velocity"),
     Attribute(
-        "articulation", (0.3, 0.5, 0.65, 0.8, 0.95, 1.05, 1.5), "duration over gap to the next onset"
+        "articulation", (0.3, 0.5, 0.65, 0.8, 0.95, 1.05, 1.5), "duration over gap to the next"
     ),
 )
 ATTRIBUTE = {attribute.name: attribute for attribute in ATTRIBUTES}

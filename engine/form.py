@@ -28,6 +28,7 @@ FORMS = ("off", "phrases", "song", "arc")
 MAX_SECTION_BARS = 64
 KEEP_BARS = 3 * MAX_SECTION_BARS  # two themes and the section that is being composed
 ARC_SECONDS = (240.0, 390.0)
+ABROAD = 0.35  # share of contrasting themes that stand in another key
 
 _THEMES = 2
 _CLOSING_BARS = ENDING_LAST - ENDING_FAR
@@ -162,7 +163,7 @@ def _next_of_song(
     intensity = 2 * draws[1] - 1
     if themes and intensity * state.present.intensity > 0:
         intensity = -intensity  # what comes new stands against what went before
-    excursion = 1 + int(draws[2] * 3) if themes and draws[3] < 0.6 else 0
+    excursion = 1 + int(draws[2] * 3) if themes and draws[3] < ABROAD else 0
     new = Theme(state.invented, bar, bars, 1, excursion, intensity)
     themes = themes[1:] if len(themes) == _THEMES else themes
     return FormState("song", section, bar, bars, new, -1, 0, themes, state.invented + 1)

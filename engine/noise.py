@@ -18,7 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLING, PLANNING, FORM_SECTION, FORM_BAR = 1, 2, 3, 4  # purposes: one number space for each
+# Purposes: one number space for each.
+SAMPLING, PLANNING, FORM_SECTION, FORM_BAR, HUMANISING, ENSEMBLE = 1, 2, 3, 4, 5, 6
 
 _PURPOSE_BITS = 16
 _BELOW_ONE = np.float32(1 - 2**-24)

@@ -5,11 +5,10 @@ Looked up by (seed, stream, bar), so the same bar is always played alike.
 
 from __future__ import annotations
 
-from engine.noise import uniforms
+from engine.noise import HUMANISING, uniforms
 from engine.score import TIED_FROM, Note
 from engine.time import TICKS_PER_QUARTER
 
-_HUMANISING = 16  # purpose of the random numbers
 _EIGHTH = TICKS_PER_QUARTER // 2
 # An off-beat eighth of full swing is the last of a triplet: later by a sixth of a quarter.
 _SWING_SHARE = 1 / 6
@@ -30,7 +29,7 @@ def performed(
     if not notes or not (swing or time_spread or velocity_spread):
         return notes, (0,) * len(notes)
     seed, stream, bar = key
-    draws = (2 * uniforms(seed, stream, _HUMANISING, bar, 2 * len(notes)) - 1).tolist()
+    draws = (2 * uniforms(seed, stream, HUMANISING, bar, 2 * len(notes)) - 1).tolist()
     played, shifts = [], []
     for i, note in enumerate(notes):
         shift = _swing(note.onset - start) * swing * microseconds_per_quarter

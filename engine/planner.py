@@ -153,8 +153,10 @@ def plan_bar(
     styles = np.array(asked.styles)
     scene = _Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
     echo, source, model = _echo(scene)
-    copied = model if echo >= ECHO_NEAR or form.echo else None
-    key = by_hand.get("key") or _key(scene, copied)
+    key = by_hand.get("key") or _key(scene, model)
+    # A return brings its harmony with it; of its own accord the planner echoes within one key.
+    close = model is not None and echo >= ECHO_NEAR and model.key == key
+    copied = model if form.echo or close else None
     ending = by_hand.get("ending", form.ending)
     chord, half_chord = _chords(scene, key, ending, copied)
     if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
@@ -231,8 +233,9 @@ def _chosen_echo(scene: _Scene) -> tuple[int, int]:
     return level, scene.bar - 1 - _pick(distances, draws[_DISTANCE])
 
 
-def _key(scene: _Scene, copied: BarPlan | None) -> int:
-    """The local key: the form's, the copied bar's, or home with excursions."""
+def _key(scene: _Scene, model: BarPlan | None) -> int:
+    """The local key: the form's, that of the bar which the form brings back, or home with
+    excursions."""
     table, asked, form, draws = scene.table, scene.asked, scene.form, scene.draws
     home, here = asked.home, scene.state.key
     if asked.progression or scene.state.home != home:
@@ -241,8 +244,8 @@ def _key(scene: _Scene, copied: BarPlan | None) -> int:
         return form.key
     if form.ending > ENDING_FAR:
         return home
-    if copied is not None and copied.key:
-        return copied.key
+    if form.echo and model is not None and model.key:
+        return model.key
     mode = int(asked.minor)
     if here != home:
         return home if draws[_LEAVE] < table.key_return[mode] else here

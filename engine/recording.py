@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -52,7 +53,7 @@ def program_changes(bars: Sequence[Bar]) -> tuple[tuple[int, int, int], ...]:
     base = bars[0].start if bars else 0
     return tuple(
         (bar.start - base, part, program)
-        for before, bar in zip(bars, bars[1:], strict=False)
+        for before, bar in pairwise(bars)
         for part, (old, program) in enumerate(zip(before.programs, bar.programs, strict=True))
         if old != program
     )

@@ -36,6 +36,15 @@ class Mark:
     carried: tuple[NDArray[np.float32], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The whole state of a row: its step, the furthest one it had reached, and every tensor."""
+
+    step: int
+    furthest: int
+    states: dict[str, NDArray[np.float32]]
+
+
 class Network:
     """A loaded bundle. Use from one thread at a time."""
 
@@ -78,12 +87,18 @@ def _open(data: bytes, where: str, device: str, threads: int) -> ort.InferenceSe
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(data, options, providers=[PROVIDERS[device]])
+        session = ort.InferenceSession(data, options, providers=[PROVIDERS[device]])
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:160]
         raise BundleError(
             f"{where}: is not an ONNX model that can be run here ({reason})"
         ) from error
+    if PROVIDERS[device] not in session.get_providers():  # it fell back on the processor
+        raise ProviderError(
+            "CUDA was asked for but does not work here: check the driver with nvidia-smi, or "
+            "leave out --device cuda"
+        )
+    return session
 
 
 def _check_graph(session: ort.InferenceSession, spec: Specification, where: str) -> None:
@@ -134,9 +149,11 @@ class Pool:
         self.active = np.zeros((size, 1), np.bool_)
         self._angles = _Angles(spec, size)
         self._states = [_Buffers(state, size, network.device) for state in spec.states]
+        self._carries = any(buffers.is_carried for buffers in self._states)
         self._bindings: dict[tuple[int, int], Any] = {}
         self._turn = 0  # which buffer of a carried state is read next
         self._free = list(range(rows))[::-1]
+        self._taken: set[int] = set()
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -160,11 +177,13 @@ class Pool:
                 f"all {self.capacity} places of this pool are taken: end a stream or make it larger"
             )
         row = self._free.pop()
+        self._taken.add(row)
         self.reset(row)
         return row
 
     def release(self, row: int) -> None:
-        self._free.append(row)
+        self._taken.remove(row)
+        self._free = sorted((*self._free, row), reverse=True)  # the lowest is taken first
 
     def reset(self, row: int) -> None:
         self.steps[row] = self.furthest[row] = 0
@@ -187,25 +206,28 @@ class Pool:
         for buffers, saved in zip(carried, mark.carried, strict=True):
             buffers.write(row, self._turn, saved)
 
-    def save(self, row: int) -> dict[str, NDArray[np.float32]]:
+    def save(self, row: int) -> Saved:
         """The whole state of a row, for another pool of the same bundle to `load`."""
-        return {b.state.name: b.read(row, self._turn) for b in self._states}
+        states = {b.state.name: b.read(row, self._turn) for b in self._states}
+        return Saved(int(self.steps[row, 0]), int(self.furthest[row]), states)
 
-    def load(self, row: int, step: int, saved: dict[str, NDArray[np.float32]]) -> None:
+    def load(self, row: int, saved: Saved) -> None:
         for buffers in self._states:
-            buffers.write(row, self._turn, saved[buffers.state.name])
-        self.steps[row] = self.furthest[row] = step
+            buffers.write(row, self._turn, saved.states[buffers.state.name])
+        self.steps[row], self.furthest[row] = saved.step, saved.furthest
 
     # -- computing -----------------------------------------------------------------------------
 
     def run(self, rows: list[int]) -> None:
         """One step of these rows; `event` and `likelihood` hold what was drawn."""
-        count = max(max(rows) + 1, LEAST_ROWS)
+        # A carried state changes buffers at every step, so all rows in use must come along.
+        reach = max(self._taken if self._carries else rows)
+        count = max(reach + 1, LEAST_ROWS)
         self.active[:count] = False
         self.active[rows] = True
         self._angles.write(self.steps[:count, 0], self.ticks[:count])
         self.network.session.run_with_iobinding(self._binding(count))
-        self._turn ^= 1 if self.spec.network == "lstm" else 0
+        self._turn ^= 1 if self._carries else 0
         self.steps[rows] += 1
         np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
 

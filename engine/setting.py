@@ -19,8 +19,6 @@ from engine.planner_table import PlannerTable
 from engine.score import PARTS
 from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
 
-_OPEN_SET = (0.0,) * PARTS
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
@@ -58,8 +56,13 @@ class Setting:
         )
 
 
-def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> Setting:
-    """Work out a setting; ControlError if the controls contradict each other or the model."""
+def setting_of(
+    controls: Controls, spec: Specification, table: PlannerTable, draw: float
+) -> Setting:
+    """Work out a setting; ControlError if the controls contradict each other or the model.
+
+    `draw` in [0, 1) chooses the set of parts that the network is told of where it is left open.
+    """
     limits = limits_of(controls)
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
@@ -72,6 +75,7 @@ def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> 
         for attribute in ATTRIBUTES
         for value in (getattr(controls, attribute.name),)
     )
+    mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
     return Setting(
         controls,
         limits,
@@ -79,8 +83,8 @@ def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> 
         round(MICROSECONDS_PER_MINUTE / tempo),
         np.array([controls.temperature.of(name) for name in names], np.float32),
         np.array([controls.min_p.of(name) for name in names], np.float32),
-        _mix(controls, weights),
-        table.weights(dict(zip(spec.styles, weights, strict=True))),
+        _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
+        mixed,
         attributes,
         progression_of(controls),
         FormSettings(
@@ -94,17 +98,23 @@ def setting_of(controls: Controls, spec: Specification, table: PlannerTable) -> 
     )
 
 
-def _mix(controls: Controls, styles: tuple[float, ...]) -> NDArray[np.float32]:
-    """Styles, parts present, pitch classes as composed; all zeros where open."""
-    parts = tuple(float(part + 1 in controls.parts) for part in range(PARTS))
+def _present(controls: Controls, typical: int) -> tuple[float, ...]:
+    """Which parts the network is told of: those that are on, else a typical set (a bit mask)."""
+    if controls.parts:
+        return tuple(float(part + 1 in controls.parts) for part in range(PARTS))
+    return tuple(float(typical >> part & 1) for part in range(PARTS))
+
+
+def _mix(
+    controls: Controls, styles: tuple[float, ...], parts: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """Styles, parts present, pitch classes as composed; zeros where open."""
     classes = np.zeros(PITCH_CLASSES)
     learned = controls.scale is None and controls.key.mode in LEARNED_MODES
     if not learned and key_strength(controls) > 0:
         weights = np.array(controls.scale or controls.key.scale)
         classes = np.roll(weights / weights.max(), -controls.key.shift)
-    mix: NDArray[np.float32] = np.concatenate(
-        (styles, parts if controls.parts else _OPEN_SET, classes)
-    ).astype(np.float32)
+    mix: NDArray[np.float32] = np.concatenate((styles, parts, classes)).astype(np.float32)
     mix.flags.writeable = False
     return mix
 

@@ -73,8 +73,7 @@ class Situation:
         self.rank_at = place.get("rank", -1)
         self.chord_at = (place.get("chord", -1), place.get("next_chord", -1))
         self.echo_at = [
-            place.get(name, -1)
-            for name in ("echo_pitch", "echo_wait", "echo_length", "echo_part")
+            place.get(name, -1) for name in ("echo_pitch", "echo_wait", "echo_length", "echo_part")
         ]
 
     def at(self, tick: int, rank: int) -> list[int]:

@@ -273,9 +273,7 @@ def _conductor(score: Score) -> bytes:
     return _chunk(events)
 
 
-def _part_track(
-    notes: NDArray[np.void], programs: Sequence[tuple[int, int]], name: str
-) -> bytes:
+def _part_track(notes: NDArray[np.void], programs: Sequence[tuple[int, int]], name: str) -> bytes:
     part = int(notes["part"][0])
     channel = DRUM_CHANNEL if part == DRUMS else part
     text = name.encode()

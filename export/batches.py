@@ -6,11 +6,15 @@ again and again. Excerpts of pieces are packed into rows of fixed length.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.codecs.notes import PITCH, NotesCodec
+from engine.errors import DatasetError
 from engine.fields import ATTRIBUTE, CONTEXT, PITCH_CLASSES, PLAN_FIELDS
 from engine.harmony import CHORD_SHIFT, KEY_SHIFT
 from engine.noise import uniforms
@@ -18,7 +22,8 @@ from engine.score import PARTS
 from export.data.dataset import Dataset
 from export.training_config import TrainingConfig
 
-_PURPOSE = 0x7261
+_PURPOSE = 0x4000  # and one for each row
+_FROM_THE_BEGINNING = 0.1  # share of excerpts of long pieces that begin where the piece does
 _PLAN_GROUPS = tuple(dict.fromkeys(field.group for field in PLAN_FIELDS))
 _MIX_GROUPS = ("style", "parts", "pitch_classes")
 
@@ -34,6 +39,20 @@ class Batch:
     targets: NDArray[np.int64]
 
 
+@dataclass(slots=True)
+class Excerpt:
+    """A stretch of a piece on its way into a batch; changed in place.
+
+    `before` is the event that precedes it, `mix` [T, M] its weighted inputs.
+    """
+
+    events: NDArray[np.int64]
+    before: NDArray[np.int64]
+    context: NDArray[np.int64]
+    mix: NDArray[np.float32]
+    ticks: NDArray[np.int32]
+
+
 class Sampler:
     """Draws excerpts of one split. `augment` off: no transposition, nothing dropped."""
 
@@ -43,11 +62,21 @@ class Sampler:
         self.dataset, self.config, self.augment = dataset, config, augment
         self.pieces = dataset.pieces_of(split)
         self.codec = dataset.codec
+        if not len(self.pieces):
+            raise DatasetError(
+                f"{dataset.folder} has no pieces to {split} on: prepare a set of more pieces"
+            )
         self.weights = np.cumsum(_piece_weights(dataset.pieces[self.pieces], config.style_power))
         self.context_groups = _columns_by_group(dataset.context_names)
         self.styles = len(dataset.style_names)
+        self.mix_spans = {
+            "style": slice(0, self.styles),
+            "parts": slice(self.styles, self.styles + PARTS),
+            "pitch_classes": slice(self.styles + PARTS, None),
+        }
 
     def batch(self, index: int, rows: int, length: int, *, open_plan: bool = False) -> Batch:
+        """Batch number `index`; `open_plan` leaves all conditioning open."""
         shape = (rows, length)
         width = len(self.codec.fields) + len(self.dataset.context_names)
         batch = Batch(
@@ -58,97 +87,101 @@ class Sampler:
             np.zeros((*shape, len(self.codec.fields)), np.int64),
         )
         for row in range(rows):
-            draws = iter(uniforms(self.config.seed, index, _PURPOSE, row, 1024).tolist())
-            at = segment = 0
-            while at < length:
-                at = self._fill(batch, row, at, segment, draws, open_plan)
-                segment += 1
+            self._fill(batch, row, self._draws(index, row), open_plan)
         return batch
 
-    def _fill(self, batch, row, at, segment, draws, open_plan) -> int:  # type: ignore[no-untyped-def]
-        """Put one excerpt into a row from place `at` on; returns the place after it."""
-        room = batch.segments.shape[1] - at
-        chosen = np.searchsorted(self.weights, next(draws) * self.weights[-1])
-        piece = self.dataset.pieces[self.pieces[min(chosen, len(self.pieces) - 1)]]
-        count, skip = int(piece["count"]), 0
-        if count > room:
-            # Mostly from anywhere, now and then from the beginning, which is rare otherwise.
-            skip = int(next(draws) * (count - room + 1)) if next(draws) > 0.1 else 0
-        taken = min(count - skip, room)
+    def _draws(self, index: int, row: int) -> Iterator[float]:
+        for block in count():
+            yield from uniforms(self.config.seed, index, _PURPOSE + row, block, 256).tolist()
+
+    def _fill(self, batch: Batch, row: int, draws: Iterator[float], open_plan: bool) -> None:
+        """Pack excerpts into a row until it is full."""
+        length = batch.segments.shape[1]
+        at = segment = 0
+        while at < length:
+            excerpt = self._excerpt(length - at, draws)
+            if self.augment:
+                self._vary(excerpt, draws)
+                self._drop(excerpt, draws)
+            if open_plan:
+                self._open(excerpt, (*_PLAN_GROUPS, *_MIX_GROUPS))
+            taken = len(excerpt.events)
+            place = (row, slice(at, at + taken))
+            told = np.concatenate((excerpt.before[None], excerpt.events[:-1]))
+            batch.inputs[place] = np.concatenate((told, excerpt.context), axis=1)
+            batch.targets[place] = excerpt.events
+            batch.mix[place] = excerpt.mix
+            batch.segments[place] = segment
+            batch.ticks[place] = excerpt.ticks
+            at, segment = at + taken, segment + 1
+
+    def _excerpt(self, room: int, draws: Iterator[float]) -> Excerpt:
+        """At most `room` events of a piece."""
+        dataset = self.dataset
+        chosen = int(np.searchsorted(self.weights, next(draws) * self.weights[-1]))
+        piece = dataset.pieces[self.pieces[min(chosen, len(self.pieces) - 1)]]
+        whole, skip = int(piece["count"]), 0
+        if whole > room and next(draws) > _FROM_THE_BEGINNING:
+            skip = int(next(draws) * (whole - room + 1))
         start = int(piece["start"]) + skip
-        source = slice(start, start + taken)
-        place = (row, slice(at, at + taken))
-        events = self.dataset.events[source].astype(np.int64)
-        context = self.dataset.context[source].astype(np.int64)
-        mix = self._mix(piece, self.dataset.bars[source])
-        before = self.dataset.events[start - 1].astype(np.int64) if skip else 0 * events[0]
-        if self.augment:
-            self._vary(events, before, context, mix, draws)
-            self._drop(context, mix, draws)
-        if open_plan:
-            self._open(context, mix, (*_PLAN_GROUPS, *_MIX_GROUPS))
-        batch.targets[place] = events
-        batch.inputs[place] = np.concatenate(
-            (np.concatenate((before[None], events[:-1])), context), axis=1
+        source = slice(start, start + min(whole - skip, room))
+        events = dataset.events[source].astype(np.int64)
+        return Excerpt(
+            events,
+            dataset.events[start - 1].astype(np.int64) if skip else np.zeros_like(events[0]),
+            dataset.context[source].astype(np.int64),
+            self._mix(piece, dataset.bars[source]),
+            dataset.onsets[source],
         )
-        batch.mix[place] = mix
-        batch.segments[place] = segment
-        batch.ticks[place] = self.dataset.onsets[source]
-        return at + taken
 
     def _mix(self, piece: np.void, bars: NDArray[np.int32]) -> NDArray[np.float32]:
         mix = np.zeros((len(bars), self.styles + PARTS + PITCH_CLASSES), np.float32)
         mix[:, int(piece["style"])] = 1.0
-        present = (int(piece["parts"]) >> np.arange(PARTS)) & 1
-        mix[:, self.styles : self.styles + PARTS] = present
-        mix[:, self.styles + PARTS :] = self.dataset.pitch_classes[bars] / 255.0
+        mix[:, self.mix_spans["parts"]] = (int(piece["parts"]) >> np.arange(PARTS)) & 1
+        mix[:, self.mix_spans["pitch_classes"]] = self.dataset.pitch_classes[bars] / 255.0
         return mix
 
-    def _vary(self, events, before, context, mix, draws) -> None:  # type: ignore[no-untyped-def]
+    def _vary(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
         """Move the excerpt in pitch and loudness, with everything that speaks of either."""
         config, names = self.config, self.dataset.context_names
         shift = round((2 * next(draws) - 1) * config.transpose)
         if next(draws) < config.octaves:
             shift += 12 if next(draws) < 0.5 else -12
         if shift:
-            for column, table in self.codec.pitch_shift(shift).items():
-                events[:, column] = table[events[:, column]]
-                before[column] = table[before[column]]
+            _replace(excerpt, self.codec.pitch_shift(shift))
             for i, name in enumerate(names):
-                context[:, i] = _moved(name, context[:, i], shift)
-            classes = mix[:, self.styles + PARTS :]
+                excerpt.context[:, i] = _moved(name, excerpt.context[:, i], shift)
+            classes = excerpt.mix[:, self.mix_spans["pitch_classes"]]
             classes[:] = np.roll(classes, shift, axis=1)
         if next(draws) < config.loudness:
             # One bucket of dynamics is two steps of velocity.
             way = 1 if next(draws) < 0.5 else -1
-            for column, table in self.codec.loudness_shift(2 * way).items():
-                events[:, column] = table[events[:, column]]
-                before[column] = table[before[column]]
+            _replace(excerpt, self.codec.loudness_shift(2 * way))
             if "dynamics" in names:
-                context[:, names.index("dynamics")] = _stepped(
-                    context[:, names.index("dynamics")], way, ATTRIBUTE["dynamics"].buckets
-                )
+                column = excerpt.context[:, names.index("dynamics")]
+                column[:] = _stepped(column, way, ATTRIBUTE["dynamics"].buckets)
 
-    def _drop(self, context, mix, draws) -> None:  # type: ignore[no-untyped-def]
+    def _drop(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
         groups = (*_PLAN_GROUPS, *_MIX_GROUPS)
-        if next(draws) < self.config.plan_dropout:
-            self._open(context, mix, groups)
-            return
-        share = self.config.conditioning_dropout
-        self._open(context, mix, tuple(group for group in groups if next(draws) < share))
+        if next(draws) >= self.config.plan_dropout:
+            share = self.config.conditioning_dropout
+            groups = tuple(group for group in groups if next(draws) < share)
+        self._open(excerpt, groups)
 
-    def _open(self, context, mix, groups) -> None:  # type: ignore[no-untyped-def]
+    def _open(self, excerpt: Excerpt, groups: tuple[str, ...]) -> None:
         """Leave the named groups of conditioning open."""
-        spans = {
-            "style": slice(0, self.styles),
-            "parts": slice(self.styles, self.styles + PARTS),
-            "pitch_classes": slice(self.styles + PARTS, None),
-        }
         for group in groups:
-            if group in spans:
-                mix[:, spans[group]] = 0.0
+            if group in self.mix_spans:
+                excerpt.mix[:, self.mix_spans[group]] = 0.0
             else:
-                context[:, self.context_groups.get(group, [])] = 0
+                excerpt.context[:, self.context_groups.get(group, [])] = 0
+
+
+def _replace(excerpt: Excerpt, tables: dict[int, NDArray[np.int64]]) -> None:
+    """Look the values of some event columns up in tables."""
+    for column, table in tables.items():
+        excerpt.events[:, column] = table[excerpt.events[:, column]]
+        excerpt.before[column] = table[excerpt.before[column]]
 
 
 def _piece_weights(pieces: NDArray[np.void], power: float) -> NDArray[np.float64]:
@@ -169,22 +202,14 @@ def _columns_by_group(names: tuple[str, ...]) -> dict[str, list[int]]:
 def _moved(name: str, values: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
     """A context column of music moved by `shift` semitones."""
     if name in ("chord", "next_chord"):
-        return CHORD_SHIFT[shift % 12][values].astype(np.int64)
+        return np.asarray(CHORD_SHIFT[shift % 12][values], np.int64)
     if name == "key":
-        return KEY_SHIFT[shift % 12][values].astype(np.int64)
+        return np.asarray(KEY_SHIFT[shift % 12][values], np.int64)
     if name == "register":
         return _stepped(values, round(shift / 4), ATTRIBUTE["register"].buckets)
     if name == "echo_pitch":
-        return shifted_pitches(shift)[values]
+        return NotesCodec().pitch_shift(shift)[PITCH][values]
     return values
-
-
-def shifted_pitches(shift: int) -> NDArray[np.int64]:
-    """Pitch values (1 + MIDI pitch, then percussion) after a transposition."""
-    from engine.codecs.notes import NotesCodec
-
-    (table,) = NotesCodec().pitch_shift(shift).values()
-    return table
 
 
 def _stepped(values: NDArray[np.int64], by: int, top: int) -> NDArray[np.int64]:

@@ -13,7 +13,9 @@ an earlier step, and an endless stream computes at every step what the dense net
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +32,10 @@ FAR = -1e9
 
 def states_of(shape: Shape) -> tuple[State, ...]:
     if shape.network == "gpt":
-        keys_values = (("key", (shape.head_width, shape.ring)), ("value", (shape.ring, shape.head_width)))
+        keys_values = (
+            ("key", (shape.head_width, shape.ring)),
+            ("value", (shape.ring, shape.head_width)),
+        )
         return tuple(
             State(f"{name}{layer}", size, "ring")
             for layer in range(shape.layers)
@@ -82,10 +87,10 @@ class _Step:
 
     # -- small words ---------------------------------------------------------------------------
 
-    def op(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def op(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         return self.ops(kind, inputs, 1, **attributes)[0]
 
-    def ops(self, kind: str, inputs: list[str], count: int, **attributes: object) -> list[str]:
+    def ops(self, kind: str, inputs: list[str], count: int, **attributes: Any) -> list[str]:
         self.count += 1
         outputs = [f"{kind.lower()}_{self.count}_{i}" for i in range(count)]
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
@@ -109,11 +114,11 @@ class _Step:
     def real(self, value: float) -> str:
         return self.constant(np.array(value, np.float32))
 
-    def input(self, name: str, kind: int, dims: list[object]) -> str:
+    def input(self, name: str, kind: int, dims: Sequence[str | int]) -> str:
         self.ins.append(helper.make_tensor_value_info(name, kind, dims))
         return name
 
-    def output(self, name: str, source: str, kind: int, dims: list[object]) -> None:
+    def output(self, name: str, source: str, kind: int, dims: Sequence[str | int]) -> None:
         """Make `source` the graph's output `name` by renaming it where it is made."""
         for node in self.nodes:
             for i, made in enumerate(node.output):
@@ -207,8 +212,11 @@ class _Step:
         q, k, v = self.ops("Split", [qkv, parts], 3, axis=-1)
         q, k = self._rotate(q, heads, shared), self._rotate(k, 1, shared)
         keys = self._written(
-            f"key{layer}", [width, shape.ring], "ScatterElements",
-            [shared.key_slots, self.op("Transpose", [k], perm=[0, 2, 1])], axis=2,
+            f"key{layer}",
+            [width, shape.ring],
+            "ScatterElements",
+            [shared.key_slots, self.op("Transpose", [k], perm=[0, 2, 1])],
+            axis=2,
         )
         values = self._written(
             f"value{layer}", [shape.ring, width], "ScatterND", [shared.value_slots, v]
@@ -232,7 +240,7 @@ class _Step:
         )
 
     def _written(
-        self, name: str, dims: list[int], kind: str, what: list[str], **attributes: object
+        self, name: str, dims: list[int], kind: str, what: list[str], **attributes: Any
     ) -> str:
         """A ring tensor with this call's steps written into their slots."""
         ring = self.input(name, TensorProto.FLOAT, ["B", *dims])
@@ -282,9 +290,7 @@ class _Step:
             return self.constant(matrix[None])
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-8).astype(np.float32) / 127
         stored = np.rint(matrix / scale[:, None]).astype(np.int8)
-        whole = self.op(
-            "DequantizeLinear", [self.constant(stored), self.constant(scale)], axis=0
-        )
+        whole = self.op("DequantizeLinear", [self.constant(stored), self.constant(scale)], axis=0)
         return self.op("Unsqueeze", [whole, self.axes(0)])
 
     # -- drawing -------------------------------------------------------------------------------
@@ -296,10 +302,20 @@ class _Step:
         fields, width = len(sizes), sum(sizes)
         rows = {
             name: self.input(name, TensorProto.FLOAT, ["B", w])
-            for name, w in (("bias", width), ("noise", width), ("sharpness", fields), ("cut", fields))
+            for name, w in (
+                ("bias", width),
+                ("noise", width),
+                ("sharpness", fields),
+                ("cut", fields),
+            )
         }
         pieces = {
-            name: self.ops("Split", [row, self.axes(*(sizes if name in ("bias", "noise") else [1] * fields))], fields, axis=-1)
+            name: self.ops(
+                "Split",
+                [row, self.axes(*(sizes if name in ("bias", "noise") else [1] * fields))],
+                fields,
+                axis=-1,
+            )
             if fields > 1
             else [row]
             for name, row in rows.items()
@@ -312,9 +328,15 @@ class _Step:
             never[0] = FAR
             logits = self.op("Add", [self.linear(z, f"heads.readers.{i}"), self.constant(never)])
             biased = self.op("Add", [logits, pieces["bias"][i]])
-            value = self._sample(*(
-                [self.op("Mul", [biased, pieces["sharpness"][i]]), pieces["cut"][i], pieces["noise"][i]]
-            ))
+            value = self._sample(
+                *(
+                    [
+                        self.op("Mul", [biased, pieces["sharpness"][i]]),
+                        pieces["cut"][i],
+                        pieces["noise"][i],
+                    ]
+                )
+            )
             drawn.append(value)
             log_p = f"log_p{i}"
             self.output(

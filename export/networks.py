@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -147,10 +148,12 @@ class Heads(nn.Module):
         self.chosen = nn.ModuleList(
             nn.Embedding(size, shape.width) for size in shape.event_sizes[:last]
         )
-        for table in self.chosen:
-            nn.init.normal_(table.weight, std=0.05)
+        for table in self.chosen.parameters():
+            nn.init.normal_(table, std=0.05)
         self.mixers = nn.ModuleList(
-            nn.ModuleList((linear(shape.width, shape.width // 2), linear(shape.width // 2, shape.width)))
+            nn.ModuleList(
+                (linear(shape.width, shape.width // 2), linear(shape.width // 2, shape.width))
+            )
             for _ in range(last)
         )
         self.readers = nn.ModuleList(linear(shape.width, size) for size in shape.event_sizes)
@@ -163,8 +166,8 @@ class Heads(nn.Module):
             logits.append(reader(z))
             if i < len(self.mixers):
                 z = z + self.chosen[i](targets[..., i])
-                down, up = self.mixers[i]
-                z = z + up(F.relu(down(z)))
+                mixer = cast(nn.ModuleList, self.mixers[i])
+                z = z + mixer[1](F.relu(mixer[0](z)))
         return logits
 
 
@@ -178,6 +181,7 @@ class Network(nn.Module):
         self.embed = nn.Embedding(sum(sizes), shape.width)
         nn.init.normal_(self.embed.weight, std=0.05)
         offsets = torch.tensor([sum(sizes[:i]) for i in range(len(sizes))])
+        self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)
         self.mix = linear(shape.mix_width, shape.width, 0.5)
         if shape.network == "gpt":
@@ -203,7 +207,8 @@ class Network(nn.Module):
         else:
             for cell in self.cells:
                 x = x + F.dropout(cell(x)[0], self.shape.dropout, self.training)
-        return self.heads(x, targets)
+        logits: list[Tensor] = self.heads(x, targets)
+        return logits
 
     def angles(self, ticks: Tensor) -> tuple[Tensor, Tensor]:
         """Rotary angles: some pairs turn with the step, some with musical time.

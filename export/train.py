@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from engine.errors import ConfigError
@@ -74,7 +74,7 @@ def train(config: TrainingConfig, *, restart: bool = False) -> Path:
         loss = torch.stack([total / count.clamp(min=1) for total, count in losses]).sum()
         for optimiser, _ in optimisers:
             optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
         for optimiser, _ in optimisers:
             optimiser.step()
@@ -83,7 +83,9 @@ def train(config: TrainingConfig, *, restart: bool = False) -> Path:
         notes_since += batch.segments.size
         bar.update()
         if run.step % 10 == 0:
-            bar.set_postfix_str(f"{loss.item():.3f} nats, {notes_since / (time.monotonic() - since):.0f} notes/s")
+            bar.set_postfix_str(
+                f"{loss.item():.3f} nats, {notes_since / (time.monotonic() - since):.0f} notes/s"
+            )
 
         if run.step % config.validate_every == 0 or run.step == config.steps:
             speed = notes_since / (time.monotonic() - since)
@@ -120,7 +122,8 @@ def make_optimisers(
     network: Network, config: TrainingConfig
 ) -> list[tuple[torch.optim.Optimizer, float]]:
     """Muon for the matrices of the body, AdamW for embeddings, heads, norms and recurrent cells."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         body = name.startswith("blocks.") or ".mixers." in name
         (matrices if body and parameter.ndim == 2 else others).append(parameter)
@@ -357,7 +360,10 @@ def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["version"] != CHECKPOINT_VERSION:
             raise ConfigError(f"{path}: written by another version of perpetuo; train it again")
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in saved["shape"].items()}
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in saved["shape"].items()
+        }
         network = Network(Shape(**fields))
         network.load_state_dict(saved["network"])
     except FileNotFoundError as error:
@@ -369,4 +375,3 @@ def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
             f"{path}: is not a checkpoint of 'perpetuo train' ({type(error).__name__})"
         ) from error
     return network.eval(), saved
-

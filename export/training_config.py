@@ -58,10 +58,14 @@ class TrainingConfig:
         return asdict(self)
 
 
-_POSITIVE = ("width", "layers", "heads", "inner", "window", "steps", "rows", "length")
-_POSITIVE += ("validate_every", "validation_rows", "checkpoint_every")
-_SHARES = ("dropout", "warmup", "cooldown", "octaves", "loudness")
-_SHARES += ("conditioning_dropout", "plan_dropout")
+_POSITIVE = (
+    *("width", "layers", "heads", "inner", "window", "steps", "rows", "length"),
+    *("validate_every", "validation_rows", "checkpoint_every"),
+)
+_SHARES = (
+    *("dropout", "warmup", "cooldown", "octaves", "loudness"),
+    *("conditioning_dropout", "plan_dropout"),
+)
 
 
 def load(path: Path) -> TrainingConfig:

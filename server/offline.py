@@ -55,7 +55,9 @@ def composer_of(
     primer = None
     if log.prompt is not None:
         primer, suggested = primer_of(log.prompt.score(), network.specification)
-        free = {name for name in suggested if name not in chosen and name not in log.controls.as_dict()}
+        free = {
+            name for name in suggested if name not in chosen and name not in log.controls.as_dict()
+        }
         controls = log.controls.with_values({name: suggested[name] for name in sorted(free)})
         log = replace(log, controls=controls)
     composer = Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
@@ -103,9 +105,7 @@ def microseconds_of(bar: Bar) -> int:
     return bar.metre.ticks * bar.microseconds_per_quarter // TICKS_PER_QUARTER
 
 
-def compose(
-    composer: Composer, length: Length, changes: Sequence[Change] = ()
-) -> list[Bar]:
+def compose(composer: Composer, length: Length, changes: Sequence[Change] = ()) -> list[Bar]:
     """Bars from where the composer stands, each change made at its bar."""
     pending = sorted(changes, key=lambda change: change.bar)
     bars: list[Bar] = []

@@ -1,7 +1,7 @@
 """Representations: how music becomes events of a network and events become music.
 
 A codec is chosen by the name that a bundle carries. Composer, runtime, training and export know
-only the interfaces below, so a new representation is one new module and one line in `CODECS`.
+only the interfaces below, so a new representation is one new module and one line in `codec`.
 """
 
 from __future__ import annotations
@@ -123,11 +123,12 @@ def codec(name: str) -> Codec:
     from engine.codecs.notes import NotesCodec
     from engine.codecs.performance import PerformanceCodec
 
-    codecs: dict[str, type[Codec]] = {"notes": NotesCodec, "performance": PerformanceCodec}
-    if name not in codecs:
-        known = ", ".join(codecs)
-        raise BundleError(f"representation '{name}' is not known here (known: {known})")
-    return codecs[name]()
+    codecs: tuple[Codec, ...] = (NotesCodec(), PerformanceCodec())
+    for found in codecs:
+        if found.name == name:
+            return found
+    known = ", ".join(found.name for found in codecs)
+    raise BundleError(f"representation '{name}' is not known here (known: {known})")
 
 
 def transposed(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:

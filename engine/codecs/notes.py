@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ FIELDS = (
 )
 PART, PITCH, DURATION, VELOCITY, DELTA = range(5)
 _OFFSETS = field_offsets(FIELDS)
-_SLICES = [slice(a, b) for a, b in zip(_OFFSETS, _OFFSETS[1:], strict=False)]
+_SLICES = [slice(a, b) for a, b in pairwise(_OFFSETS)]
 # What each delta value adds to the onset, as a plain tuple: read once a note.
 DELTA_TICKS = (0, 0, *LENGTHS)
 
@@ -63,8 +64,8 @@ def pitch_value(pitch: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np
 
 class NotesCodec:
     name = "notes"
-    fields = FIELDS
-    context = tuple(field.name for field in CONTEXT_FIELDS)
+    fields: tuple[Field, ...] = FIELDS
+    context: tuple[str, ...] = tuple(field.name for field in CONTEXT_FIELDS)
     tempo = 100.0
     metre = COMMON_TIME
 
@@ -73,7 +74,8 @@ class NotesCodec:
 
     def encode(self, analysis: Analysis) -> Encoded:
         notes = analysis.score.notes
-        onsets, deltas = _walk(notes["onset"].astype(np.int64))
+        end = int(analysis.grid.starts[-1]) + analysis.grid.metres[-1].ticks
+        onsets, deltas = _walk(notes["onset"].astype(np.int64), end)
         bars = analysis.grid.bar_of(onsets)
         part = notes["part"].astype(np.int64)
         pitch = pitch_value(notes["pitch"].astype(np.int64), part)
@@ -142,11 +144,12 @@ def velocity_of(value: int) -> int:
     return (value - 1) * VELOCITY_STEP + VELOCITY_STEP // 2 if value else DEFAULT_VELOCITY
 
 
-def _walk(onsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _walk(onsets: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Onsets as the deltas can express them, and the deltas' field values.
 
-    Rounding never adds up: each delta is chosen from where the last one led. A gap longer than
-    the longest delta is left open (0), the next note then stands where it stood.
+    Rounding never adds up: each delta is chosen from where the last one led, and none leads to
+    `end`, the close of the last bar. A gap longer than the longest delta is left open (0), the
+    next note then stands where it stood.
     """
     if not len(onsets):
         return onsets, onsets
@@ -162,6 +165,7 @@ def _walk(onsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
             values[i] = 0
             continue
         values[i] = _ZERO_DELTA if gap <= 0 else 2 + int(np.searchsorted(_MIDDLES, gap))
+        values[i] -= walked[i] + DELTA_TICKS[values[i]] >= end
         walked[i + 1] = walked[i] + DELTA_TICKS[values[i]]
     return walked, values
 
@@ -190,9 +194,7 @@ class NotesCursor:
         return []
 
     def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
-        full = (
-            len(self.sounding) + 1 >= limits.max_polyphony or self.rank + 1 >= MAX_CHORD_NOTES
-        )
+        full = len(self.sounding) + 1 >= limits.max_polyphony or self.rank + 1 >= MAX_CHORD_NOTES
         lowest = _ZERO_DELTA + 1 if full else _ZERO_DELTA
         silent_from = max(self.sounding, default=self.tick)
         reach = max(silent_from - self.tick, 0) + limits.max_rest

@@ -34,8 +34,16 @@ DEFAULT_VELOCITY = 64
 
 class PerformanceCodec:
     name = "performance"
-    fields = (Field("token", TOKENS, "NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY"),)
-    context = ("key", "density", "register", "polyphony", "dynamics", "articulation", "ending")
+    fields: tuple[Field, ...] = (Field("token", TOKENS, "NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY"),)
+    context: tuple[str, ...] = (
+        "key",
+        "density",
+        "register",
+        "polyphony",
+        "dynamics",
+        "articulation",
+        "ending",
+    )
     tempo = 250.0  # a tick of 10 ms
     metre = Metre(8, 4)
 
@@ -48,34 +56,35 @@ class PerformanceCodec:
         bars = analysis.grid.bar_of(onsets)
         columns = plan_columns(analysis, onsets, bars)
         context = np.stack([columns[name] for name in self.context], axis=1)
-        return Encoded(
-            tokens[:, None].astype(np.uint16), context.astype(np.uint8), onsets, bars
-        )
+        return Encoded(tokens[:, None].astype(np.uint16), context.astype(np.uint8), onsets, bars)
 
     def decode(self, encoded: Encoded) -> NDArray[np.void]:
         start = int(encoded.onsets[0]) if len(encoded.onsets) else 0
         cursor = PerformanceCursor(start)
-        notes = [
-            cursor.take(token) for token in encoded.events[:, 0].tolist()
-        ]
+        notes = [cursor.take(token) for token in encoded.events[:, 0].tolist()]
         return note_order(np.array([n[:5] for n in notes if n is not None], NOTE))
 
     def bridge(self, encoded: Encoded, tick: int) -> Encoded:
-        shifts: list[tuple[int, int]] = []
-        now = int(encoded.onsets[-1])
-        last = int(encoded.events[-1, 0])
-        now += last - SHIFT + 1 if SHIFT <= last < VELOCITY else 0
+        """What lies past `tick` is left out; notes that still sound there are let go."""
+        count = int(np.searchsorted(encoded.onsets, tick))
+        events, context = encoded.events[:count].copy(), encoded.context[:count]
+        onsets, bars = encoded.onsets[:count], encoded.bars[:count]
+        cursor = PerformanceCursor(int(onsets[0]))
+        for token in events[:, 0].tolist():
+            cursor.take(token)
+        events[-1] -= max(cursor.tick - tick, 0)
+        added, now = [], cursor.tick
         while now < tick:
             step = min(tick - now, MAX_SHIFT)
-            shifts.append((SHIFT + step - 1, now))
+            added.append((SHIFT + step - 1, now))
             now += step
-        count = len(shifts)
-        tokens, ticks = (np.array([s[i] for s in shifts], np.int64) for i in (0, 1))
+        added += [(OFF + pitch, tick) for pitch, _, _ in cursor.held]
+        tokens, ticks = np.array(added, np.int64).reshape(-1, 2).T
         return Encoded(
-            np.concatenate((encoded.events, tokens[:, None].astype(np.uint16))),
-            np.concatenate((encoded.context, np.repeat(encoded.context[-1:], count, axis=0))),
-            np.concatenate((encoded.onsets, ticks)),
-            np.concatenate((encoded.bars, np.repeat(encoded.bars[-1:], count))),
+            np.concatenate((events, tokens[:, None].astype(np.uint16))),
+            np.concatenate((context, np.repeat(context[-1:], len(added), axis=0))),
+            np.concatenate((onsets, ticks)),
+            np.concatenate((bars, np.repeat(bars[-1:], len(added)))),
         )
 
     def cursor(self, tick: int) -> PerformanceCursor:
@@ -131,7 +140,16 @@ def _tokens(notes: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int6
 class PerformanceCursor:
     """Where a performance stands: the time, the loudness and what is held."""
 
-    __slots__ = ("_opened", "_shut", "bar_start", "held", "rank", "tick", "velocity")
+    __slots__ = (
+        "_opened",
+        "_shut",
+        "bar_start",
+        "held",
+        "rank",
+        "silent_from",
+        "tick",
+        "velocity",
+    )
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
@@ -139,13 +157,14 @@ class PerformanceCursor:
         self.velocity = DEFAULT_VELOCITY
         self.bar_start = tick
         self.held: tuple[tuple[int, int, int], ...] = ()  # (pitch, onset, velocity)
+        self.silent_from = tick  # where the last note ended, if none is held
         self._opened: frozenset[int] = frozenset()  # note-offs open in the bias row
-        self._shut = False  # only time shifts open
+        self._shut = False  # no note-on open
 
     def copy(self) -> PerformanceCursor:
         twin = PerformanceCursor(self.tick)
         twin.rank, twin.velocity, twin.held = self.rank, self.velocity, self.held
-        twin.bar_start = self.bar_start
+        twin.bar_start, twin.silent_from = self.bar_start, self.silent_from
         return twin
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
@@ -169,26 +188,38 @@ class PerformanceCursor:
 
     def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
         sounding = frozenset(pitch for pitch, _, _ in self.held)
+        reach = MAX_SHIFT
+        if not sounding:
+            reach = max(0, min(MAX_SHIFT, self.silent_from + limits.max_rest - self.tick))
+        stuck = self.rank >= MAX_EVENTS_AT_ONCE
+        # Where silence must end, a note-on stays open at any rank: then time can pass.
+        shut = len(sounding) >= limits.max_polyphony or (stuck and reach > 0)
+        self._open_notes(bias, limits, sounding, shut)
+        if stuck:
+            bias[OFF:SHIFT] = MASKED
+            bias[VELOCITY:] = MASKED
+        elif self.rank == 0:
+            bias[VELOCITY:] = 0.0
+            for pitch in sounding:
+                bias[OFF + pitch] = 0.0
+        bias[SHIFT : SHIFT + reach] = 0.0
+        bias[SHIFT + reach : VELOCITY] = MASKED
+
+    def _open_notes(
+        self, bias: NDArray[np.float32], limits: Limits, sounding: frozenset[int], shut: bool
+    ) -> None:
+        """Open the note-offs of what sounds, and the note-ons of what does not unless `shut`."""
         for pitch in self._opened ^ sounding:
             bias[OFF + pitch] = 0.0 if pitch in sounding else MASKED
             # What sounds is not struck again before it is let go.
-            bias[ON + pitch] = MASKED if pitch in sounding else limits.pitch_bias[pitch]
+            closed = shut or pitch in sounding
+            bias[ON + pitch] = MASKED if closed else limits.pitch_bias[pitch]
         self._opened = sounding
-        stuck = self.rank >= MAX_EVENTS_AT_ONCE
-        full = stuck or len(sounding) >= limits.max_polyphony
-        if full != self._shut:
-            self._shut = full
-            bias[ON:OFF] = MASKED if full else limits.pitch_bias
+        if shut != self._shut:
+            self._shut = shut
+            bias[ON:OFF] = MASKED if shut else limits.pitch_bias
             for pitch in sounding:
                 bias[ON + pitch] = MASKED
-        if stuck or self.rank == 0:
-            bias[VELOCITY:] = MASKED if stuck else 0.0
-            bias[OFF:SHIFT] = MASKED
-            for pitch in sounding if not stuck else ():
-                bias[OFF + pitch] = 0.0
-        silent = limits.max_rest if not sounding else MAX_SHIFT
-        bias[SHIFT + max(1, min(silent, MAX_SHIFT)) : VELOCITY] = MASKED
-        bias[SHIFT : SHIFT + max(1, min(silent, MAX_SHIFT))] = 0.0
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
         return self.take(event[0])
@@ -212,6 +243,8 @@ class PerformanceCursor:
         for row in self.held:
             if row[0] == pitch:
                 self.held = tuple(other for other in self.held if other is not row)
+                if self.tick > row[1]:
+                    self.silent_from = self.tick
                 start = max(row[1], self.bar_start)
                 if self.tick > start:
                     return self._piece(*row, self.tick, 0)

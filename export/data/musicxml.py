@@ -120,11 +120,14 @@ class _Player:
 
     def _prepare(self, instrument: Element) -> None:
         for midi in instrument.iterfind("midi-instrument"):
-            self.channel = _integer(midi, "midi-channel", 1) - 1
-            self.program = min(max(_integer(midi, "midi-program", 1) - 1, 0), 127)
             key = _integer(midi, "midi-unpitched", 0) - 1
             if 0 <= key < 128:
                 self.drum_keys[midi.get("id", "")] = key
+        first = instrument.find("midi-instrument")
+        if first is not None:
+            self.program = min(max(_integer(first, "midi-program", 1) - 1, 0), 127)
+            drums = _integer(first, "midi-channel", 1) - 1 == _DRUM_CHANNEL
+            self.channel = _DRUM_CHANNEL if drums else 0
 
     def play(self, measure: Element) -> None:
         start = self.now = self.furthest
@@ -212,8 +215,7 @@ class _Player:
             return -1, 0
         octave = _integer(element, "pitch/octave", 4)
         pitch = 12 * (octave + 1) + step + _integer(element, "pitch/alter", 0)
-        channel = _DRUM_CHANNEL if self.channel == _DRUM_CHANNEL else 0
-        return pitch + (0 if channel else self.transpose), channel
+        return pitch + (0 if self.channel else self.transpose), self.channel
 
     def _duration(self, element: Element) -> int:
         length = _integer(element, "duration", 0)

@@ -55,7 +55,12 @@ def _sheet(panels: int) -> tuple[Sheet, list[Axes]]:
     from matplotlib.figure import Figure
 
     rows = -(-max(1, panels) // COLUMNS)
-    sheet = Figure(figsize=(3.4 * COLUMNS, 2.6 * rows), layout="constrained")
+    sheet = Figure(figsize=(3.4 * COLUMNS, 2.6 * rows))
+    # Fixed margins: finding the best ones takes matplotlib seconds for so many panels.
+    height = 2.6 * rows
+    sheet.subplots_adjust(
+        left=0.04, right=0.99, bottom=0.45 / height, top=1 - 0.3 / height, wspace=0.25, hspace=0.45
+    )
     axes = [sheet.add_subplot(rows, COLUMNS, i + 1) for i in range(panels)]
     for place in axes:
         place.tick_params(labelsize=7)
@@ -83,7 +88,7 @@ def _distribution(place: Axes, shown: Distributions, name: str, edges: tuple[flo
     ticks = list(range(0, bins, max(1, bins // 6)))
     place.set_xticks([t + 0.5 for t in ticks], [_label(edges[t], edges[t + 1]) for t in ticks])
     place.set_title(name, fontsize=9)
-    place.legend(fontsize=6)
+    place.legend(fontsize=6, loc="upper right")
 
 
 def _label(low: float, high: float) -> str:
@@ -100,12 +105,12 @@ def _similarity(place: Axes, shown: Distributions) -> None:
         place.plot(range(1, len(heights) + 1), heights, color=color, label=label)
     place.set_title("self-similarity", fontsize=9)
     place.set_xlabel("bars apart", fontsize=8)
-    place.legend(fontsize=6)
+    place.legend(fontsize=6, loc="upper right")
 
 
 def _obedience(place: Axes, control: str, points: Points) -> None:
     pairs = np.array(points, np.float64).reshape(-1, 2)
-    place.plot(pairs[:, 0], pairs[:, 1], ".", color=_COMPOSED, alpha=0.3, markersize=3)
+    place.plot(pairs[:, 0], pairs[:, 1], ".", color=_COMPOSED, alpha=0.4, markersize=4)
     place.set_title(control, fontsize=9)
     place.set_xlabel("asked", fontsize=8)
     place.set_ylabel("heard", fontsize=8)
