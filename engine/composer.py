@@ -53,7 +53,7 @@ class BarLine(NamedTuple):
     planner: PlannerState
     guards: GuardState
     anchor: int  # bar from which the present progression counts
-    chords: tuple[object, ...]  # the progression that was anchored
+    chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
 
 
@@ -124,7 +124,7 @@ class Composer:
             primer.planner,
             GuardState(),
             primer.bars,
-            (),
+            None,
             primer.end,
         )
 
@@ -187,6 +187,13 @@ class Composer:
         line = self.lines[-1]
         assert line.bar == bar, "the bar line was not kept"
         self.pool.rewind(self.row, line.mark)
+        self._begin()
+
+    def begin_at(self, line: BarLine) -> None:
+        """Go on from this bar line; the row's state must be the one that belongs to it."""
+        self.lines = [line]
+        self.committed = line.bar
+        self._ahead = None
         self._begin()
 
     def close(self) -> None:

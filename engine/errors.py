@@ -29,6 +29,10 @@ class LogError(PerpetuoError):
     """A control log could not be read."""
 
 
+class SnapshotError(PerpetuoError):
+    """A saved stream could not be taken up."""
+
+
 class PlanError(PerpetuoError):
     """A plan set by hand was not understood."""
 

@@ -53,7 +53,7 @@ class Network:
         self.device = device
         self.digest = hashlib.sha256(data).hexdigest()
         self.size = len(data)
-        self.session = _open(data, where, device, threads)
+        self.session = open_session(data, where, device, threads)
         metadata = self.session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise BundleError(
@@ -74,7 +74,7 @@ class Network:
         return Pool(self, rows, reveal=reveal)
 
 
-def _open(data: bytes, where: str, device: str, threads: int) -> ort.InferenceSession:
+def open_session(data: bytes, where: str, device: str, threads: int) -> ort.InferenceSession:
     if device not in PROVIDERS:
         raise ProviderError(f"device '{device}' is not known: choose {' or '.join(PROVIDERS)}")
     if PROVIDERS[device] not in ort.get_available_providers():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,12 @@ class Cursor(Protocol):
     rank: int
 
     def copy(self) -> Cursor: ...
+
+    def state(self) -> list[Any]:
+        """Where it stands, as plain JSON, for `resume` of a fresh cursor."""
+        ...
+
+    def resume(self, state: list[Any]) -> None: ...
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
         """Begin a bar; returns the notes that are tied into it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +186,13 @@ class NotesCursor:
         twin = NotesCursor(self.tick)
         twin.rank, twin.sounding = self.rank, self.sounding
         return twin
+
+    def state(self) -> list[Any]:
+        return [self.tick, self.rank, list(self.sounding)]
+
+    def resume(self, state: list[Any]) -> None:
+        self.tick, self.rank, sounding = state
+        self.sounding = tuple(sounding)
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
         self._gate = (0, len(DELTA_TICKS))  # the bias row was written anew

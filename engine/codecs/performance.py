@@ -7,6 +7,8 @@ faster or slower as a whole. One part.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -166,6 +168,14 @@ class PerformanceCursor:
         twin.rank, twin.velocity, twin.held = self.rank, self.velocity, self.held
         twin.bar_start, twin.silent_from = self.bar_start, self.silent_from
         return twin
+
+    def state(self) -> list[Any]:
+        held = [list(row) for row in self.held]
+        return [self.tick, self.rank, self.velocity, self.bar_start, held, self.silent_from]
+
+    def resume(self, state: list[Any]) -> None:
+        self.tick, self.rank, self.velocity, self.bar_start, held, self.silent_from = state
+        self.held = tuple((pitch, onset, velocity) for pitch, onset, velocity in held)
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
         self._opened, self._shut = frozenset(), False  # the bias row was written anew

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import torch
 from engine.codecs import codec
 from engine.errors import ConfigError, DatasetError, OutputError
 from engine.fields import ATTRIBUTES, CONTEXT, ECHO_EXACT, ECHO_NEW
+from engine.harmony import chord_id, key_id
 from engine.runtime import Network as Bundle
-from engine.score import DRUMS, NOTE, PARTS, Score
+from engine.score import DRUMS, NOTE, PARTS, TIED_FROM, Note, Score
 from engine.smf import write
 from engine.time import Metre
 from export import evaluate_command
@@ -77,8 +79,8 @@ def dataset(folder, tmp_path_factory):
     return target
 
 
-def small_network():
-    notes = codec("notes")
+def small_network(representation="notes"):
+    notes = codec(representation)
     torch.manual_seed(0)
     return Network(
         Shape(
@@ -103,12 +105,11 @@ def network():
     return small_network().eval()
 
 
-@pytest.fixture(scope="module")
-def model(network, tmp_path_factory):
+def write_bundle(network, representation, path):
     saved = {
         "data": {
-            "codec": "notes",
-            "context": list(codec("notes").context),
+            "codec": representation,
+            "context": list(codec(representation).context),
             "styles": list(STYLES),
             "card": {},
         },
@@ -118,9 +119,13 @@ def model(network, tmp_path_factory):
         "events": 0,
         "precision": "float32",
     }
-    path = tmp_path_factory.mktemp("models") / "small.onnx"
     path.write_bytes(bundle_bytes(network, specification_of(network, saved, 32), b""))
     return path
+
+
+@pytest.fixture(scope="module")
+def model(network, tmp_path_factory):
+    return write_bundle(network, "notes", tmp_path_factory.mktemp("models") / "small.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +242,7 @@ def test_composed_bars_make_a_score(bundle, music):
     for bars in compose(bundle, order.settings, 4, seed=2):
         score = score_of(bars)
         heard = heard_values(bars)
-        struck = [sum(not note.tie & 2 for note in bar.notes) for bar in bars]
+        struck = [sum(not note.tie & TIED_FROM for note in bar.notes) for bar in bars]
         assert len(score.notes) == sum(struck)
         quarters = bars[0].metre.ticks / 24
         assert heard["density"].tolist() == pytest.approx([n / quarters for n in struck])
@@ -255,22 +260,13 @@ def test_an_exact_echo_is_heard_as_one(bundle, music):
     (first, second), *_ = compose(bundle, commission(music, STYLES, 1, 1).settings, 2, seed=4)
     copy = tuple(note._replace(onset=note.onset + first.metre.ticks) for note in first.notes)
     plan = second.plan._replace(echo=ECHO_EXACT, source=0)
-    echoed = replaced(second, notes=copy, plan=plan)
+    echoed = replace(second, notes=copy, plan=plan)
     assert echo_pairs([first, echoed]) == ([ECHO_EXACT], [1.0])
-    fresh = replaced(second, plan=second.plan._replace(echo=ECHO_NEW, source=-1))
+    fresh = replace(second, plan=second.plan._replace(echo=ECHO_NEW, source=-1))
     assert echo_pairs([first, fresh]) == ([], [])
 
 
-def replaced(bar, **changes):
-    from dataclasses import replace
-
-    return replace(bar, **changes)
-
-
 def test_harmony_of_bars_follows_the_half_bar(bundle, music):
-    from engine.harmony import chord_id, key_id
-    from engine.score import Note
-
     (bar,), *_ = compose(bundle, commission(music, STYLES, 1, 1).settings, 1, seed=5)
     half = bar.metre.half
     notes = (Note(0, 12, 60, 64, 0), Note(half, 12, 60, 64, 0), Note(half, 12, 67, 64, 0),
@@ -278,7 +274,7 @@ def test_harmony_of_bars_follows_the_half_bar(bundle, music):
     plan = bar.plan._replace(
         key=key_id(0, False), chord=chord_id(0, "maj"), half_chord=chord_id(7, "maj")
     )
-    found = composed_harmony([[replaced(bar, notes=notes, plan=plan)]])
+    found = composed_harmony([[replace(bar, notes=notes, plan=plan)]])
     assert (found.key, found.chord) == (1.0, pytest.approx(2 / 3))
 
 
@@ -316,6 +312,15 @@ def test_the_command_takes_files_of_music(model, folder, capsys):
     assert "figure" in text
     assert "nats" not in text
     assert "shared with training" not in text
+
+
+def test_a_model_of_performances_is_measured_in_real_time(folder, tmp_path, capsys):
+    network = small_network("performance").eval()
+    model = write_bundle(network, "performance", tmp_path / "small.onnx")
+    found = json.loads(evaluate(capsys, model, folder, *SHORT, "--json"))
+    assert list(found["likelihoods"][0]["nats"]) == ["token"]
+    assert found["composed_bars"] == 24
+    assert found["harmony"]["real"] == {"key": None, "chord": None}
 
 
 def test_parts_that_were_not_asked_for_are_left_out(model, dataset, capsys):

@@ -1,0 +1,213 @@
+"""Laws of the `performance` representation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.analysis import analyse
+from engine.codecs.performance import (
+    DEFAULT_VELOCITY,
+    MAX_EVENTS_AT_ONCE,
+    MAX_SHIFT,
+    OFF,
+    ON,
+    SHIFT,
+    TOKENS,
+    VELOCITY,
+    PerformanceCodec,
+    PerformanceCursor,
+)
+from engine.constraints import MASKED, Limits
+from engine.fields import MELODIC_PITCHES
+from engine.score import DRUMS, PARTS, TIED_FROM, TIED_ON, Note, Score, as_array, note_order
+from tests.engine.score_strategies import scores, small_piece, without_velocity
+from tests.engine.test_codecs import Walk, limits
+
+CODER = PerformanceCodec()
+OPEN = Limits(np.zeros(MELODIC_PITCHES, np.float32), (True,) * PARTS, 99, 10_000, 0)
+
+
+def one_part(score: Score) -> Score:
+    """Melodic notes on part 0 in the metre of performances, each ending where its pitch is struck
+    again."""
+    notes = score.notes[score.notes["part"] != DRUMS].copy()
+    notes["part"] = 0
+    kept: dict[tuple[int, int], np.void] = {}
+    for note in note_order(notes):
+        kept.setdefault((int(note["pitch"]), int(note["onset"])), note)
+    last: dict[int, np.void] = {}
+    for (pitch, onset), note in kept.items():
+        if pitch in last:
+            before = last[pitch]
+            before["duration"] = min(before["duration"], onset - before["onset"])
+        last[pitch] = note
+    found = np.array([note.tolist() for note in kept.values()], score.notes.dtype)
+    return Score(note_order(found), ((0, CODER.metre),))
+
+
+performances = scores().map(one_part).filter(lambda score: len(score.notes) > 0)
+
+
+@given(performances)
+@settings(max_examples=60)
+def test_decoding_gives_back_what_was_encoded(score: Score) -> None:
+    analysis = analyse(score)
+    before, after = analysis.score.notes, CODER.decode(CODER.encode(analysis))
+    for name in ("onset", "duration", "pitch", "part"):
+        assert (after[name] == before[name]).all()
+    assert (np.abs(after["velocity"].astype(int) - before["velocity"]) <= 2).all()
+
+
+def test_real_music_comes_back_but_for_its_drums() -> None:
+    score = small_piece()
+    analysis = analyse(one_part(score))
+    after = CODER.decode(CODER.encode(analysis))
+    assert (after["onset"] == analysis.score.notes["onset"]).all()
+    assert (after["pitch"] == analysis.score.notes["pitch"]).all()
+    drums = replace(score, notes=score.notes[score.notes["part"] == DRUMS])
+    assert len(CODER.encode(analyse(drums)).events) == 0
+
+
+@given(performances)
+@settings(max_examples=30)
+def test_unknown_velocities_are_not_spoken_of(score: Score) -> None:
+    encoded = CODER.encode(analyse(without_velocity(score), velocity_known=False))
+    assert (encoded.events > 0).all()
+    assert (encoded.events < VELOCITY).all()
+    assert set(CODER.decode(encoded)["velocity"].tolist()) == {DEFAULT_VELOCITY}
+
+
+@given(performances)
+@settings(max_examples=40)
+def test_a_cursor_stands_where_each_event_stands(score: Score) -> None:
+    encoded = CODER.encode(analyse(score))
+    cursor = CODER.cursor(int(encoded.onsets[0]))
+    notes = []
+    for event, onset in zip(encoded.events.tolist(), encoded.onsets.tolist(), strict=True):
+        assert cursor.tick == onset
+        notes.append(cursor.accept(event, OPEN))
+    found = [note for note in notes if note is not None]
+    assert (as_array(found) == CODER.decode(encoded)).all()
+    assert cursor.held == ()
+
+
+@given(performances)
+@settings(max_examples=30)
+def test_a_bridge_lets_go_of_all_that_sounds(score: Score) -> None:
+    encoded = CODER.encode(analyse(score))
+    for tick in (int(encoded.onsets[0]) + 1, int(encoded.onsets[-1]), int(encoded.onsets[-1]) + 999):
+        if tick <= encoded.onsets[0]:
+            continue
+        bridged = CODER.bridge(encoded, tick)
+        cursor = CODER.cursor(int(bridged.onsets[0]))
+        for event, onset in zip(bridged.events.tolist(), bridged.onsets.tolist(), strict=True):
+            assert cursor.tick == onset
+            cursor.accept(event, OPEN)
+        assert (cursor.tick, cursor.held) == (tick, ())
+
+
+def heard(tokens: list[int], start: int, end: int) -> list[tuple[int, int, int]]:
+    """(onset, duration, pitch) of every note-on of a token stream, by another reading."""
+    held: dict[int, int] = {}
+    found, now = [], start
+    for token in tokens:
+        if SHIFT <= token < VELOCITY:
+            now += token - SHIFT + 1
+        elif OFF <= token < SHIFT:
+            onset = held.pop(token - OFF)
+            found.append((onset, min(now, end) - onset, token - OFF))
+        elif ON <= token < OFF:
+            assert token - ON not in held, "struck while it sounded"
+            held[token - ON] = now
+    found += [(onset, end - onset, pitch) for pitch, onset in held.items()]
+    return sorted(row for row in found if row[1] > 0)
+
+
+@given(
+    seed=st.integers(0, 1 << 32),
+    bounds=limits(),
+    bars=st.lists(st.sampled_from([12, 96, 192]), min_size=1, max_size=6),
+)
+@settings(max_examples=60)
+def test_ties_join_into_what_was_struck_and_let_go(
+    seed: int, bounds: Limits, bars: list[int]
+) -> None:
+    walk = Walk(CODER, seed, start=192)
+    pieces: list[Note] = []
+    start = 192
+    for ticks in bars:
+        notes = walk.bar(ticks, bounds)
+        for note in notes:
+            assert start <= note.onset
+            assert note.onset + note.duration <= start + ticks
+            assert not note.tie & TIED_ON or note.onset + note.duration == start + ticks
+            assert not note.tie & TIED_FROM or note.onset == start
+        pieces += notes
+        start += ticks
+    joined = as_array(pieces)
+    tokens = [event[0] for event in walk.events]
+    rows = sorted(zip(*(joined[n].tolist() for n in ("onset", "duration", "pitch")), strict=True))
+    assert rows == heard(tokens, 192, start)
+
+
+@given(seed=st.integers(0, 1 << 32), bounds=limits())
+@settings(max_examples=30)
+def test_time_always_passes(seed: int, bounds: Limits) -> None:
+    walk = Walk(CODER, seed)
+    walk.bar(192, bounds)
+    events_at_once = longest = 0
+    for (token,) in walk.events:
+        events_at_once = 0 if SHIFT <= token < VELOCITY else events_at_once + 1
+        longest = max(longest, events_at_once)
+    assert longest <= MAX_EVENTS_AT_ONCE + 1  # and the note-on that ends a silence
+
+
+def allowed(cursor: PerformanceCursor, limits: Limits) -> np.ndarray:
+    bias = np.zeros(TOKENS, np.float32)
+    CODER.write_bias(bias, limits)
+    cursor.enter_bar(cursor.tick, cursor.tick + 192)
+    cursor.constrain(bias, limits)
+    return bias > MASKED / 2
+
+
+def test_shifts_in_a_row_cannot_make_a_silence_longer_than_asked() -> None:
+    tight = Limits(OPEN.pitch_bias, OPEN.parts_on, 4, 30, 0)
+    cursor = CODER.cursor(0)
+    assert allowed(cursor, tight)[SHIFT:VELOCITY].sum() == 30
+    cursor.take(SHIFT + 19)
+    assert allowed(cursor, tight)[SHIFT:VELOCITY].sum() == 10
+    cursor.take(SHIFT + 9)
+    assert not allowed(cursor, tight)[SHIFT:VELOCITY].any()
+    assert allowed(cursor, tight)[ON:OFF].all()
+    cursor.take(ON + 60)
+    assert allowed(cursor, tight)[SHIFT:VELOCITY].sum() == MAX_SHIFT
+
+
+def test_where_silence_must_end_a_note_can_begin_at_any_rank() -> None:
+    tight = Limits(OPEN.pitch_bias, OPEN.parts_on, 4, 30, 0)
+    cursor = CODER.cursor(0)
+    cursor.take(SHIFT + 29)
+    for _ in range(MAX_EVENTS_AT_ONCE):
+        cursor.take(VELOCITY)
+    open_tokens = allowed(cursor, tight)
+    assert open_tokens[ON:OFF].all()
+    assert not open_tokens[OFF:].any()
+
+
+def test_a_released_pitch_is_not_struck_again_above_the_polyphony() -> None:
+    cursor = CODER.cursor(0)
+    for pitch in (60, 64, 67):
+        cursor.take(ON + pitch)
+    cursor.take(SHIFT + 5)
+    tight = Limits(OPEN.pitch_bias, OPEN.parts_on, 1, 30, 0)
+    bias = np.zeros(TOKENS, np.float32)
+    CODER.write_bias(bias, tight)
+    cursor.enter_bar(6, 198)
+    cursor.constrain(bias, tight)
+    cursor.take(OFF + 64)
+    cursor.constrain(bias, tight)
+    assert (bias[ON:OFF] <= MASKED / 2).all()
