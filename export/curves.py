@@ -12,12 +12,12 @@ import matplotlib.pyplot as plt
 
 
 def draw_curves(rows: list[dict[str, Any]], names: list[str], path: Path) -> None:
-    notes = [row["notes"] / 1e6 for row in rows]
+    events = [row["events"] / 1e6 for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for key, label in (("train", "training"), ("valid", "validation"), ("open", "plan open")):
-        left.plot(notes, [row[key] for row in rows], label=label)
+        left.plot(events, [row[key] for row in rows], label=label)
     for name in names:
-        right.plot(notes, [row[f"valid_{name}"] for row in rows], label=name)
+        right.plot(events, [row[f"valid_{name}"] for row in rows], label=name)
     for axes, title in ((left, "all fields"), (right, "validation by field")):
         axes.set(title=title, xlabel="million events seen", ylabel="nats an event")
         axes.grid(alpha=0.3)

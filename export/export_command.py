@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from engine.files import refuse_existing, write_whole
     from export.bundling import planner_bytes, prove, specification_of
-    from export.train import load_checkpoint
+    from export.run_folder import load_checkpoint
 
     refuse_existing(args.output, force=args.force)
     network, saved = load_checkpoint(args.checkpoint)

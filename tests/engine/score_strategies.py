@@ -18,7 +18,7 @@ _GAPS = st.sampled_from([0, 0, 0, 0, 3, 6, 6, 12, 12, 24]) | st.integers(0, 500)
 
 @st.composite
 def scores(
-    draw: st.DrawFn, gaps: st.SearchStrategy[int] = _GAPS, most: int = 40, metres: int = 3
+    draw: st.DrawFn, gaps: st.SearchStrategy[int] = _GAPS, most: int = 24, metres: int = 3
 ) -> Score:
     """Pieces in which no pitch of a part is struck while it sounds. Up to `metres` metres, whose
     last bars may be cut short."""
@@ -33,7 +33,7 @@ def scores(
         if ends.get((part, pitch), 0) <= onset:
             ends[part, pitch] = onset + duration
             notes.append((onset, duration, pitch, draw(st.integers(1, 127)), part))
-        onset += draw(gaps)
+            onset += draw(gaps)
     changes, tick = [], 0
     for _ in range(draw(st.integers(1, metres))):
         metre = draw(st.sampled_from(_METRES))

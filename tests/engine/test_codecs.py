@@ -91,7 +91,7 @@ def test_an_unknown_representation_is_named_with_the_known_ones() -> None:
 
 @each_codec
 @given(score=scores())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_events_and_context_are_in_range(coder: Codec, score: Score) -> None:
     encoded = coder.encode(analyse(score))
     sizes = np.array([field.size for field in coder.fields])
@@ -110,7 +110,7 @@ def test_events_and_context_are_in_range(coder: Codec, score: Score) -> None:
     bounds=limits(),
     bars=st.lists(st.sampled_from([12, 72, 96, 192]), min_size=1, max_size=4),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_whatever_is_drawn_keeps_the_limits(
     coder: Codec, seed: int, bounds: Limits, bars: list[int]
 ) -> None:
@@ -128,7 +128,7 @@ def test_whatever_is_drawn_keeps_the_limits(
 
 @each_codec
 @given(seed=st.integers(0, 1 << 32), bars=st.lists(limits(), min_size=2, max_size=5))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_limits_that_change_at_bar_lines_never_leave_a_field_without_a_choice(
     coder: Codec, seed: int, bars: list[Limits]
 ) -> None:
@@ -141,7 +141,7 @@ def test_limits_that_change_at_bar_lines_never_leave_a_field_without_a_choice(
 
 @each_codec
 @given(seed=st.integers(0, 1 << 32), bounds=limits())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_copied_cursor_goes_on_the_same_and_leaves_the_first_alone(
     coder: Codec, seed: int, bounds: Limits
 ) -> None:

@@ -30,7 +30,7 @@ def nearest_miss(ticks: int) -> int:
 
 
 @given(scores(gaps=st.sampled_from([0, *LENGTHS])))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_onsets_are_exact_where_deltas_can_say_them(score: Score) -> None:
     analysis = analyse(score)
     decoded = CODER.decode(CODER.encode(analysis))
@@ -38,7 +38,7 @@ def test_onsets_are_exact_where_deltas_can_say_them(score: Score) -> None:
 
 
 @given(scores())
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_rounding_never_adds_up(score: Score) -> None:
     analysis = analyse(score)
     truth = analysis.score.notes["onset"].astype(int)
@@ -57,7 +57,7 @@ def test_rounding_never_adds_up(score: Score) -> None:
 
 
 @given(scores())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_decoding_gives_back_what_was_encoded(score: Score) -> None:
     analysis = analyse(score)
     before, after = analysis.score.notes, CODER.decode(CODER.encode(analysis))
@@ -77,20 +77,20 @@ def test_real_music_on_the_grid_comes_back_note_for_note() -> None:
 
 
 @given(scores())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_zero_stands_only_for_what_is_not_known(score: Score) -> None:
-    encoded = CODER.encode(analyse(without_velocity(score), velocity_known=False))
+    analysis = analyse(without_velocity(score), velocity_known=False)
+    encoded = CODER.encode(analysis)
     zero = encoded.events == 0
-    gaps = np.diff(analyse(score).score.notes["onset"].astype(int))
+    gaps = analysis.score.notes["onset"][1:].astype(int) - encoded.onsets[:-1]
     assert zero[:, VELOCITY].all()
-    assert zero[-1, DELTA]
-    assert (zero[:-1, DELTA] == (gaps > LENGTHS[-1])).sum() >= len(gaps) - zero[:-1, DELTA].sum()
+    assert zero[:, DELTA].tolist() == [*(gaps > LENGTHS[-1]).tolist(), True]
     assert not np.delete(zero, [VELOCITY, DELTA], axis=1).any()
     assert set(CODER.decode(encoded)["velocity"].tolist()) == {DEFAULT_VELOCITY}
 
 
 @given(scores())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_cursor_hears_the_same_notes_at_the_same_ticks(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
     decoded = [Note(*row) for row in CODER.decode(encoded).tolist()]

@@ -53,7 +53,7 @@ performances = scores().map(one_part).filter(lambda score: len(score.notes) > 0)
 
 
 @given(performances)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_decoding_gives_back_what_was_encoded(score: Score) -> None:
     analysis = analyse(score)
     before, after = analysis.score.notes, CODER.decode(CODER.encode(analysis))
@@ -73,7 +73,7 @@ def test_real_music_comes_back_but_for_its_drums() -> None:
 
 
 @given(performances)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_unknown_velocities_are_not_spoken_of(score: Score) -> None:
     encoded = CODER.encode(analyse(without_velocity(score), velocity_known=False))
     assert (encoded.events > 0).all()
@@ -82,7 +82,7 @@ def test_unknown_velocities_are_not_spoken_of(score: Score) -> None:
 
 
 @given(performances)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_cursor_stands_where_each_event_stands(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
     cursor = CODER.cursor(int(encoded.onsets[0]))
@@ -96,7 +96,7 @@ def test_a_cursor_stands_where_each_event_stands(score: Score) -> None:
 
 
 @given(performances)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_bridge_lets_go_of_all_that_sounds(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
     for tick in (int(encoded.onsets[0]) + 1, int(encoded.onsets[-1]), int(encoded.onsets[-1]) + 999):
@@ -132,7 +132,7 @@ def heard(tokens: list[int], start: int, end: int) -> list[tuple[int, int, int]]
     bounds=limits(),
     bars=st.lists(st.sampled_from([12, 96, 192]), min_size=1, max_size=6),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_ties_join_into_what_was_struck_and_let_go(
     seed: int, bounds: Limits, bars: list[int]
 ) -> None:
@@ -155,7 +155,7 @@ def test_ties_join_into_what_was_struck_and_let_go(
 
 
 @given(seed=st.integers(0, 1 << 32), bounds=limits())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_time_always_passes(seed: int, bounds: Limits) -> None:
     walk = Walk(CODER, seed)
     walk.bar(192, bounds)

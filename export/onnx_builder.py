@@ -1,0 +1,122 @@
+"""Writes ONNX graphs node by node: small words for operators, constants, inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from export.networks import EPSILON
+
+Weights = dict[str, NDArray[np.float32]]
+BLOCK = 32  # weights that share one scale when quantised
+
+
+class Builder:
+    """A graph under construction. Linear weights are stored in 32, 8 or 4 bits.
+
+    Operators return the names of what they compute; `weights` are looked up by their torch names.
+    """
+
+    def __init__(self, weights: Weights, bits: int) -> None:
+        self.weights, self.bits = weights, bits
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[bytes, str] = {}
+        self.initializers: list[onnx.TensorProto] = []
+        self.ins: list[onnx.ValueInfoProto] = []
+        self.outs: list[onnx.ValueInfoProto] = []
+        self.count = 0
+
+    def model(self, name: str) -> onnx.ModelProto:
+        """What was built so far."""
+        graph = helper.make_graph(self.nodes, name, self.ins, self.outs, self.initializers)
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="perpetuo")
+        model.ir_version = 10
+        return model
+
+    def op(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        return self.ops(kind, inputs, 1, **attributes)[0]
+
+    def ops(self, kind: str, inputs: list[str], count: int, **attributes: Any) -> list[str]:
+        self.count += 1
+        outputs = [f"{kind.lower()}_{self.count}_{i}" for i in range(count)]
+        self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        return outputs
+
+    def constant(self, array: NDArray[np.generic]) -> str:
+        """An initializer; equal small ones are stored once."""
+        key = array.tobytes() + str((array.dtype, array.shape)).encode()
+        if key not in self.constants:
+            self.constants[key] = f"constant_{len(self.constants)}"
+            self.initializers.append(numpy_helper.from_array(array, self.constants[key]))
+        return self.constants[key]
+
+    def integers(self, *values: int) -> str:
+        """A scalar for one value given, else a vector."""
+        return self.constant(np.array(values[0] if len(values) == 1 else values, np.int64))
+
+    def axes(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def real(self, value: float) -> str:
+        return self.constant(np.array(value, np.float32))
+
+    def input(self, name: str, kind: int, dims: Sequence[str | int]) -> str:
+        self.ins.append(helper.make_tensor_value_info(name, kind, dims))
+        return name
+
+    def output(self, name: str, source: str, kind: int, dims: Sequence[str | int]) -> None:
+        """Make `source` the graph's output `name` by renaming it where it is made."""
+        for node in self.nodes:
+            for i, made in enumerate(node.output):
+                if made == source:
+                    node.output[i] = name
+            for i, read in enumerate(node.input):
+                if read == source:
+                    node.input[i] = name
+        self.outs.append(helper.make_tensor_value_info(name, kind, dims))
+
+    def linear(self, x: str, name: str) -> str:
+        """x times the transposed torch weight `name`."""
+        weight = self.weights[f"{name}.weight"]
+        outputs, inputs = weight.shape
+        if self.bits == 32 or inputs % BLOCK:
+            return self.op("MatMul", [x, self.constant(np.ascontiguousarray(weight.T))])
+        packed, scales = quantise(weight, self.bits)
+        return self.op(
+            "MatMulNBits",
+            [x, self.constant(packed), self.constant(scales)],
+            domain="com.microsoft",
+            K=inputs,
+            N=outputs,
+            bits=self.bits,
+            block_size=BLOCK,
+            accuracy_level=4,
+        )
+
+    def norm(self, x: str, name: str) -> str:
+        scale = self.constant(self.weights[f"{name}.weight"])
+        return self.op("SimplifiedLayerNormalization", [x, scale], axis=-1, epsilon=EPSILON)
+
+
+def quantise(
+    weight: NDArray[np.float32], bits: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A torch weight [outputs, inputs] as MatMulNBits stores it: blocks along the inputs, one
+    scale a block, values around the middle of their range."""
+    outputs, inputs = weight.shape
+    blocks = weight.reshape(outputs, inputs // BLOCK, BLOCK)
+    middle = 1 << (bits - 1)
+    # The extreme of a block is put on -middle, which has one step more than +middle.
+    extreme = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2)[..., None], axis=2)[..., 0]
+    scales = (extreme / -middle).astype(np.float32)
+    safe = np.where(scales == 0, 1, scales)[..., None]
+    values = np.clip(np.rint(blocks / safe) + middle, 0, 2 * middle - 1).astype(np.uint8)
+    if bits == 4:
+        values = values[..., 0::2] | (values[..., 1::2] << 4)
+    return np.ascontiguousarray(values), scales
