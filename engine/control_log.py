@@ -59,8 +59,9 @@ class Change:
 class ControlLog:
     """A whole log. `bars` is how many were asked for, None for an endless stream.
 
-    `end` is how many were composed, None where the log has no end line; `cut` tells that its last
-    line was broken off and is left out. `sha256` is that of the model file, in small hex digits.
+    `end` is the bar before which it ended (a prompt's bars come first and count), None where the
+    log has no end line; `cut` tells that its last line was broken off and is left out. `sha256` is
+    that of the model file, in small hex digits.
     """
 
     model: str

@@ -1,8 +1,9 @@
 """Running bundles: the one place that knows onnxruntime.
 
 `Network.load` opens a bundle, `Network.pool` makes rows for many streams that are stepped
-together. State stays where it is computed: attention rings are updated in place, recurrent state
-alternates between two buffers; rows are bound by address, so nothing is copied at a step.
+together. State stays where it is computed and is updated in place; rows are bound by address, so
+nothing is copied at a step. (A step reads every old recurrent state before it writes the new one:
+the choice between both, for rows that sit out, is the last to read it.)
 
 A row's results do not depend on the other rows: at least two rows are always computed, because
 onnxruntime multiplies a single row by another kernel whose rounding differs.
@@ -148,12 +149,9 @@ class Pool:
         self.furthest = np.zeros(size, np.int64)
         self.active = np.zeros((size, 1), np.bool_)
         self._angles = _Angles(spec, size)
-        self._states = [_Buffers(state, size, network.device) for state in spec.states]
-        self._carries = any(buffers.is_carried for buffers in self._states)
-        self._bindings: dict[tuple[int, int], Any] = {}
-        self._turn = 0  # which buffer of a carried state is read next
+        self._states = [_Buffer(state, size, network.device) for state in spec.states]
+        self._bindings: dict[int, Any] = {}
         self._free = list(range(rows))[::-1]
-        self._taken: set[int] = set()
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -168,8 +166,8 @@ class Pool:
 
     @property
     def state_bytes(self) -> int:
-        """State of one row in bytes, recurrent double buffers included."""
-        return sum(buffers.row_bytes for buffers in self._states)
+        """State of one row in bytes."""
+        return sum(buffer.row_bytes for buffer in self._states)
 
     def acquire(self) -> int:
         if not self._free:
@@ -177,22 +175,20 @@ class Pool:
                 f"all {self.capacity} places of this pool are taken: end a stream or make it larger"
             )
         row = self._free.pop()
-        self._taken.add(row)
         self.reset(row)
         return row
 
     def release(self, row: int) -> None:
-        self._taken.remove(row)
         self._free = sorted((*self._free, row), reverse=True)  # the lowest is taken first
 
     def reset(self, row: int) -> None:
         self.steps[row] = self.furthest[row] = 0
         self.inputs[row] = 0
-        for buffers in self._states:
-            buffers.clear(row)
+        for buffer in self._states:
+            buffer.clear(row)
 
     def mark(self, row: int) -> Mark:
-        carried = tuple(b.read(row, self._turn) for b in self._states if b.is_carried)
+        carried = tuple(b.read(row) for b in self._states if b.is_carried)
         return Mark(int(self.steps[row, 0]), carried)
 
     def can_rewind(self, row: int, mark: Mark) -> bool:
@@ -203,37 +199,33 @@ class Pool:
         assert self.can_rewind(row, mark), "the ring has been overwritten"
         self.steps[row] = mark.step
         carried = [b for b in self._states if b.is_carried]
-        for buffers, saved in zip(carried, mark.carried, strict=True):
-            buffers.write(row, self._turn, saved)
+        for buffer, saved in zip(carried, mark.carried, strict=True):
+            buffer.write(row, saved)
 
     def save(self, row: int) -> Saved:
         """The whole state of a row, for another pool of the same bundle to `load`."""
-        states = {b.state.name: b.read(row, self._turn) for b in self._states}
+        states = {b.state.name: b.read(row) for b in self._states}
         return Saved(int(self.steps[row, 0]), int(self.furthest[row]), states)
 
     def load(self, row: int, saved: Saved) -> None:
-        for buffers in self._states:
-            buffers.write(row, self._turn, saved.states[buffers.state.name])
+        for buffer in self._states:
+            buffer.write(row, saved.states[buffer.state.name])
         self.steps[row], self.furthest[row] = saved.step, saved.furthest
 
     # -- computing -----------------------------------------------------------------------------
 
     def run(self, rows: list[int]) -> None:
         """One step of these rows; `event` and `likelihood` hold what was drawn."""
-        # A carried state changes buffers at every step, so all rows in use must come along.
-        reach = max(self._taken if self._carries else rows)
-        count = max(reach + 1, LEAST_ROWS)
+        count = max(max(rows) + 1, LEAST_ROWS)
         self.active[:count] = False
         self.active[rows] = True
         self._angles.write(self.steps[:count, 0], self.ticks[:count])
         self.network.session.run_with_iobinding(self._binding(count))
-        self._turn ^= 1 if self._carries else 0
         self.steps[rows] += 1
         np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
 
     def _binding(self, count: int) -> Any:
-        key = (count, self._turn)
-        if key not in self._bindings:
+        if count not in self._bindings:
             binding = self.network.session.io_binding()
             wanted = {i.name for i in self.network.session.get_inputs()}
             for name, array in self._arrays().items():
@@ -243,10 +235,10 @@ class Pool:
                 _bind(binding.bind_output, name, getattr(self, name)[:count])
             for i, array in enumerate(self.log_p):
                 _bind(binding.bind_output, f"log_p{i}", array[:count])
-            for buffers in self._states:
-                buffers.bind(binding, 0, count, self._turn)
-            self._bindings[key] = binding
-        return self._bindings[key]
+            for buffer in self._states:
+                buffer.bind(binding, 0, count)
+            self._bindings[count] = binding
+        return self._bindings[count]
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         size = len(self.inputs)
@@ -302,12 +294,9 @@ class Pool:
         likelihood = np.zeros((1, len(self.spec.event)), np.float32)
         _bind(binding.bind_output, "event", drawn)
         _bind(binding.bind_output, "likelihood", likelihood)
-        for buffers in self._states:
-            buffers.bind(binding, row, 1, self._turn)
+        for buffer in self._states:
+            buffer.bind(binding, row, 1)
         self.network.session.run_with_iobinding(binding)
-        for buffers in self._states:
-            if buffers.is_carried:
-                buffers.write(row, self._turn, buffers.read(row, self._turn ^ 1))
         self.steps[row] = first + count
         self.furthest[row] = max(int(self.furthest[row]), first + count)
 
@@ -334,47 +323,38 @@ class _Angles:
         np.sin(angle, out=self.sin[:count], casting="same_kind")
 
 
-class _Buffers:
-    """Memory of one state tensor for all rows: one buffer for a ring, two for a carried state."""
+class _Buffer:
+    """Memory of one state tensor for all rows."""
 
     def __init__(self, state: State, size: int, device: str) -> None:
         self.state = state
         self.is_carried = state.kind == "carry"
         self.device = device
-        self.row_bytes = 4 * math.prod(state.shape) * (2 if self.is_carried else 1)
+        self.row_bytes = 4 * math.prod(state.shape)
         zeros = np.zeros((size, *state.shape), np.float32)
-        copies = 2 if self.is_carried else 1
-        self.values = [ort.OrtValue.ortvalue_from_numpy(zeros, device, 0) for _ in range(copies)]
+        self.values = ort.OrtValue.ortvalue_from_numpy(zeros, device, 0)
 
-    def bind(self, binding: Any, row: int, count: int, turn: int) -> None:
+    def bind(self, binding: Any, row: int, count: int) -> None:
         shape = (count, *self.state.shape)
-        offset = 4 * row * math.prod(self.state.shape)
-        source, target = self._at(turn), self._at(turn ^ 1)
-        for bind, name, value in (
-            (binding.bind_input, self.state.name, source),
-            (binding.bind_output, f"{self.state.name}_out", target),
-        ):
-            bind(name, self.device, 0, np.float32, shape, value.data_ptr() + offset)
+        address = self.values.data_ptr() + self.row_bytes * row
+        name = self.state.name
+        binding.bind_input(name, self.device, 0, np.float32, shape, address)
+        binding.bind_output(f"{name}_out", self.device, 0, np.float32, shape, address)
 
-    def read(self, row: int, turn: int) -> NDArray[np.float32]:
-        copied: NDArray[np.float32] = self._at(turn).numpy()[row].copy()
+    def read(self, row: int) -> NDArray[np.float32]:
+        copied: NDArray[np.float32] = self.values.numpy()[row].copy()
         return copied
 
-    def write(self, row: int, turn: int, values: NDArray[np.float32]) -> None:
+    def write(self, row: int, values: NDArray[np.float32]) -> None:
         """Put a row's state in place; on a device by way of the host."""
-        target = self._at(turn)
-        host = target.numpy()
+        host = self.values.numpy()
         host[row] = values
         if self.device != "cpu":
-            target.update_inplace(host)
+            self.values.update_inplace(host)
 
     def clear(self, row: int) -> None:
         if self.is_carried:
-            for turn in range(len(self.values)):
-                self.write(row, turn, np.zeros(self.state.shape, np.float32))
-
-    def _at(self, turn: int) -> ort.OrtValue:
-        return self.values[turn if self.is_carried else 0]
+            self.write(row, np.zeros(self.state.shape, np.float32))
 
 
 def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:

@@ -43,11 +43,12 @@ class Batch:
 class Excerpt:
     """A stretch of a piece on its way into a batch; changed in place.
 
-    `before` is the event that precedes it, `mix` [T, M] its weighted inputs.
+    `events` are what is to be predicted, `told` [T, E] the events before each of them, `mix`
+    [T, M] its weighted inputs.
     """
 
     events: NDArray[np.int64]
-    before: NDArray[np.int64]
+    told: NDArray[np.int64]
     context: NDArray[np.int64]
     mix: NDArray[np.float32]
     ticks: NDArray[np.int32]
@@ -107,8 +108,7 @@ class Sampler:
                 self._open(excerpt, (*_PLAN_GROUPS, *_MIX_GROUPS))
             taken = len(excerpt.events)
             place = (row, slice(at, at + taken))
-            told = np.concatenate((excerpt.before[None], excerpt.events[:-1]))
-            batch.inputs[place] = np.concatenate((told, excerpt.context), axis=1)
+            batch.inputs[place] = np.concatenate((excerpt.told, excerpt.context), axis=1)
             batch.targets[place] = excerpt.events
             batch.mix[place] = excerpt.mix
             batch.segments[place] = segment
@@ -126,13 +126,35 @@ class Sampler:
         start = int(piece["start"]) + skip
         source = slice(start, start + min(whole - skip, room))
         events = dataset.events[source].astype(np.int64)
-        return Excerpt(
+        before = dataset.events[start - 1] if skip else np.zeros_like(events[0])
+        excerpt = Excerpt(
             events,
-            dataset.events[start - 1].astype(np.int64) if skip else np.zeros_like(events[0]),
+            np.concatenate((before[None].astype(np.int64), events[:-1])),
             dataset.context[source].astype(np.int64),
             self._mix(piece, dataset.bars[source]),
             dataset.onsets[source],
         )
+        if self.augment and not piece["velocity"]:
+            self._invent_velocity(excerpt, draws)
+        return excerpt
+
+    def _invent_velocity(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
+        """Tell some velocity where none is known, which is then not to be predicted.
+
+        While composing there always is one: without this, the network would take any velocity
+        for a sign of music other than the flat files.
+        """
+        column = self.codec.velocity_column
+        if column is None or next(draws) >= self.config.invented_velocity:
+            return
+        level, spread = 6 + 20 * next(draws), 4 * next(draws)
+        told = excerpt.told[:, column]
+        jitter = np.fromiter(draws, np.float64, len(told)) - 0.5
+        first = 1 if not excerpt.told[0].any() else 0  # nothing comes before a beginning
+        told[first:] = np.rint(level + spread * jitter)[first:]
+        if "dynamics" in self.dataset.context_names and next(draws) < 0.5:
+            bucket = ATTRIBUTE["dynamics"].bucket(np.array(4 * level))
+            excerpt.context[:, self.dataset.context_names.index("dynamics")] = bucket
 
     def _mix(self, piece: np.void, bars: NDArray[np.int32]) -> NDArray[np.float32]:
         mix = np.zeros((len(bars), self.styles + PARTS + PITCH_CLASSES), np.float32)
@@ -181,7 +203,7 @@ def _replace(excerpt: Excerpt, tables: dict[int, NDArray[np.int64]]) -> None:
     """Look the values of some event columns up in tables."""
     for column, table in tables.items():
         excerpt.events[:, column] = table[excerpt.events[:, column]]
-        excerpt.before[column] = table[excerpt.before[column]]
+        excerpt.told[:, column] = table[excerpt.told[:, column]]
 
 
 def _piece_weights(pieces: NDArray[np.void], power: float) -> NDArray[np.float64]:

@@ -45,6 +45,7 @@ class TrainingConfig:
     transpose: int = 0  # random transposition up to so many semitones, both ways
     octaves: float = 0.1  # share of excerpts moved by an octave
     loudness: float = 0.3  # share of excerpts played louder or softer
+    invented_velocity: float = 0.7  # share of flat excerpts that are told some velocity
     conditioning_dropout: float = 0.15  # share of excerpts in which each plan field is open
     plan_dropout: float = 0.1  # share of excerpts in which all of it is open
     style_power: float = 0.5  # sampling weight of a style: its notes to this power
@@ -63,7 +64,7 @@ _POSITIVE = (
     *("validate_every", "validation_rows", "checkpoint_every"),
 )
 _SHARES = (
-    *("dropout", "warmup", "cooldown", "octaves", "loudness"),
+    *("dropout", "warmup", "cooldown", "octaves", "loudness", "invented_velocity"),
     *("conditioning_dropout", "plan_dropout"),
 )
 

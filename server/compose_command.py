@@ -69,31 +69,53 @@ def run(args: argparse.Namespace) -> int:
     from engine.control_log import ControlLog
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
-    from engine.files import read_bytes, refuse_existing
+    from engine.files import read_bytes
     from engine.smf import to_score
     from engine.smf_reader import read
-    from server.offline import DEFAULT_MODEL, Length, open_model, record
+    from server.offline import DEFAULT_MODEL, Length, composer_of, lent, open_model, record
 
-    for path in (args.output, args.log_output):
-        if path and path != "-":
-            refuse_existing(path, force=args.force)
+    refuse_outputs(args)
     chosen = dict(parse_assignment(text) for text in args.set)
     controls = Controls().with_values(chosen)
     prompt = None
     if args.prompt:
         prompt = Prompt.of(to_score(read(read_bytes(args.prompt, "prompt"))))
-    network = open_model(args.model, args.device, args.threads)
+    model = args.model or DEFAULT_MODEL
+    network = open_model(model, args.device, args.threads)
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(
-        args.model or DEFAULT_MODEL,
+        loggable(model),
         network.digest,
         secrets.randbits(32) if args.seed is None else args.seed,
         bars=bars,
         controls=controls,
         prompt=prompt,
     )
-    record(network, log, Length(bars, args.minutes), args, set(chosen))
+    log = lent(network, log, chosen)
+    record(composer_of(network, log), log, Length(bars, args.minutes), args)
     return 0
+
+
+def refuse_outputs(args: argparse.Namespace) -> None:
+    """Raise OutputError before any work is done if its results could not be written."""
+    from engine.errors import OutputError
+    from engine.files import refuse_existing
+
+    for path in (args.output, args.log_output):
+        if path and path != "-":
+            refuse_existing(path, force=args.force)
+    if args.log_output and Path(args.log_output).resolve() == Path(args.output).resolve():
+        raise OutputError(f"-o and --log both name {args.output}: give the log another name")
+
+
+def loggable(model: str) -> str:
+    """How a model is named in a log: as it was given, or its file's name where that cannot be."""
+    from engine.control_log import MAX_NAME
+
+    if len(model) <= MAX_NAME and model.isprintable():
+        return model
+    name = "".join(sign for sign in Path(model).name if sign.isprintable())
+    return name[-MAX_NAME:]
 
 
 def count(text: str) -> int:

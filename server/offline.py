@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from engine.bars import Bar
 from engine.composer import Composer
-from engine.control_log import Change, ControlLog
+from engine.control_log import Change, ControlLog, header_line
 from engine.control_log import write as write_log
 from engine.primer import primer_of
 from engine.recording import program_changes, score_of
@@ -45,43 +45,38 @@ def open_model(name: str, device: str, threads: int) -> Network:
     return Network.load(model_file(name), device, threads)
 
 
-def composer_of(
-    network: Network, log: ControlLog, chosen: Collection[str] = ()
-) -> tuple[Composer, ControlLog]:
-    """The composer of a log's stream, and the log with all the controls it begins with.
+def lent(network: Network, log: ControlLog, chosen: Collection[str]) -> ControlLog:
+    """The log with the controls that its prompt lends: those that are not among the `chosen`."""
+    if log.prompt is None:
+        return log
+    _, suggested = primer_of(log.prompt.score(), network.specification)
+    free = {name: value for name, value in suggested.items() if name not in chosen}
+    return replace(log, controls=log.controls.with_values(free))
 
-    A prompt lends the controls that stand at their defaults and are not among the `chosen`.
-    """
+
+def composer_of(network: Network, log: ControlLog) -> Composer:
+    """The composer of a log's stream, at its beginning."""
     primer = None
     if log.prompt is not None:
-        primer, suggested = primer_of(log.prompt.score(), network.specification)
-        free = {
-            name for name in suggested if name not in chosen and name not in log.controls.as_dict()
-        }
-        controls = log.controls.with_values({name: suggested[name] for name in sorted(free)})
-        log = replace(log, controls=controls)
-    composer = Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
-    return composer, log
+        primer, _ = primer_of(log.prompt.score(), network.specification)
+    return Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
 
 
-def record(
-    network: Network,
-    log: ControlLog,
-    length: Length,
-    args: argparse.Namespace,
-    chosen: Collection[str] = (),
-) -> None:
+def record(composer: Composer, log: ControlLog, length: Length, args: argparse.Namespace) -> None:
     """Compose a log's stream into the files that the command line names, and say so."""
-    composer, log = composer_of(network, log, chosen)
+    if args.log_output:
+        header_line(log)  # a prompt that is too long for it is said before the work is done
     bars = compose(composer, length, log.changes)
+    ended = replace(log, bars=len(bars), end=composer.next_bar, cut=False)
+    changes = tuple(change for change in log.changes if change.bar < composer.next_bar)
     deliver(args.output, midi_bytes(bars), force=args.force)
     if args.log_output:
-        ended = replace(log, bars=len(bars), end=len(bars), cut=False)
-        deliver(args.log_output, write_log(ended), force=args.force)
+        deliver(args.log_output, write_log(replace(ended, changes=changes)), force=args.force)
     figures = summary(args, log, bars)
+    is_piped = "-" in (args.output, args.log_output)
     if args.json:
-        print(json.dumps(figures), file=sys.stderr if args.output == "-" else sys.stdout)
-    elif args.output != "-":
+        print(json.dumps(figures), file=sys.stderr if is_piped else sys.stdout)
+    elif not is_piped:
         minutes, seconds = divmod(round(figures["seconds"]), 60)
         print(
             f"{args.output}: {len(bars)} bars, {figures['notes']} notes, {minutes}:{seconds:02d}, "

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from server.compose_command import add_model_arguments, add_output_arguments, count
+from server.compose_command import (
+    add_model_arguments,
+    add_output_arguments,
+    count,
+    loggable,
+    refuse_outputs,
+)
+
+if TYPE_CHECKING:
+    from engine.control_log import ControlLog
 
 HELP = "repeat a logged stream into a MIDI file"
 EPILOG = """\
@@ -26,17 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     from engine.control_log import read
     from engine.errors import LogError
-    from engine.files import read_bytes, refuse_existing
+    from engine.files import read_bytes
     from server.console import complain
-    from server.offline import Length, open_model, record
+    from server.offline import Length, composer_of, open_model, record
 
-    for path in (args.output, args.log_output):
-        if path and path != "-":
-            refuse_existing(path, force=args.force)
+    refuse_outputs(args)
     log = read(read_bytes(args.log, "log"))
-    network = open_model(args.model or log.model, args.device, args.threads)
+    network = open_model(args.model or _model_of(log, args.log), args.device, args.threads)
     if network.digest != log.sha256:
         raise LogError(
             f"{args.log} was made with another file than {network.where}: name the model it was "
@@ -44,8 +54,37 @@ def run(args: argparse.Namespace) -> int:
         )
     if log.cut:
         complain(f"{args.log} breaks off in its last line: replaying what stands before it")
-    bars = args.bars or log.end or log.bars
-    if bars is None:
-        raise LogError(f"{args.log} does not say how long the stream was: give --bars N")
-    record(network, log, Length(bars), args)
+    composer = composer_of(network, log)
+    bars = args.bars or _bars_of(log, composer.next_bar, args.log)
+    if args.model:
+        log = replace(log, model=loggable(args.model))
+    record(composer, log, Length(bars), args)
     return 0
+
+
+def _model_of(log: ControlLog, path: Path) -> str:
+    """The model that a log names; LogError if there is none of that name here."""
+    from engine.errors import BundleError, LogError
+    from server.library import model_file
+
+    try:
+        found = model_file(log.model).is_file()
+    except BundleError:
+        found = False
+    if not found:
+        raise LogError(
+            f"{path} names the model {log.model}, which is not here: name its file by --model"
+        )
+    return log.model
+
+
+def _bars_of(log: ControlLog, first: int, path: Path) -> int:
+    """How many bars a log's stream has; `first` is the index of the first one composed."""
+    from engine.errors import LogError
+
+    bars = log.bars if log.end is None else log.end - first
+    if bars is None:
+        raise LogError(f"{path} does not say how long the stream was: give --bars N")
+    if bars < 1:
+        raise LogError(f"{path} ends before its first bar: give --bars N to go on from there")
+    return bars

@@ -18,6 +18,8 @@ NETWORKS = ("gpt", "lstm")
 CODECS = ("notes", "performance")
 WINDOW, RING = 16, 48
 
+torch.set_num_threads(1)  # so small that threads only wait for each other
+
 
 @cache
 def torch_network(kind: str, codec_name: str = "notes") -> Network:

@@ -82,6 +82,7 @@ class Codec(Protocol):
     name: str
     fields: tuple[Field, ...]
     context: tuple[str, ...]  # names of the context fields it uses, in order
+    velocity_column: int | None  # the event field that is velocity alone
     tempo: float  # quarters a minute at which its ticks were learned
     metre: Metre  # that it composes in if nothing else is asked
 

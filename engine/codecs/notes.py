@@ -67,6 +67,7 @@ class NotesCodec:
     name = "notes"
     fields: tuple[Field, ...] = FIELDS
     context: tuple[str, ...] = tuple(field.name for field in CONTEXT_FIELDS)
+    velocity_column: int | None = VELOCITY
     tempo = 100.0
     metre = COMMON_TIME
 

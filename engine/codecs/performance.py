@@ -46,6 +46,7 @@ class PerformanceCodec:
         "articulation",
         "ending",
     )
+    velocity_column: int | None = None
     tempo = 250.0  # a tick of 10 ms
     metre = Metre(8, 4)
 

@@ -19,7 +19,7 @@ from engine.noise import gumbel_block, uniforms
 from engine.runtime import Network, Pool
 from tests.bundles import NETWORKS, RING, WINDOW, tiny, tiny_bytes, torch_network
 
-STEPS = 10 * RING // WINDOW * WINDOW
+STEPS = 6 * RING
 CERTAIN = 1e9
 each_network = pytest.mark.parametrize("kind", NETWORKS)
 each_bundle = pytest.mark.parametrize(
@@ -105,7 +105,6 @@ def test_an_endless_stream_equals_the_dense_network_at_every_step(kind: str) -> 
             assert np.abs(pool.likelihood[rows[r]] - truth[r, at[r]]).max() < 1e-4
             at[r] += 1
     assert at == [STEPS] * 3
-    assert STEPS > 9 * RING or kind == "lstm"
 
 
 def test_step_one_million_is_as_exact_as_step_one() -> None:
@@ -307,12 +306,12 @@ def test_the_state_of_a_row_has_the_size_it_says(kind: str) -> None:
     pool = tiny(kind).pool(4)
     row = pool.acquire()
     saved = sum(state.nbytes for state in pool.save(row).states.values())
-    assert pool.state_bytes == saved * (2 if kind == "lstm" else 1)
+    assert pool.state_bytes == saved
 
 
 # -- sampling ----------------------------------------------------------------------------------
 
-SAMPLING = [(1.0, 0.0), (0.6, 0.0), (1.7, 0.0), (1.0, 0.3), (1.5, 0.1)]
+SAMPLING = [(1.0, 0.0), (0.6, 0.0), (1.7, 0.0), (1.0, 0.08), (1.5, 0.2)]
 
 
 def draw_often(
@@ -352,7 +351,7 @@ def test_draws_follow_the_analytic_distribution(
 ) -> None:
     size = tiny(kind).specification.event[field][1]
     bias = np.zeros(size, np.float32)
-    bias[2], bias[3], bias[size // 2 :] = 1.5, -1e9, -0.7
+    bias[2], bias[3], bias[size // 2 :] = 0.7, -1e9, -0.7
     counts, chances = draw_often(kind, field, temperature, min_p, bias)
     assert counts[0] == counts[3] == 0
     assert (counts[chances == 0] == 0).all()
@@ -368,11 +367,11 @@ def test_draws_follow_the_analytic_distribution(
 
 
 @each_network
-def test_open_is_never_drawn_even_where_all_else_is_masked(kind: str) -> None:
+def test_open_is_never_drawn_however_much_it_is_wanted(kind: str) -> None:
     pool = tiny(kind).pool(2)
     row = pool.acquire()
-    pool.bias[row] = -1e9
-    pool.bias[row, field_offsets(pool.spec.open_codec().fields)[:-1]] = 0
+    pool.bias[row, field_offsets(pool.spec.open_codec().fields)[:-1]] = 1e6
+    pool.sharpness[row] = 0.1
     for step in range(20):
         pool.noise[row] = gumbel_block(2, 0, step, 1, pool.noise.shape[1])[0]
         pool.run([row])
