@@ -24,7 +24,9 @@ FULL, QUICK = (50_000, 256, 8), (10_000, 64, 3)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a bundle (.onnx)")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a .onnx file or the name of an embedded model"
+    )
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="a prepared dataset, or a folder of music"
     )
@@ -77,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from engine.errors import ConfigError
     from engine.files import refuse_existing, write_whole
+    from engine.library import model_file
     from export.data.dataset import META
     from export.evaluation.whole import Options, evaluate
 
@@ -85,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     notes, bars, styles = QUICK if args.quick else FULL
     split = args.split if (args.data / META).is_file() else "test"
     options = Options(
-        model=args.model,
+        model=model_file(args.model),
         data=args.data,
         split=split,
         notes=notes if args.notes is None else args.notes,

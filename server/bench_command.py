@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.files import read_bytes
+    from engine.library import model_file
     from engine.runtime import Network
-    from server.library import model_file
     from server.offline import DEFAULT_MODEL
 
     path = model_file(args.model or DEFAULT_MODEL)

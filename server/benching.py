@@ -22,6 +22,7 @@ from engine.ensemble import ROWS_A_POOL, Ensemble
 from engine.errors import BundleError
 from engine.runtime import Network, Pool
 from server.floor import floor_of, stepper
+from server.offline import notes_of
 
 WARM_UP = 0.25  # share of the time asked for that is composed before anything is counted
 TURNS = 5
@@ -148,7 +149,7 @@ def _alone(network: Network) -> _Choir:
     def advance() -> tuple[int, int]:
         bar = composer.compose_bar()
         composer.commit(composer.next_bar)
-        return len(bar.notes), 1
+        return notes_of(bar), 1
 
     return _Choir(advance, [composer.pool])
 
@@ -159,7 +160,7 @@ def _together(network: Network, streams: int) -> _Choir:
 
     def advance() -> tuple[int, int]:
         done, served = ensemble.step(0)
-        return sum(len(composed.bar.notes) for composed in done), served
+        return sum(notes_of(composed.bar) for composed in done), served
 
     return _Choir(advance, list({id(composer.pool): composer.pool for composer in joined}.values()))
 

@@ -12,7 +12,7 @@ import numpy as np
 from engine.composer import Composer
 from engine.runtime import Network
 from server.benching import Stopwatch, resident_bytes
-from server.offline import microseconds_of
+from server.offline import microseconds_of, notes_of
 
 EARLY, WINDOW = 100, 1000  # bars before the early figures begin, and bars that a figure is of
 SAMPLES = 1 << 16  # steps that a figure is of at most
@@ -82,7 +82,7 @@ class _Stream:
         bar = self.composer.compose_bar()
         self.composer.commit(self.composer.next_bar)
         end = perf_counter()
-        self.notes += len(bar.notes)
+        self.notes += notes_of(bar)
         self.music += microseconds_of(bar)
         if ends := self.watch.ends:
             self._keep(np.diff(ends), ends[0] - start + end - ends[-1])

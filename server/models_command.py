@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BundleError
+from engine.library import embedded_models, model_file, models_in
 from server.console import columns, paint
-from server.library import embedded_models, model_file, models_in
 
 if TYPE_CHECKING:
     from engine.runtime import Network

@@ -15,13 +15,14 @@ from engine.bars import Bar
 from engine.composer import Composer
 from engine.control_log import Change, ControlLog, header_line
 from engine.control_log import write as write_log
+from engine.library import model_file
 from engine.primer import primer_of
 from engine.recording import program_changes, score_of
 from engine.runtime import Network
+from engine.score import TIED_FROM
 from engine.smf import write
 from engine.time import TICKS_PER_QUARTER
 from server.console import deliver
-from server.library import model_file
 
 DEFAULT_MODEL = "default"
 
@@ -91,9 +92,14 @@ def summary(args: argparse.Namespace, log: ControlLog, bars: Sequence[Bar]) -> d
         "model": log.model,
         "seed": log.seed,
         "bars": len(bars),
-        "notes": sum(len(bar.notes) for bar in bars),
+        "notes": sum(map(notes_of, bars)),
         "seconds": sum(map(microseconds_of, bars)) / 1e6,
     }
+
+
+def notes_of(bar: Bar) -> int:
+    """How many notes begin in a bar; what is tied into it began before."""
+    return sum(not note.tie & TIED_FROM for note in bar.notes)
 
 
 def microseconds_of(bar: Bar) -> int:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def _model_of(log: ControlLog, path: Path) -> str:
     """The model that a log names; LogError if there is none of that name here."""
     from engine.errors import BundleError, LogError
-    from server.library import model_file
+    from engine.library import model_file
 
     try:
         found = model_file(log.model).is_file()

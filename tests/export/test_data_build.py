@@ -14,7 +14,7 @@ import pytest
 from engine.analysis import analyse
 from engine.codecs import codec
 from engine.errors import DatasetError, OutputError
-from engine.score import NOTE, Score, note_order
+from engine.score import Score, note_order
 from engine.smf import read, to_score, write
 from export import data_command
 from export.data.build import Options, build, temporary_dataset

@@ -279,3 +279,11 @@ def test_muon_takes_the_matrices_of_the_body(dataset: Path, tmp_path: Path) -> N
     taken = [id(p) for o in (adam, muon) for group in o.param_groups for p in group["params"]]
     assert sorted(taken) == sorted(id(p) for p in network.parameters())
     assert all(p.ndim == 2 for group in muon.param_groups for p in group["params"])
+
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_that_we_ship_is_valid(path: Path) -> None:
+    assert load(path).name == path.stem

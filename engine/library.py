@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-import engine
 from engine.errors import BundleError
 
-EMBEDDED = Path(engine.__file__).parent / "bundles"
+EMBEDDED = Path(__file__).parent / "bundles"
 SUFFIX = ".onnx"
 
 
@@ -26,14 +25,14 @@ def models_in(folder: Path) -> list[Path]:
     return found
 
 
-def model_file(model: str) -> Path:
+def model_file(model: str | Path) -> Path:
     """The file that a path or the name of an embedded model stands for."""
     path = Path(model)
     if path.suffix == SUFFIX or path.exists():
         return path
     embedded = {path.stem: path for path in embedded_models()}
-    if model in embedded:
-        return embedded[model]
-    near = difflib.get_close_matches(model, embedded, 1)
+    if str(model) in embedded:
+        return embedded[str(model)]
+    near = difflib.get_close_matches(str(model), embedded, 1)
     advice = f"did you mean {near[0]}?" if near else "'perpetuo models' lists those at hand"
     raise BundleError(f"there is no model '{model}', neither a file nor embedded: {advice}")
