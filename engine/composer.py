@@ -23,17 +23,17 @@ from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
-from engine.form import FormBar, FormState, form_bar, kept_bars
-from engine.guards import BarSummary, GuardState, Nudge, nudge, observe, report, retuned
-from engine.noise import ENSEMBLE, PLANNING, gumbel_block, uniforms
+from engine.foresight import Foresight, Wish
+from engine.form import FormState, kept_bars
+from engine.guards import BarSummary, GuardState, nudge, observe, report, retuned
+from engine.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.performing import performed
-from engine.plan import BarPlan
-from engine.planner import PLAN_DRAWS, Asked, PlannerState, plan_bar
+from engine.planner import PlannerState
 from engine.planner_table import MAX_ECHO, PlannerTable
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool
 from engine.score import DRUMS, Note
-from engine.setting import Setting, offsets_of, setting_of
+from engine.setting import Setting, setting_of
 from engine.situation import Heard, Situation, heard
 
 NOISE_STEPS = 16  # steps whose noise is drawn at once
@@ -55,16 +55,6 @@ class BarLine(NamedTuple):
     anchor: int  # bar from which the present progression counts
     chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
-
-
-class _Ahead(NamedTuple):
-    """A bar planned in advance, and what it was planned from."""
-
-    given: tuple[FormState, PlannerState, Setting, int, Nudge, tuple[tuple[str, int], ...]]
-    form_bar: FormBar
-    form: FormState
-    plan: BarPlan
-    planner: PlannerState
 
 
 class Composer:
@@ -89,6 +79,7 @@ class Composer:
             PlannerTable.from_bytes(network.planner) if network.planner else PlannerTable.plain()
         )
         self.seed, self.stream = seed, stream
+        self.foresight = Foresight(self.table, seed, stream)
         self.controls = controls or Controls()
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
@@ -98,12 +89,9 @@ class Composer:
         self.heard: dict[int, tuple[Heard, ...]] = {}
         self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
         self.committed = self.lines[0].bar
-        self._offsets = offsets_of(self.spec)
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._situation: Situation | None = None
-        self._ahead: _Ahead | None = None
-        self._asking: tuple[object, Asked] | None = None
         self._retune = False  # the guards find their references anew at the next bar line
         self._begin()
 
@@ -193,7 +181,6 @@ class Composer:
         """Go on from this bar line; the row's state must be the one that belongs to it."""
         self.lines = [line]
         self.committed = line.bar
-        self._ahead = None
         self._begin()
 
     def close(self) -> None:
@@ -237,67 +224,26 @@ class Composer:
     def _plan(self) -> None:
         """Plan the bar under way and write everything that holds for all of it."""
         line, setting = self.lines[-1], self._in_force
-        chords = (setting.chords, setting.controls.bars_per_chord)
-        self._anchor = line.anchor if chords == line.chords else line.bar
-        self._chords = chords
-        self._nudge = nudge(line.guards)
-        ahead = self._ahead
-        if ahead is None or not self._still_holds(ahead, line):
-            ahead = self._look(line.form, line.planner, line.bar)
-        self.section, self.plan = ahead.form_bar, ahead.plan
-        self._form, self._planner = ahead.form, ahead.planner
-        # The next bar is planned now: its first chord is what this one leads to.
-        self._ahead = self._look(self._form, self._planner, line.bar + 1)
+        anchor = line.anchor if setting.progression == line.chords else line.bar
+        self._wish = Wish(setting, anchor, nudge(line.guards))
+        self._planned, following = self.foresight.plan(
+            line.bar, line.form, line.planner, self._wish, self.hand
+        )
+        plan = self._planned.plan
         self._situation = Situation(
             self.names,
             setting.metre,
-            self.section.phrase,
-            self.plan,
-            self._ahead.plan.chord,
-            self.heard.get(self.plan.source, ()),
+            self._planned.section.phrase,
+            plan,
+            following.chord,
+            self.heard.get(plan.source, ()),
         )
         pool, row = self.pool, self.row
         self.codec.write_bias(pool.bias[row], setting.limits)
         pool.mix[row] = setting.mix
-        pool.sharpness[row] = 1 / (setting.temperature * self._nudge.temperature)
+        pool.sharpness[row] = 1 / (setting.temperature * self._wish.nudge.temperature)
         with np.errstate(divide="ignore"):
-            pool.cut[row] = np.log(np.minimum(setting.min_p * self._nudge.min_p, 0.9))
-
-    def _look(self, form: FormState, planner: PlannerState, bar: int) -> _Ahead:
-        """Plan a bar from the states after the one before it."""
-        by_hand = tuple(self.hand.get(bar, {}).items())
-        formed, after = form_bar(form, bar, self._in_force.form, self.seed, self.stream)
-        plan, planned = plan_bar(
-            self.table,
-            planner,
-            bar,
-            self._asked(by_hand),
-            formed,
-            uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS),
-            kept_bars(after),
-            self._nudge,
-        )
-        given = (form, planner, self._in_force, self._anchor, self._nudge, by_hand)
-        return _Ahead(given, formed, after, plan, planned)
-
-    def _asked(self, by_hand: tuple[tuple[str, int], ...]) -> Asked:
-        """What the controls ask of the planner; the same value as long as nothing changes."""
-        given = (self._in_force, self._anchor, by_hand)
-        if self._asking is None or self._asking[0] != given:
-            self._asking = (given, self._in_force.asked(self._anchor, by_hand))
-        return self._asking[1]
-
-    def _still_holds(self, ahead: _Ahead, line: BarLine) -> bool:
-        """Whether a bar planned in advance would be planned the same now."""
-        form, planner, setting, anchor, nudged, by_hand = ahead.given
-        return (
-            form is line.form
-            and planner is line.planner
-            and setting is self._in_force
-            and anchor == self._anchor
-            and nudged == self._nudge
-            and by_hand == tuple(self.hand.get(line.bar, {}).items())
-        )
+            pool.cut[row] = np.log(np.minimum(setting.min_p * self._wish.nudge.min_p, 0.9))
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
@@ -364,8 +310,8 @@ class Composer:
             played,
             shifts,
             setting.programs,
-            self.plan,
-            self.section.name,
+            self._planned.plan,
+            self._planned.section.name,
             self._surprise / max(self._drawn, 1),
         )
         self._close_bar(line, notes)
@@ -394,11 +340,11 @@ class Composer:
                 self._cursor.copy(),
                 tuple(self._event),
                 self.pool.mark(self.row),
-                self._form,
-                self._planner,
+                self._planned.form,
+                self._planned.planner,
                 retuned(guards) if self._retune else guards,
-                self._anchor,
-                self._chords,
+                self._wish.anchor,
+                self._wish.setting.progression,
                 silent_from,
             )
         )
@@ -411,7 +357,7 @@ class Composer:
         quarters = (self._end - self._start) / 24
         values = [v for n in notes for v in (n.onset - self._start, n.duration, n.pitch, n.part)]
         shape = crc32(array("q", values).tobytes())
-        plan = self.plan
+        plan = self._planned.plan
         return BarSummary(
             shape if notes else 0,
             self._surprise / max(self._drawn, 1),

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bundle import Specification
-from engine.codecs import field_offsets
 from engine.constraints import Limits, key_strength, limits_of, progression_of
 from engine.control_key import LEARNED_MODES
 from engine.controls import Controls, style_weights
@@ -39,6 +38,11 @@ class Setting:
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
+
+    @property
+    def progression(self) -> tuple[tuple[int, ...], float]:
+        """The chords that go round, and for how many bars each."""
+        return self.chords, self.controls.bars_per_chord
 
     def asked(self, anchor: int, by_hand: tuple[tuple[str, int], ...]) -> Asked:
         """What the planner is asked; `anchor` is the bar where the progression began."""
@@ -122,7 +126,3 @@ def _mix(
 def _programs(controls: Controls) -> tuple[int, ...]:
     chosen = dict(controls.programs)
     return tuple(chosen.get(part + 1, 0) for part in range(PARTS))
-
-
-def offsets_of(spec: Specification) -> list[int]:
-    return field_offsets(spec.open_codec().fields)

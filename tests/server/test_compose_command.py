@@ -74,7 +74,7 @@ def test_every_kind_of_model_composes_as_many_notes_as_it_says(
 
 
 def test_the_file_has_tempo_metre_programs_and_one_track_a_part(tmp_path: Path, model: str) -> None:
-    settings = ("tempo=90", "metre=3/4", "parts=1,2", 'programs={"1":40,"2":42}')
+    settings = ("tempo=90", "metre=3/4", "parts=1,2", "programs=1:40 2:42")
     words = [word for setting in settings for word in ("--set", setting)]
     data = composed(tmp_path, model, "--bars", "24", *words)
     file = mido.MidiFile(file=io.BytesIO(data))
@@ -233,7 +233,7 @@ def test_a_prompt_that_no_log_can_hold_is_refused_before_a_file_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(control_log, "MAX_LINE", 1000)
+    monkeypatch.setattr(control_log, "MAX_LINE", 500)
     output, log = tmp_path / "out.mid", tmp_path / "out.log"
     words = ["compose", "--model", model, "--prompt", prompt, "-o", str(output), "--log", str(log)]
     assert main(words) == 1

@@ -59,7 +59,7 @@ def replay(*words: str) -> bytes:
 
 def edit(model: str, changes: bytes, end: int, *words: str) -> bytes:
     """Compose a few bars, put changes into the log, and replay it up to a bar."""
-    compose(model, "--bars", "2", *words)
+    compose(model, "--bars", "2", "--set", "max_rest=0.25", *words)
     header = Path("a.log").read_bytes().splitlines(keepends=True)[0]
     Path("a.log").write_bytes(header + changes + b'{"end":%d}\n' % end)
     return replay()
