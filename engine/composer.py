@@ -23,6 +23,7 @@ from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
+from engine.errors import PlanError
 from engine.foresight import Foresight, Wish
 from engine.form import FormState, kept_bars
 from engine.guards import BarSummary, GuardState, nudge, observe, report, retuned
@@ -32,7 +33,7 @@ from engine.planner import PlannerState
 from engine.planner_table import MAX_ECHO, PlannerTable
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool
-from engine.score import DRUMS, Note
+from engine.score import DRUMS, TIED_FROM, Note
 from engine.setting import Setting, setting_of
 from engine.situation import Heard, Situation, heard
 
@@ -55,6 +56,7 @@ class BarLine(NamedTuple):
     anchor: int  # bar from which the present progression counts
     chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
+    transposition: int  # of the bar before
 
 
 class Composer:
@@ -114,6 +116,7 @@ class Composer:
             primer.bars,
             None,
             primer.end,
+            self.setting.limits.transposition,
         )
 
     def _setting_of(self, controls: Controls) -> Setting:
@@ -154,12 +157,16 @@ class Composer:
         composed under the change. ControlError or PlanError, and nothing changed, if it is bad."""
         changed = self.controls.with_values(controls or {})
         setting = self._setting_of(changed)
-        for columns in (plan or {}).values():
+        first = self.first_open
+        for bar, columns in (plan or {}).items():
+            if bar < first:
+                raise PlanError(
+                    f"bar {bar} cannot be planned any more: the first that is open is {first}"
+                )
             setting.asked(0, tuple(columns.items()))
         self.controls, self.setting = changed, setting
         for bar, columns in (plan or {}).items():
             self.hand[bar] = {**self.hand.get(bar, {}), **columns}
-        first = self.first_open
         if first <= self.next_bar:
             self.rewind(first)
             # What was normal before says nothing of what is asked now.
@@ -293,7 +300,7 @@ class Composer:
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         played, shifts = performed(
-            self._sounding(notes),
+            self._sounding(notes, line.transposition),
             line.start,
             setting.microseconds_per_quarter,
             setting.controls.swing,
@@ -318,11 +325,17 @@ class Composer:
         self._begin()
         return bar
 
-    def _sounding(self, notes: tuple[Note, ...]) -> tuple[Note, ...]:
-        """The composed notes moved to where they sound."""
+    def _sounding(self, notes: tuple[Note, ...], before: int) -> tuple[Note, ...]:
+        """The composed notes moved to where they sound.
+
+        What is tied from a bar that sounded elsewhere is struck anew: its old pitch ends there.
+        """
         shift = self._in_force.limits.transposition
+        kept = ~0 if shift == before else ~TIED_FROM
         return tuple(
-            note if note.part == DRUMS else note._replace(pitch=_folded(note.pitch + shift))
+            note
+            if note.part == DRUMS
+            else note._replace(pitch=_folded(note.pitch + shift), tie=note.tie & kept)
             for note in notes
         )
 
@@ -346,6 +359,7 @@ class Composer:
                 self._wish.anchor,
                 self._wish.setting.progression,
                 silent_from,
+                self._in_force.limits.transposition,
             )
         )
         self._retune = False

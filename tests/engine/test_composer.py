@@ -17,7 +17,7 @@ from engine.fields import ECHO_EXACT
 from engine.form import KEEP_BARS
 from engine.harmony import chord_id
 from engine.planner_table import MAX_ECHO
-from engine.score import DRUMS
+from engine.score import DRUMS, TIED_FROM, TIED_ON
 from engine.time import Metre
 from tests.engine.sessions import (
     ACTIONS,
@@ -109,7 +109,7 @@ def test_going_back_without_a_change_gives_the_same_bars(
 
 @each_codec
 @given(actions=ACTIONS, seed=st.integers(0, 99), margin=st.sampled_from([1 << 30, 25, 60]))
-@settings(max_examples=30)
+@settings(max_examples=25)
 def test_a_replay_gives_the_bars_that_were_heard_last(
     name: str, actions: Sequence[Action], seed: int, margin: int
 ) -> None:
@@ -298,6 +298,21 @@ def test_the_key_only_moves_what_is_composed(name: str) -> None:
             note if note.part == DRUMS else note._replace(pitch=note.pitch + 3)
             for note in before.notes
         ] == list(after.notes)
+
+
+def test_what_is_tied_over_a_change_of_key_is_struck_anew_in_the_new_one() -> None:
+    composer = stream("performance", 2)
+    before = compose(composer, 6)
+    tied = next(b.index for b in before if any(n.tie & TIED_ON for n in b.notes))
+    composer.commit(tied + 1)
+    composer.change({"transpose": 2})
+    bar = composer.compose_bar()
+    assert bar.index == tied + 1
+    assert not any(note.tie & TIED_FROM for note in bar.notes)
+    held = [note.pitch for note in before[tied].notes if note.tie & TIED_ON]
+    struck = [note.pitch for note in bar.notes if note.onset == bar.start]
+    assert set(struck) & {pitch + 2 for pitch in held}
+    check_bars([before[tied], bar, composer.compose_bar()])
 
 
 def test_programs_and_tempo_are_said_in_every_bar() -> None:

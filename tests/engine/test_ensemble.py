@@ -100,17 +100,19 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
     ensemble = of(TABLE, rows_a_pool=1)
     for stream, start in enumerate((9 * SECOND, 2 * SECOND, 5 * SECOND)):
         ensemble.join(stream, stream, start)
-    dues = [{m.composer.stream: m.due for m in ensemble.members.values()}]
     served = []
-    for _ in range(60):
-        before = {stream: m.steps for stream, m in ensemble.members.items()}
+    while True:
+        members = ensemble.members
+        needy = {s: m.due for s, m in members.items() if m.is_needy(ensemble.lookahead)}
+        before = {stream: m.steps for stream, m in members.items()}
         done, count = ensemble.step(0)
-        assert count <= 1  # each has a pool of its own
-        moved = [s for s, m in ensemble.members.items() if m.steps > before[s]]
-        moved += [one.stream for one in done if one.stream not in moved]
-        served.append(moved[0])
-        assert dues[-1][moved[0]] == min(dues[-1].values())
-        dues.append({m.composer.stream: m.due for m in ensemble.members.values()})
+        if not needy:
+            assert not (done or count)
+            break
+        moved = {s for s, m in members.items() if m.steps > before[s]} | {c.stream for c in done}
+        assert len(moved) == 1  # each has a pool of its own
+        assert needy[min(moved)] == min(needy.values())
+        served.append(min(moved))
     assert served[0] == 1
     assert set(served) == {0, 1, 2}
 
