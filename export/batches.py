@@ -30,24 +30,30 @@ _MIX_GROUPS = ("style", "parts", "pitch_classes")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Arrays of [rows, length, …]; see `export.networks.Network.forward`."""
+    """Arrays of [rows, length, …]; see `export.networks.Network.forward`.
+
+    `targets` are to be predicted, 0 where they are not known; `given` are the values that the
+    later fields of the same event are told.
+    """
 
     inputs: NDArray[np.int64]
     mix: NDArray[np.float32]
     segments: NDArray[np.int64]
     ticks: NDArray[np.int64]
     targets: NDArray[np.int64]
+    given: NDArray[np.int64]
 
 
 @dataclass(slots=True)
 class Excerpt:
     """A stretch of a piece on its way into a batch; changed in place.
 
-    `events` are what is to be predicted, `told` [T, E] the events before each of them, `mix`
-    [T, M] its weighted inputs.
+    `events` are what is to be predicted, `given` the same as later fields and events are told
+    of it, `told` [T, E] the events before each of them, `mix` [T, M] its weighted inputs.
     """
 
     events: NDArray[np.int64]
+    given: NDArray[np.int64]
     told: NDArray[np.int64]
     context: NDArray[np.int64]
     mix: NDArray[np.float32]
@@ -86,6 +92,7 @@ class Sampler:
             np.zeros(shape, np.int64),
             np.zeros(shape, np.int64),
             np.zeros((*shape, len(self.codec.fields)), np.int64),
+            np.zeros((*shape, len(self.codec.fields)), np.int64),
         )
         for row in range(rows):
             self._fill(batch, row, self._draws(index, row), open_plan)
@@ -110,6 +117,7 @@ class Sampler:
             place = (row, slice(at, at + taken))
             batch.inputs[place] = np.concatenate((excerpt.told, excerpt.context), axis=1)
             batch.targets[place] = excerpt.events
+            batch.given[place] = excerpt.given
             batch.mix[place] = excerpt.mix
             batch.segments[place] = segment
             batch.ticks[place] = excerpt.ticks
@@ -129,6 +137,7 @@ class Sampler:
         before = dataset.events[start - 1] if skip else np.zeros_like(events[0])
         excerpt = Excerpt(
             events,
+            events.copy(),
             np.concatenate((before[None].astype(np.int64), events[:-1])),
             dataset.context[source].astype(np.int64),
             self._mix(piece, dataset.bars[source]),
@@ -148,10 +157,11 @@ class Sampler:
         if column is None or next(draws) >= self.config.invented_velocity:
             return
         level, spread = 6 + 20 * next(draws), 4 * next(draws)
-        told = excerpt.told[:, column]
-        jitter = np.fromiter(draws, np.float64, len(told)) - 0.5
-        first = 1 if not excerpt.told[0].any() else 0  # nothing comes before a beginning
-        told[first:] = np.rint(level + spread * jitter)[first:]
+        jitter = np.fromiter(draws, np.float64, 1 + len(excerpt.events)) - 0.5
+        velocities = np.rint(level + spread * jitter).astype(np.int64)
+        excerpt.given[:, column] = velocities[1:]
+        first = 0 if excerpt.told[0].any() else 1  # nothing comes before a beginning
+        excerpt.told[first:, column] = velocities[first:-1]
         if "dynamics" in self.dataset.context_names and next(draws) < 0.5:
             bucket = ATTRIBUTE["dynamics"].bucket(np.array(4 * level))
             excerpt.context[:, self.dataset.context_names.index("dynamics")] = bucket
@@ -203,6 +213,7 @@ def _replace(excerpt: Excerpt, tables: dict[int, NDArray[np.int64]]) -> None:
     """Look the values of some event columns up in tables."""
     for column, table in tables.items():
         excerpt.events[:, column] = table[excerpt.events[:, column]]
+        excerpt.given[:, column] = table[excerpt.given[:, column]]
         excerpt.told[:, column] = table[excerpt.told[:, column]]
 
 

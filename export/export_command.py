@@ -31,14 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.files import refuse_existing, write_whole
-    from export.bundling import planner_bytes, prove, specification_of
+    from export.bundling import prove, real_music, specification_of
+    from export.data.dataset import Dataset
+    from export.learn_planner import learn
     from export.run_folder import load_checkpoint
 
     refuse_existing(args.output, force=args.force)
     network, saved = load_checkpoint(args.checkpoint)
-    planner = planner_bytes(args.data or saved["config"]["data"])
+    dataset = Dataset.open(args.data or saved["config"]["data"])
     specification = specification_of(network, saved, args.bits)
-    data, proof = prove(network, specification, planner)
+    music = real_music(network, dataset)
+    data, proof = prove(network, specification, learn(dataset).to_bytes(), music)
     write_whole(args.output, data, force=args.force)
     figures = {
         "file": str(args.output),

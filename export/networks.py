@@ -158,14 +158,14 @@ class Heads(nn.Module):
         )
         self.readers = nn.ModuleList(linear(shape.width, size) for size in shape.event_sizes)
 
-    def forward(self, x: Tensor, targets: Tensor) -> list[Tensor]:
-        """Logits by field, [B, T, size], given the true earlier fields `targets` [B, T, E]."""
+    def forward(self, x: Tensor, given: Tensor) -> list[Tensor]:
+        """Logits by field, [B, T, size], given the true earlier fields [B, T, E]."""
         z = self.norm(x)
         logits = []
         for i, reader in enumerate(self.readers):
             logits.append(reader(z))
             if i < len(self.mixers):
-                z = z + self.chosen[i](targets[..., i])
+                z = z + self.chosen[i](given[..., i])
                 mixer = cast(nn.ModuleList, self.mixers[i])
                 z = z + mixer[1](F.relu(mixer[0](z)))
         return logits
@@ -193,10 +193,10 @@ class Network(nn.Module):
         self.heads = Heads(shape)
 
     def forward(
-        self, inputs: Tensor, mix: Tensor, segments: Tensor, ticks: Tensor, targets: Tensor
+        self, inputs: Tensor, mix: Tensor, segments: Tensor, ticks: Tensor, given: Tensor
     ) -> list[Tensor]:
         """`inputs` [B,T,E+C] field values, `mix` [B,T,M], `segments` and `ticks` [B,T],
-        `targets` [B,T,E]; logits by field."""
+        `given` [B,T,E] the event that comes, as its later fields are told; logits by field."""
         x = self.embed(inputs + self.offsets).sum(dim=2) + self.mix(mix)
         x = F.dropout(x, self.shape.dropout, self.training)
         if self.shape.network == "gpt":
@@ -207,7 +207,7 @@ class Network(nn.Module):
         else:
             for cell in self.cells:
                 x = x + F.dropout(cell(x)[0], self.shape.dropout, self.training)
-        logits: list[Tensor] = self.heads(x, targets)
+        logits: list[Tensor] = self.heads(x, given)
         return logits
 
     def angles(self, ticks: Tensor) -> tuple[Tensor, Tensor]:

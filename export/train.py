@@ -141,7 +141,7 @@ def rate_factor(step: int, config: TrainingConfig) -> float:
 
 
 def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, ...]:
-    arrays = (batch.inputs, batch.mix, batch.segments, batch.ticks, batch.targets)
+    arrays = (batch.inputs, batch.mix, batch.segments, batch.ticks, batch.given, batch.targets)
     return tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in arrays)
 
 
@@ -149,9 +149,9 @@ def field_losses(
     network: Network, batch: Batch, device: torch.device
 ) -> list[tuple[Tensor, Tensor]]:
     """Per field: the summed negative log-likelihood in nats and the number of known targets."""
-    *given, targets = tensors(batch, device)
+    *told, targets = tensors(batch, device)
     losses = []
-    for i, logits in enumerate(network(*given, targets)):
+    for i, logits in enumerate(network(*told)):
         truth = targets[..., i].reshape(-1)
         flat = logits.float().reshape(-1, logits.shape[-1])
         # Value 0 is "open": it is never drawn, so it takes no share of the probability.

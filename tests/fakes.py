@@ -131,7 +131,9 @@ class TablePool:
 
     def _hear(self, row: int, told: NDArray[np.int64], tick: int) -> None:
         first, second = self.memory[row]
-        seen = int(told @ np.arange(3, 3 + len(told))) + tick + round(float(self.mix[row].sum()) * 8)
+        seen = (
+            int(told @ np.arange(3, 3 + len(told))) + tick + round(float(self.mix[row].sum()) * 8)
+        )
         self.memory[row] = ((first * 33 + seen) % _PRIME, (second * 5 + first + 1) % _OTHER)
 
     def _draw(self, row: int) -> None:

@@ -65,5 +65,3 @@ def without_velocity(score: Score) -> Score:
     notes = score.notes.copy()
     notes["velocity"] = 0
     return replace(score, notes=notes)
-
-

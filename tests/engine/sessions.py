@@ -36,7 +36,7 @@ CHANGES: tuple[dict[str, Json], ...] = (
     {},
 )
 _COLUMNS = st.dictionaries(st.sampled_from(["chord", "half_chord", "density"]), st.integers(0, 8))
-_BY_HAND = st.dictionaries(st.integers(-1, 4), _COLUMNS, max_size=2)
+_BY_HAND = st.dictionaries(st.integers(0, 4), _COLUMNS, max_size=2)
 _ACTIONS = st.one_of(
     st.tuples(st.just("bars"), st.integers(1, 3)),
     st.tuples(st.just("steps"), st.integers(1, 12)),
@@ -99,7 +99,7 @@ class Session:
     def _change(self, change: tuple[Mapping[str, Json], Hand]) -> None:
         controls, offsets = change
         expected = self.composer.first_open
-        plan = {max(0, expected + k): columns for k, columns in offsets.items() if columns}
+        plan = {expected + k: columns for k, columns in offsets.items() if columns}
         first = self.composer.change(controls, plan)
         assert first == expected >= self.composer.committed
         assert self.composer.next_bar in (first, first - 1)

@@ -99,7 +99,11 @@ def test_a_cursor_stands_where_each_event_stands(score: Score) -> None:
 @settings(max_examples=20)
 def test_a_bridge_lets_go_of_all_that_sounds(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
-    for tick in (int(encoded.onsets[0]) + 1, int(encoded.onsets[-1]), int(encoded.onsets[-1]) + 999):
+    for tick in (
+        int(encoded.onsets[0]) + 1,
+        int(encoded.onsets[-1]),
+        int(encoded.onsets[-1]) + 999,
+    ):
         if tick <= encoded.onsets[0]:
             continue
         bridged = CODER.bridge(encoded, tick)

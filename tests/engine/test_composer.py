@@ -103,7 +103,9 @@ def test_going_back_without_a_change_gives_the_same_bars(
         first += [] if bar is None else [bar]
     composer.rewind(max(0, len(first) - back))
     again = compose(composer, min(back, len(first)))
-    assert [as_heard(bar) for bar in again] == [as_heard(b) for b in first[len(first) - len(again) :]]
+    assert [as_heard(bar) for bar in again] == [
+        as_heard(b) for b in first[len(first) - len(again) :]
+    ]
     assert all(bar.revision == 1 for bar in again)
 
 
@@ -169,6 +171,7 @@ def test_what_is_committed_is_never_composed_again() -> None:
         ({"scale": [1] + [0] * 11, "key_strength": 1, "low_pitch": 61, "high_pitch": 71}, {}),
         ({"density": 4}, {3: {"chord": 999}}),
         ({"density": 4}, {3: {"chord": 5}, 4: {"mood": 1}}),
+        ({"density": 4}, {3: {"chord": 5}, 1: {"chord": 5}}),
     ],
 )
 def test_a_bad_change_is_refused_and_changes_nothing(
@@ -177,6 +180,7 @@ def test_a_bad_change_is_refused_and_changes_nothing(
     composer, untouched = stream(name, 3), stream(name, 3)
     for one in (composer, untouched):
         compose(one, 3)
+        one.commit(2)
         advance(one)
     with pytest.raises((ControlError, PlanError)):
         composer.change(change, plan)

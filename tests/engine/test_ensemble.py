@@ -27,7 +27,9 @@ def of(model: Model, **options: int) -> Ensemble:
     return Ensemble(model, **options)
 
 
-def alone(model: Model, seed: int, stream: int, bars: int, controls: Controls | None = None) -> list[Bar]:
+def alone(
+    model: Model, seed: int, stream: int, bars: int, controls: Controls | None = None
+) -> list[Bar]:
     return compose(Composer(model, model.pool(1), seed, stream, controls), bars)
 
 
@@ -155,7 +157,9 @@ def test_a_change_is_heard_at_the_first_bar_that_is_not_due_within_the_horizon()
     moments=st.lists(
         st.tuples(
             st.integers(0, 2_500_000),
-            st.sampled_from([{}, {"density": 6}, {"metre": "3/4"}, {"tempo": 170}, {"chords": "I V"}]),
+            st.sampled_from(
+                [{}, {"density": 6}, {"metre": "3/4"}, {"tempo": 170}, {"chords": "I V"}]
+            ),
         ),
         min_size=1,
         max_size=6,
