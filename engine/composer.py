@@ -206,6 +206,11 @@ class Composer:
         return bar
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a note of the present bar is to be drawn next: `finished` would give None."""
+        return self._situation is not None
+
+    @property
     def has_room(self) -> bool:
         """Whether one more step leaves the first uncommitted bar within reach of a rewind.
 
@@ -275,7 +280,7 @@ class Composer:
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
         event: list[int] = self.pool.event[self.row].tolist()
-        self._surprise -= float(self.pool.likelihood[self.row].sum())
+        self._surprise -= sum(self.pool.likelihood[self.row].tolist())
         self._drawn += 1
         cursor = self._cursor
         tick, rank = cursor.tick, cursor.rank

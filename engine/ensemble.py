@@ -45,6 +45,7 @@ class Member:
         self.dues = {self.playing: start}
         self.steps = 0
         self.played = 0  # microseconds of music composed so far, rewound bars included
+        self._quiet_until = 0  # `pass_time` has nothing to do before
 
     @property
     def due(self) -> int:
@@ -64,18 +65,26 @@ class Member:
         length = bar.metre.ticks * bar.microseconds_per_quarter // 24
         self.dues[bar.index + 1] = due + length
         self.played += length
+        self._quiet_until = 0
         return due
 
     def pass_time(self, now: int, horizon: int) -> None:
         """Move on to the bar that sounds now, and commit what is due within the horizon."""
-        committed = self.composer.committed
-        while self.dues.get(committed, _NEVER) <= now + horizon:
+        if now < self._quiet_until:
+            return
+        under_way, committed = self.composer.next_bar, self.composer.committed
+        while committed < under_way and self.dues[committed] <= now + horizon:
             committed += 1
-        if committed > self.composer.committed:
-            self.composer.commit(committed)
-        while self.dues.get(self.playing + 1, _NEVER) <= now:
+        self.composer.commit(committed)
+        while self.playing < under_way and self.dues[self.playing + 1] <= now:
             del self.dues[self.playing]
             self.playing += 1
+        # Nothing of this changes before then, or before another bar is composed.
+        self._quiet_until = _NEVER
+        if committed < under_way:
+            self._quiet_until = self.dues[committed] - horizon
+        if self.playing < under_way:
+            self._quiet_until = min(self._quiet_until, self.dues[self.playing + 1])
 
     def is_needy(self, lookahead: int) -> bool:
         """Whether it may compose: not too far ahead, and never further than it can take back."""
@@ -86,6 +95,7 @@ class Member:
         """After a rewind, forget when the bars that are composed again were due."""
         for bar in [b for b in self.dues if b > self.composer.next_bar]:
             del self.dues[bar]
+        self._quiet_until = 0
 
 
 class Ensemble:
@@ -205,7 +215,7 @@ class Ensemble:
             composer = member.composer
             if composer.pool is not pool:
                 continue
-            bar = composer.finished()
+            bar = None if composer.is_under_way else composer.finished()
             if bar is not None:
                 done.append(self._composed(member, bar))
             else:

@@ -14,7 +14,7 @@ from engine.bundle import METADATA_KEY, Specification, State
 from engine.codecs import codec
 from engine.errors import BundleError
 from engine.fields import CONTEXT
-from server import library
+from engine import library
 from server.cli import main
 
 CARD = {
