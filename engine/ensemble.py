@@ -186,7 +186,8 @@ class Ensemble:
     def step(self, now: int) -> tuple[list[Composed], int]:
         """One step of the network for the pool that is most in need.
 
-        Returns the bars that it finished and how many streams took part; 0 if all are well ahead.
+        Returns the bars that it finished and how many streams took part: none and 0 if all are
+        well ahead. (A bar in which nothing more begins is finished without taking part.)
         """
         done: list[Composed] = []
         taking_part = self._ready(now, done)

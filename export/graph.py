@@ -222,26 +222,16 @@ class _Step(Builder):
         """The fields of the next event, each given those before it: bias, temperature, min-p cut,
         Gumbel noise, arg-max."""
         sizes = self.shape.event_sizes
-        fields, width = len(sizes), sum(sizes)
-        rows = {
-            name: self.input(name, TensorProto.FLOAT, ["B", w])
-            for name, w in (
-                ("bias", width),
-                ("noise", width),
-                ("sharpness", fields),
-                ("cut", fields),
-            )
-        }
+        fields = len(sizes)
+        by_value, by_field = self.axes(*sizes), self.axes(*[1] * fields)
         pieces = {
-            name: self.ops(
-                "Split",
-                [row, self.axes(*(sizes if name in ("bias", "noise") else [1] * fields))],
-                fields,
-                axis=-1,
+            name: self._pieces(name, splits, fields, width)
+            for name, splits, width in (
+                ("bias", by_value, sum(sizes)),
+                ("noise", by_value, sum(sizes)),
+                ("sharpness", by_field, fields),
+                ("cut", by_field, fields),
             )
-            if fields > 1
-            else [row]
-            for name, row in rows.items()
         }
         z = self.norm(hidden, "heads.norm")
         drawn, likelihoods = [], []
@@ -251,15 +241,8 @@ class _Step(Builder):
             never[0] = FAR
             logits = self.op("Add", [self.linear(z, f"heads.readers.{i}"), self.constant(never)])
             biased = self.op("Add", [logits, pieces["bias"][i]])
-            value = self._sample(
-                *(
-                    [
-                        self.op("Mul", [biased, pieces["sharpness"][i]]),
-                        pieces["cut"][i],
-                        pieces["noise"][i],
-                    ]
-                )
-            )
+            tempered = self.op("Mul", [biased, pieces["sharpness"][i]])
+            value = self._sample(tempered, pieces["cut"][i], pieces["noise"][i])
             drawn.append(value)
             log_p = f"log_p{i}"
             self.output(
@@ -275,6 +258,11 @@ class _Step(Builder):
         likelihood = self.op("Concat", likelihoods, axis=-1) if fields > 1 else likelihoods[0]
         self.output("event", event, TensorProto.INT64, ["B", fields])
         self.output("likelihood", likelihood, TensorProto.FLOAT, ["B", fields])
+
+    def _pieces(self, name: str, splits: str, fields: int, width: int) -> list[str]:
+        """An input of all fields side by side, cut into one piece a field."""
+        row = self.input(name, TensorProto.FLOAT, ["B", width])
+        return [row] if fields == 1 else self.ops("Split", [row, splits], fields, axis=-1)
 
     def _sample(self, logits: str, cut: str, noise: str) -> str:
         top = self.op("ReduceMax", [logits, self.axes(-1)], keepdims=1)

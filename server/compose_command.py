@@ -70,18 +70,18 @@ def run(args: argparse.Namespace) -> int:
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
     from engine.files import read_bytes
-    from engine.smf import to_score
-    from engine.smf_reader import read
+    from engine.smf import read
     from server.offline import DEFAULT_MODEL, Length, composer_of, lent, open_model, record
 
     refuse_outputs(args)
     chosen = dict(parse_assignment(text) for text in args.set)
     controls = Controls().with_values(chosen)
-    prompt = None
-    if args.prompt:
-        prompt = Prompt.of(to_score(read(read_bytes(args.prompt, "prompt"))))
     model = args.model or DEFAULT_MODEL
     network = open_model(model, args.device, args.threads)
+    prompt = None
+    if args.prompt:
+        smf = read(read_bytes(args.prompt, "prompt"))
+        prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(
         loggable(model),
@@ -99,11 +99,11 @@ def run(args: argparse.Namespace) -> int:
 def refuse_outputs(args: argparse.Namespace) -> None:
     """Raise OutputError before any work is done if its results could not be written."""
     from engine.errors import OutputError
-    from engine.files import refuse_existing
+    from server.console import refuse
 
     for path in (args.output, args.log_output):
-        if path and path != "-":
-            refuse_existing(path, force=args.force)
+        if path:
+            refuse(path, force=args.force)
     if args.log_output and Path(args.log_output).resolve() == Path(args.output).resolve():
         raise OutputError(f"-o and --log both name {args.output}: give the log another name")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from engine.errors import OutputError
-from engine.files import write_whole
+from engine.files import refuse_existing, write_whole
 
 STYLES = {"bold": "1", "red": "31", "cyan": "36"}
 
@@ -56,19 +56,27 @@ def tolerate_any_encoding() -> None:
             stream.reconfigure(errors="replace")
 
 
+def refuse(destination: str, *, force: bool) -> None:
+    """Raise OutputError before any work is done if `deliver` could not write there: the file
+    exists (without `force`), or "-" is no place for bytes."""
+    if destination != "-":
+        refuse_existing(destination, force=force)
+    elif sys.stdout is None:
+        raise OutputError("standard output is closed: name a file with -o")
+    elif is_terminal(sys.stdout):
+        raise OutputError("this would print binary data on the terminal: pipe it on or name a file")
+
+
 def deliver(destination: str, data: bytes, *, force: bool) -> None:
     """Write a command's result to a file, or for "-" to standard output.
 
     Raises OutputError if the file exists (without `force`) or cannot be written, and rather than
     send bytes to a terminal.
     """
+    refuse(destination, force=force)
     if destination != "-":
         write_whole(Path(destination), data, force=force)
         return
-    if sys.stdout is None:
-        raise OutputError("standard output is closed: name a file with -o")
-    if is_terminal(sys.stdout):
-        raise OutputError("this would print binary data on the terminal: pipe it on or name a file")
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -125,7 +126,7 @@ def replay(
 
 def check_bars(bars: Sequence[Bar]) -> None:
     """What holds for any bars in a row."""
-    for before, bar in zip(bars, bars[1:], strict=False):
+    for before, bar in pairwise(bars):
         assert bar.index == before.index + 1
         assert bar.start == before.end
         ended = {(n.part, n.pitch) for n in before.notes if n.tie & TIED_ON}

@@ -62,11 +62,10 @@ def test_a_value_of_another_kind_is_refused_or_harmless(key: str, value: object)
     raw[key] = value
     try:
         found = Specification.from_json(json.dumps(raw), "some.onnx")
-    except BundleError as error:
-        assert str(error)
-    else:
-        assert isinstance(found.mix_width, int)
-        assert isinstance(found.event_width, int)
+    except BundleError:
+        return
+    assert isinstance(found.mix_width, int)
+    assert isinstance(found.event_width, int)
 
 
 @given(st.text(max_size=40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ class Walk:
         self.coder, self.cursor = coder, coder.cursor(start)
         self.random = np.random.default_rng(seed)
         offsets = field_offsets(coder.fields)
-        self.spans = [slice(a, b) for a, b in zip(offsets, offsets[1:], strict=False)]
+        self.spans = [slice(a, b) for a, b in pairwise(offsets)]
         self.bias = np.zeros(offsets[-1], np.float32)
         self.end = start
         self.events: list[list[int]] = []

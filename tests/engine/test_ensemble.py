@@ -109,7 +109,7 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
         before = {stream: m.steps for stream, m in members.items()}
         done, count = ensemble.step(0)
         if not needy:
-            assert not (done or count)
+            assert (done, count) == ([], 0)
             break
         moved = {s for s, m in members.items() if m.steps > before[s]} | {c.stream for c in done}
         assert len(moved) == 1  # each has a pool of its own
@@ -139,7 +139,7 @@ def test_a_change_is_heard_at_the_first_bar_that_is_not_due_within_the_horizon()
     settle(ensemble, now)
     assert ensemble.change(0, now, {"metre": "3/4"}) == 1
     again = settle(ensemble, now)
-    assert [one.bar.index for one in again][0] == 1
+    assert again[0].bar.index == 1
     assert str(again[0].bar.metre) == "3/4"
     assert again[0].due == start + 2 * SECOND
     assert again[1].due == start + 3_500_000

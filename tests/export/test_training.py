@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,7 @@ def test_the_rate_rises_holds_and_falls() -> None:
     factors = [rate_factor(step, run) for step in range(100)]
     assert factors[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
     assert set(factors[10:60]) == {1.0}
-    assert all(a > b for a, b in zip(factors[60:], factors[61:], strict=False))
+    assert all(a > b for a, b in pairwise(factors[60:]))
     assert factors[-1] > 0
 
 
