@@ -30,7 +30,7 @@ def score_of(bars: Sequence[Bar]) -> tuple[Score, NDArray[np.int64]]:
             key = (note.part, note.pitch)
             row = tied.get(key) if note.tie & TIED_FROM else None
             if row is None:
-                units = shift * _SHIFTS_PER_QUARTER // bar.microseconds_per_quarter
+                units = round(shift * _SHIFTS_PER_QUARTER / bar.microseconds_per_quarter)
                 row = [note.onset - base, 0, note.pitch, note.velocity, note.part, units]
                 rows.append(row)
             row[1] += note.duration

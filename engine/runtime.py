@@ -80,8 +80,8 @@ def open_session(data: bytes, where: str, device: str, threads: int) -> ort.Infe
         raise ProviderError(f"device '{device}' is not known: choose {' or '.join(PROVIDERS)}")
     if PROVIDERS[device] not in ort.get_available_providers():
         raise ProviderError(
-            "this onnxruntime cannot compute on CUDA: pip uninstall onnxruntime, then "
-            "pip install 'perpetuo[gpu]', or leave out --device cuda"
+            "this onnxruntime cannot compute on CUDA: put its GPU build in place as "
+            "docs/installing.md says, or leave out --device cuda"
         )
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

@@ -36,6 +36,7 @@ _LINE = {
     "anchor": int,
     "chords": tuple[tuple[int, ...], float] | None,
     "silent_from": int,
+    "transposition": int,
 }
 
 
@@ -108,7 +109,7 @@ def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             arrays = {name: archive[name] for name in archive.files}
         text = json.loads(bytes(arrays.pop(_TEXT)))
         version = text["version"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise _damaged(str(error)) from error
     if version != VERSION:
         raise SnapshotError(
