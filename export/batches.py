@@ -71,7 +71,7 @@ class Sampler:
         self.codec = dataset.codec
         if not len(self.pieces):
             raise DatasetError(
-                f"{dataset.folder} has no pieces to {split} on: prepare a set of more pieces"
+                f"{dataset.folder} has no pieces in its {split} split: prepare a set of more pieces"
             )
         self.weights = np.cumsum(_piece_weights(dataset.pieces[self.pieces], config.style_power))
         self.context_groups = _columns_by_group(dataset.context_names)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from tqdm import tqdm
 
 from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, pack
 from engine.codecs import codec
-from engine.errors import BundleError
+from engine.errors import BundleError, ConfigError
+from engine.files import read_bytes
 from engine.noise import uniforms
 from engine.runtime import Network as Bundle
 from export.data.dataset import Dataset
@@ -44,8 +47,10 @@ class Proof:
     divergence: dict[str, float]
 
 
-def specification_of(network: Network, saved: dict[str, Any], bits: int) -> Specification:
-    """What the bundle of a checkpoint says of itself."""
+def specification_of(
+    network: Network, saved: dict[str, Any], bits: int, card: dict[str, Any] | None = None
+) -> Specification:
+    """What the bundle of a checkpoint says of itself; `card` is what its maker adds to that."""
     shape = network.shape
     representation = codec(saved["data"]["codec"])
     attends = shape.network == "gpt"
@@ -63,7 +68,7 @@ def specification_of(network: Network, saved: dict[str, Any], bits: int) -> Spec
         tick_frequencies=shape.tick_frequencies if attends else (),
         bits=bits,
         parameters=parameter_count(network),
-        card=card_of(saved),
+        card={**card_of(saved), **(card or {})},
     )
 
 
@@ -81,6 +86,14 @@ def card_of(saved: dict[str, Any]) -> dict[str, Any]:
         },
         "figures": {key: value for key, value in best.items() if key.startswith(("valid", "open"))},
     }
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A card as TOML: whatever a model's maker wants to say, above all its licence."""
+    try:
+        return tomllib.loads(read_bytes(path, "card").decode())
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from error
 
 
 def bundle_bytes(network: Network, specification: Specification, planner: bytes) -> bytes:

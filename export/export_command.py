@@ -11,6 +11,7 @@ EPILOG = """\
 examples:
   perpetuo export runs/small/best.pt -o small.onnx             8 bits a weight
   perpetuo export runs/small/best.pt -o exact.onnx --bits 32   full precision
+  perpetuo export runs/small/best.pt -o mine.onnx --card card.toml
   perpetuo compose --model small.onnx -o first.mid
 
 The planner's table is learned from the dataset that the run was trained on; name it with --data if
@@ -25,21 +26,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bits", type=int, choices=(8, 4, 32), default=8, help="bits a weight (default 8)"
     )
     parser.add_argument("--data", metavar="DATASET", help="the prepared dataset, if it has moved")
+    parser.add_argument(
+        "--card", type=Path, metavar="CARD.toml", help="licence, credits and the like, to be shown"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite FILE.onnx")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     from engine.files import refuse_existing, write_whole
-    from export.bundling import prove, real_music, specification_of
+    from export.bundling import prove, read_card, real_music, specification_of
     from export.data.dataset import Dataset
     from export.learn_planner import learn
     from export.run_folder import load_checkpoint
 
     refuse_existing(args.output, force=args.force)
+    card = read_card(args.card) if args.card else {}
     network, saved = load_checkpoint(args.checkpoint)
     dataset = Dataset.open(args.data or saved["config"]["data"])
-    specification = specification_of(network, saved, args.bits)
+    specification = specification_of(network, saved, args.bits, card)
     music = real_music(network, dataset)
     data, proof = prove(network, specification, learn(dataset).to_bytes(), music)
     write_whole(args.output, data, force=args.force)

@@ -184,12 +184,30 @@ def choose_splits(pieces: Sequence[Piece], pairs: Sequence[Likeness], options: O
         split = given or _drawn_split(group, options.seed)
         for piece in group:
             piece.split = "test" if options.test_only else piece.source.split or split
+    if not options.test_only:
+        _fill_splits(list(members.values()), options.seed)
+
+
+def _fill_splits(groups: list[list[Piece]], seed: int) -> None:
+    """See that a small set has something to validate and test on: where chance gave a split
+    nothing, a group that is learned from goes there."""
+    free = [g for g in groups if not any(p.source.split for p in g) and g[0].split == "train"]
+    free.sort(key=lambda group: _draw(group, seed))
+    for split in ("valid", "test"):
+        if len(free) > 1 and all(piece.split != split for group in groups for piece in group):
+            for piece in free.pop(0):
+                piece.split = split
+
+
+def _draw(group: list[Piece], seed: int) -> float:
+    """A number in [0, 1) that depends on the music alone."""
+    name = min(piece.scan.fingerprint.exact for piece in group)
+    digest = hashlib.blake2b(name, digest_size=8, key=str(seed).encode()).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def _drawn_split(group: list[Piece], seed: int) -> str:
-    name = min(piece.scan.fingerprint.exact for piece in group)
-    digest = hashlib.blake2b(name, digest_size=8, key=str(seed).encode()).digest()
-    uniform = int.from_bytes(digest, "big") / 2**64
+    uniform = _draw(group, seed)
     if uniform < TEST_SHARE:
         return "test"
     return "valid" if uniform < TEST_SHARE + VALID_SHARE else "train"

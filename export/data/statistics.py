@@ -55,7 +55,9 @@ class Statistics:
         self.folders.setdefault(source.dataset, source.path.parent)
         self.licences[source.dataset, source.licence or "not stated"] += scan.notes
         if source.note.startswith("maintainer:"):
-            self.credits[source.note.partition(":")[2].strip()] += 1
+            name = source.note.partition(":")[2].strip()
+            if name:
+                self.credits[name] += 1
         self.repairs.update(repair.partition(" (")[0] for repair in scan.repairs)
         self.events += len(piece.events)
         self.velocity_known += scan.notes if velocity else 0

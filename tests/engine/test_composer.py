@@ -49,6 +49,13 @@ def stream(
     return Composer(network, network.pool(1), seed, 0, Controls.from_dict(controls or {}))
 
 
+def remembered(composer: Composer) -> tuple[object, ...]:
+    """All that the music to come depends on."""
+    line = composer.lines[-1]
+    kept = line._replace(cursor=(line.cursor.tick, line.cursor.rank), mark=tuple(line.mark))
+    return (*kept, composer.controls)
+
+
 # -- the same again ----------------------------------------------------------------------------
 
 
@@ -123,12 +130,14 @@ def test_a_replay_gives_the_bars_that_were_heard_last(
     # Bars that a change took back and that were not composed again were never heard for good.
     last = session.composer.next_bar - 1
     heard = {index: bar for index, bar in session.heard.items() if index <= last}
-    again = replay(stream(seed=seed, network=TableNetwork(name, haste=1.2)), session.log, last)
+    replayed = stream(seed=seed, network=TableNetwork(name, haste=1.2))
+    again = replay(replayed, session.log, last)
     assert sorted(heard) == list(range(last + 1))
     assert {i: as_heard(bar) for i, bar in again.items()} == {
         i: as_heard(bar) for i, bar in heard.items()
     }
     check_bars([heard[i] for i in sorted(heard)])
+    assert remembered(replayed) == remembered(session.composer)
 
 
 # -- changes -----------------------------------------------------------------------------------
@@ -141,6 +150,7 @@ def test_a_change_reaches_the_first_bar_that_is_not_committed(name: str) -> None
     composer.commit(5)
     assert composer.first_open == 5
     assert composer.change({"metre": "3/4", "tempo": 60}) == 5
+    assert composer.lines[-1].guards.bars == 0  # what was normal before is so no more
     after = compose(composer, 3)
     assert [bar.index for bar in after] == [5, 6, 7]
     assert [bar.revision for bar in after] == [1, 1, 1]
@@ -246,6 +256,7 @@ def test_a_change_in_a_bar_too_long_to_take_back_waits_for_the_next(name: str) -
     assert composer.first_open == composer.next_bar + 1 == 2
     assert composer.change({"metre": "3/4", "swing": 1, "transpose": 2, "key": "A minor"}) == 2
     assert composer.compose_bar() == old.compose_bar()
+    assert composer.lines[-1].guards.bars == 0  # and what was normal is found anew
     assert composer.compose_bar().metre == Metre(3, 4)
 
 
@@ -355,7 +366,7 @@ def sizes(composer: Composer) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("form", ["song", "off"])
-def test_two_thousand_bars_hold_no_more_than_two_hundred(form: str) -> None:
+def test_two_thousand_bars_hold_no_more_than_three_hundred(form: str) -> None:
     controls: dict[str, Json] = {"form": form, "section_bars": 8, "max_rest": 16}
     composer = stream(seed=3, controls=controls, network=TableNetwork(haste=-1.5))
     most: dict[str, int] = {}

@@ -176,7 +176,7 @@ def test_what_was_heard_can_be_replayed(moments: list[tuple[int, dict[str, objec
             if one.stream == 0:
                 heard[one.bar.index] = one.bar
         now += wait
-        log.append((ensemble.change(0, now, change), change, {}))  # type: ignore[arg-type]
+        log.append((ensemble.change(0, now, change), change, {}))
     heard |= {one.bar.index: one.bar for one in settle(ensemble, now) if one.stream == 0}
     last = max(ensemble.members[0].dues) - 1
     again = replay(Composer(TABLE, TABLE.pool(1), 5, 0), log, last)

@@ -464,5 +464,5 @@ def test_an_unknown_device_is_refused() -> None:
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is there"
 )
 def test_cuda_that_is_missing_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ProviderError, match=r"cannot compute on CUDA.*perpetuo\[gpu\]"):
+    with pytest.raises(ProviderError, match=r"cannot compute on CUDA.*--device cuda"):
         Network(tiny_bytes("gpt"), "some.onnx", device="cuda")

@@ -254,3 +254,12 @@ def test_the_command_prints_a_summary_or_json(
     figures = json.loads(capsys.readouterr().out)
     assert list(figures["styles"]) == ["folk", "ragtime"]
     assert (tmp_path / "b/report.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("count", [3, 5, 9])
+def test_a_small_set_has_something_in_every_split(tmp_path: Path, count: int) -> None:
+    for i in range(count):
+        (tmp_path / f"{i}.mid").write_bytes(write(tune(i)))
+    build([tmp_path], tmp_path / "set", Options())
+    splits = Dataset.open(tmp_path / "set").pieces["split"]
+    assert set(splits.tolist()) == {0, 1, 2}

@@ -218,7 +218,7 @@ def test_a_set_without_validation_pieces_is_named(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "a.mid").write_bytes(write(tune(1, 90)))
     build([tmp_path / "one"], tmp_path / "set", Options())
-    with pytest.raises(DatasetError, match="has no pieces"):
+    with pytest.raises(DatasetError, match="no pieces in its valid split"):
         train(config(tmp_path / "set", tmp_path / "run"))
 
 
