@@ -11,10 +11,8 @@ Whoever drives it either calls `compose_bar`, or, for many composers over one po
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +22,17 @@ from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.errors import PlanError
+from engine.finishing import sounding, summary_of
 from engine.foresight import Foresight, Wish
 from engine.form import FormState, kept_bars
-from engine.guards import BarSummary, GuardState, nudge, observe, report, retuned
+from engine.guards import GuardState, nudge, observe, report, retuned
 from engine.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.performing import performed
 from engine.planner import PlannerState
 from engine.planner_table import MAX_ECHO, PlannerTable
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool
-from engine.score import DRUMS, TIED_FROM, Note
+from engine.score import Note
 from engine.setting import Setting, setting_of
 from engine.situation import Heard, Situation, heard
 
@@ -305,7 +304,7 @@ class Composer:
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         played, shifts = performed(
-            self._sounding(notes, line.transposition),
+            sounding(notes, setting.limits.transposition, line.transposition),
             line.start,
             setting.microseconds_per_quarter,
             setting.controls.swing,
@@ -330,27 +329,17 @@ class Composer:
         self._begin()
         return bar
 
-    def _sounding(self, notes: tuple[Note, ...], before: int) -> tuple[Note, ...]:
-        """The composed notes moved to where they sound.
-
-        What is tied from a bar that sounded elsewhere is struck anew: its old pitch ends there.
-        """
-        shift = self._in_force.limits.transposition
-        kept = ~0 if shift == before else ~TIED_FROM
-        return tuple(
-            note
-            if note.part == DRUMS
-            else note._replace(pitch=_folded(note.pitch + shift), tie=note.tie & kept)
-            for note in notes
-        )
-
     def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
         """Remember the bar and draw the bar line."""
         self.heard[line.bar] = tuple(self._told)
         ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
         silent_from = max(ended, line.silent_from)
-        summary = self._summary(notes, self._end - silent_from)
-        guards = observe(line.guards, summary)
+        silence = self._end - silent_from - self._in_force.limits.max_rest
+        surprise = self._surprise / max(self._drawn, 1)
+        span = (self._start, self._end)
+        guards = observe(
+            line.guards, summary_of(notes, span, self._planned.plan, surprise, silence)
+        )
         self.lines.append(
             BarLine(
                 line.bar + 1,
@@ -370,26 +359,6 @@ class Composer:
         self._retune = False
         self._forget()
 
-    def _summary(self, notes: tuple[Note, ...], silence: int) -> BarSummary:
-        """What the guards want to know of the bar."""
-        melodic = [note for note in notes if note.part != DRUMS]
-        quarters = (self._end - self._start) / 24
-        values = [v for n in notes for v in (n.onset - self._start, n.duration, n.pitch, n.part)]
-        shape = crc32(array("q", values).tobytes())
-        plan = self._planned.plan
-        return BarSummary(
-            shape if notes else 0,
-            self._surprise / max(self._drawn, 1),
-            (
-                len(notes) / quarters,
-                sum(n.pitch for n in melodic) / len(melodic) if melodic else None,
-                sum(n.velocity for n in notes) / len(notes) if notes else None,
-            ),
-            (plan.density, plan.register, plan.dynamics),
-            plan.echo,
-            max(0, silence - self._in_force.limits.max_rest),
-        )
-
     def _forget(self) -> None:
         """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""
         oldest = self.lines[0].bar - MAX_ECHO
@@ -397,12 +366,3 @@ class Composer:
         gone = [b for b in self.heard if b < oldest and not any(b in bars for bars in kept)]
         for bar in gone:
             del self.heard[bar]
-
-
-def _folded(pitch: int) -> int:
-    """A MIDI pitch, moved by octaves into the range."""
-    while pitch < 0:
-        pitch += 12
-    while pitch > 127:
-        pitch -= 12
-    return pitch

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from server.console import columns, paint
 
 if TYPE_CHECKING:
-    from engine.control_values import Control, Json
+    from engine.control_values import Control
 
 HELP = "list what can be steered, or explain one control"
 EPILOG = """\
@@ -31,34 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from engine.control_table import CONTROLS
     from engine.controls import control_named
+    from engine.controls_doc import describe
 
     chosen = CONTROLS if args.name is None else (control_named(args.name),)
     if args.json:
-        rows = [_as_json(control) for control in chosen]
+        rows = describe(chosen)
         print(json.dumps(rows if args.name is None else rows[0], ensure_ascii=False, indent=2))
     elif args.name is None:
         print("\n".join(_table(chosen)))
     else:
         print("\n".join(_explanation(chosen[0])))
     return 0
-
-
-def _as_json(control: Control) -> dict[str, Json]:
-    return {
-        "name": control.name,
-        "kind": control.kind.name,
-        "role": control.role,
-        "group": control.group,
-        "default": control.plain(control.default),
-        "open": control.is_open,
-        "low": control.low if control.low < control.high else None,
-        "high": control.high if control.low < control.high else None,
-        "unit": control.unit,
-        "choices": list(control.choices),
-        "per": control.per,
-        "accepts": control.form,
-        "help": control.help,
-    }
 
 
 def _table(controls: tuple[Control, ...]) -> list[str]:

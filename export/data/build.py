@@ -21,8 +21,8 @@ from engine.errors import DatasetError
 from export.data import report
 from export.data.dataset import META, VERSION, Dataset
 from export.data.likeness import DUPLICATE, Likeness, likenesses
-from export.data.prepare import Prepared, Scan, prepare, scan
-from export.data.sources import SPLITS, Problem, Source, find_sources
+from export.data.prepare import Piece, Prepared, prepare, scan
+from export.data.sources import SPLITS, Problem, find_sources
 from export.data.statistics import Statistics
 from export.data.styles import clean, gather_rare
 from export.data.writing import DatasetWriter, new_folder, refuse_folder, write_json
@@ -47,21 +47,6 @@ class Options:
     jobs: int = 1
     force: bool = False
     test_only: bool = False
-
-
-@dataclass(slots=True)
-class Piece:
-    """A file on its way into the dataset."""
-
-    source: Source
-    scan: Scan
-    style: str = ""
-    split: str = ""
-
-    @property
-    def velocity_known(self) -> bool:
-        known = self.source.velocity_known
-        return not self.scan.flat if known is None else known
 
 
 def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, Any]:

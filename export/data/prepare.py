@@ -19,7 +19,7 @@ from engine.plan import BarPlan
 from engine.smf import GridError, Smf, grid_error, read, to_score
 from export.data.likeness import Fingerprint, fingerprint
 from export.data.musicxml import looks_like_xml, read_musicxml
-from export.data.sources import Problem
+from export.data.sources import Problem, Source
 
 MAX_BYTES = 64 << 20
 FLAT_VELOCITIES = 3  # a file with fewer different velocities tells nothing about loudness
@@ -36,6 +36,21 @@ class Scan:
     fingerprint: Fingerprint
     grid: GridError
     repairs: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Piece:
+    """A file on its way into the dataset."""
+
+    source: Source
+    scan: Scan
+    style: str = ""
+    split: str = ""
+
+    @property
+    def velocity_known(self) -> bool:
+        known = self.source.velocity_known
+        return not self.scan.flat if known is None else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from export.data.statistics import Statistics
 from export.data.writing import write_json
 
 if TYPE_CHECKING:
-    from export.data.build import Piece
+    from export.data.prepare import Piece
 
 _LISTED = 50  # files and pairs named in the text; report.json names all
 
