@@ -18,7 +18,9 @@ from engine.controls import Controls
 from engine.errors import CapacityError
 from engine.runtime import Network, Pool
 
-ROWS_A_POOL = 64
+# Streams that are stepped together at most. Large pools carry more streams; in smaller ones a step
+# is shorter, so that a hand is answered sooner.
+ROWS_A_POOL = 256
 # A stream that nothing is known of yet is taken to need this many steps a second.
 EXPECTED_DEMAND = 12.0
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
@@ -117,6 +119,7 @@ class Ensemble:
         self.members: dict[int, Member] = {}
         self.speed = 0.0  # steps a second, as measured by the caller
         self._pools: list[Pool] = []
+        self._groups: list[list[Member]] = []  # the streams of each pool
 
     # -- coming and going ------------------------------------------------------------------------
 
@@ -128,12 +131,16 @@ class Ensemble:
         if stream in self.members:
             raise CapacityError(f"stream {stream} exists already: choose another number")
         self._admit()
-        composer = Composer(self.network, self._pool(), seed, stream, controls)
+        pool = self._pool()
+        composer = Composer(self.network, pool, seed, stream, controls)
         self.members[stream] = Member(composer, start)
+        self._groups[self._pools.index(pool)].append(self.members[stream])
         return composer
 
     def leave(self, stream: int) -> None:
-        self.members.pop(stream).composer.close()
+        member = self.members.pop(stream)
+        self._groups[self._pools.index(member.composer.pool)].remove(member)
+        member.composer.close()
 
     def _admit(self) -> None:
         count = len(self.members)
@@ -152,6 +159,7 @@ class Ensemble:
                 return pool
         room = self.most - len(self._pools) * self.rows_a_pool
         self._pools.append(self.network.pool(min(self.rows_a_pool, max(room, 1))))
+        self._groups.append([])
         return self._pools[-1]
 
     @property
@@ -203,26 +211,30 @@ class Ensemble:
     def _ready(self, now: int, done: list[Composed]) -> list[Member]:
         """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
         which nothing more begins are finished on the way and put into `done`."""
-        needy = []
-        for member in self.members.values():
-            member.pass_time(now, self.horizon)
-            if member.is_needy(self.lookahead):
-                needy.append(member)
-        if not needy:
-            return []
-        pool = min(needy, key=lambda member: member.due).composer.pool
-        ready = []
-        for member in needy:
-            composer = member.composer
-            if composer.pool is not pool:
-                continue
-            bar = None if composer.is_under_way else composer.finished()
-            if bar is not None:
-                done.append(self._composed(member, bar))
-            else:
-                composer.prepare()
-                ready.append(member)
-        return ready
+        for group in sorted(self._groups, key=_first_due):
+            ready = []
+            for member in group:
+                member.pass_time(now, self.horizon)
+                if member.is_needy(self.lookahead) and self._fill(member, done):
+                    ready.append(member)
+            if ready or done:
+                return ready
+        return []
+
+    def _fill(self, member: Member, done: list[Composed]) -> bool:
+        """Prepare a stream for a step, unless its bar is done without one."""
+        composer = member.composer
+        bar = None if composer.is_under_way else composer.finished()
+        if bar is not None:
+            done.append(self._composed(member, bar))
+            return False
+        composer.prepare()
+        return True
 
     def _composed(self, member: Member, bar: Bar) -> Composed:
         return Composed(member.composer.stream, bar, member.add(bar))
+
+
+def _first_due(group: list[Member]) -> int:
+    """When the composed music of a pool's streams ends first."""
+    return min((member.due for member in group), default=_NEVER)
