@@ -74,7 +74,10 @@ def load(path: Path) -> TrainingConfig:
     try:
         raw = tomllib.loads(path.read_text())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}): name a configuration such as "
+            "configs/train/default.toml"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML ({error})") from error
     config = from_dict(raw, str(path))

@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from engine.controls import Controls, parse_assignment
     from engine.files import read_bytes
     from engine.smf import read
+    from server.console import naming
     from server.offline import DEFAULT_MODEL, Length, composer_of, lent, open_model, record
 
     refuse_outputs(args)
@@ -80,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     network = open_model(model, args.device, args.threads)
     prompt = None
     if args.prompt:
-        smf = read(read_bytes(args.prompt, "prompt"))
+        with naming(args.prompt):
+            smf = read(read_bytes(args.prompt, "prompt"))
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(

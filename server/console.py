@@ -10,10 +10,12 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from engine.errors import OutputError
+from engine.errors import LogError, MidiError, OutputError
 from engine.files import refuse_existing, write_whole
 
 STYLES = {"bold": "1", "red": "31", "cyan": "36"}
@@ -54,6 +56,15 @@ def tolerate_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before an error about its content."""
+    try:
+        yield
+    except (MidiError, LogError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def refuse(destination: str, *, force: bool) -> None:

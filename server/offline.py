@@ -73,7 +73,7 @@ def record(composer: Composer, log: ControlLog, length: Length, args: argparse.N
     deliver(args.output, midi_bytes(bars), force=args.force)
     if args.log_output:
         deliver(args.log_output, write_log(replace(ended, changes=changes)), force=args.force)
-    figures = summary(args, log, bars)
+    figures = summary(args, log, bars) | {"guards": composer.guard_report}
     is_piped = "-" in (args.output, args.log_output)
     if args.json:
         print(json.dumps(figures), file=sys.stderr if is_piped else sys.stdout)

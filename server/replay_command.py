@@ -41,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
     from engine.control_log import read
     from engine.errors import LogError
     from engine.files import read_bytes
-    from server.console import complain
+    from server.console import complain, naming
     from server.offline import Length, composer_of, open_model, record
 
     refuse_outputs(args)
-    log = read(read_bytes(args.log, "log"))
+    with naming(args.log):
+        log = read(read_bytes(args.log, "log"))
     network = open_model(args.model or _model_of(log, args.log), args.device, args.threads)
     if network.digest != log.sha256:
         raise LogError(
