@@ -14,13 +14,13 @@ from engine.controls import CONTROL, Controls
 from engine.fields import ATTRIBUTES, ECHO_NEW
 from engine.measures import Floats, Ints, measure
 from engine.runtime import Network
-from engine.score import PARTS, Score, as_array
+from engine.score import DRUMS, PARTS, Score, as_array
 from engine.time import Metre
 from export.evaluation.music import RealMusic, RealPiece
 from export.evaluation.obedience import Harmony, harmony
 
 ROWS = 64
-SWEEP_STREAMS = 8
+SWEEP_VALUES, SWEEP_STYLES = 8, 6
 
 Progress = Callable[[int], object]
 Pairs = dict[str, tuple[list[float], list[float]]]
@@ -125,30 +125,39 @@ def _like(piece: RealPiece, metre: Metre, style_known: bool) -> Controls:
     )
 
 
+def grounds(settings: Sequence[Controls]) -> list[Controls]:
+    """What controls are swept on: one setting of each style that has pitches, a few styles."""
+    found: dict[object, Controls] = {}
+    for controls in settings:
+        if any(part - 1 != DRUMS for part in controls.parts or (1,)):
+            found.setdefault(controls.style, controls)
+    return list(found.values())[:SWEEP_STYLES]
+
+
+def sweep_settings(ground: Sequence[Controls]) -> list[tuple[str, float, Controls]]:
+    """(control, value, setting): every conditioning control of the plan at values spread over
+    the middles of its steps, each on every ground."""
+    found = []
+    for attribute in ATTRIBUTES:
+        control = CONTROL[attribute.name]
+        for step in np.linspace(1, attribute.buckets, SWEEP_VALUES).round().astype(int).tolist():
+            value = min(max(attribute.centre(step), control.low), control.high)
+            found += [(attribute.name, value, g.with_value(attribute.name, value)) for g in ground]
+    return found
+
+
 def sweep(
     network: Network,
-    base: Sequence[Controls],
+    asked: Sequence[tuple[str, float, Controls]],
     bars: int,
     seed: int,
     progress: Progress = lambda bars: None,
 ) -> Pairs:
-    """(asked, heard) by bar for each conditioning control of the plan, one swept at a time.
-
-    Streams take their other controls from `base` in turn; the values asked for are spread over
-    the middles of the attribute's steps.
-    """
-    asked: list[tuple[str, float]] = []
-    for attribute in ATTRIBUTES:
-        control = CONTROL[attribute.name]
-        for step in np.linspace(1, attribute.buckets, SWEEP_STREAMS).round().astype(int).tolist():
-            value = min(max(attribute.centre(step), control.low), control.high)
-            asked.append((attribute.name, value))
-    settings = [
-        base[i % len(base)].with_values({name: value}) for i, (name, value) in enumerate(asked)
-    ]
+    """(asked, heard) by bar for each conditioning control of the plan, one swept at a time."""
+    settings = [setting for _, _, setting in asked]
     music = compose(network, settings, bars, seed, progress)
     pairs: Pairs = {attribute.name: ([], []) for attribute in ATTRIBUTES}
-    for (name, value), stream in zip(asked, music, strict=True):
+    for (name, value, _), stream in zip(asked, music, strict=True):
         heard = heard_values(stream)[name]
         pairs[name][0].extend([value] * len(heard))
         pairs[name][1].extend(heard.tolist())

@@ -12,21 +12,21 @@ from tqdm import tqdm
 
 from engine.bars import Bar
 from engine.controls import Controls
-from engine.fields import ATTRIBUTE
 from engine.runtime import Network
 from engine.score import Score
 from export.data.dataset import META, Dataset
 from export.evaluation.baselines import Likelihood, markov, unigram
 from export.evaluation.composing import (
-    SWEEP_STREAMS,
     Commission,
     commission,
     compose,
     composed_harmony,
     echo_pairs,
+    grounds,
     real_harmony,
     score_of,
     sweep,
+    sweep_settings,
 )
 from export.evaluation.copying import READINGS, Copying, copying
 from export.evaluation.endurance import Endurance, endure
@@ -168,9 +168,9 @@ def _compose(network: Network, order: Commission, bars: int, seed: int) -> list[
 def _sweep(
     network: Network, base: Sequence[Controls], seed: int
 ) -> dict[str, tuple[list[float], list[float]]]:
-    total = len(ATTRIBUTE) * SWEEP_STREAMS * SWEEP_BARS
-    with _progress("obedience", total, "bars") as progress:
-        return sweep(network, base, SWEEP_BARS, seed, progress)
+    asked = sweep_settings(grounds(base))
+    with _progress("obedience", len(asked) * SWEEP_BARS, "bars") as progress:
+        return sweep(network, asked, SWEEP_BARS, seed, progress)
 
 
 def _copies(

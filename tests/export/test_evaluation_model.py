@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.codecs import codec
+from engine.controls import Controls
 from engine.errors import ConfigError, DatasetError, OutputError
 from engine.fields import ATTRIBUTES, CONTEXT, ECHO_EXACT, ECHO_NEW
 from engine.harmony import chord_id, key_id
@@ -28,9 +29,11 @@ from export.evaluation.composing import (
     compose,
     composed_harmony,
     echo_pairs,
+    grounds,
     heard_values,
     score_of,
     sweep,
+    sweep_settings,
 )
 from export.evaluation.forcing import forced_likelihoods
 from export.evaluation.music import opened, read_music
@@ -249,11 +252,18 @@ def test_composed_bars_make_a_score(bundle, music):
 
 
 def test_every_conditioning_control_is_swept(bundle, music):
-    pairs = sweep(bundle, commission(music, STYLES, 2, 1).settings, 2, seed=3)
+    asked = sweep_settings(grounds(commission(music, STYLES, 2, 3).settings))
+    pairs = sweep(bundle, asked, 2, seed=3)
     assert list(pairs) == [attribute.name for attribute in ATTRIBUTES]
-    for asked, heard in pairs.values():
-        assert len(asked) == len(heard) == 16
-        assert len(set(asked)) > 5
+    for values, heard in pairs.values():
+        assert len(values) == len(heard) == 2 * 8 * len(STYLES)
+        assert len(set(values)) > 5
+
+
+def test_controls_are_swept_once_on_each_style_that_has_pitches():
+    folk, hymn = (Controls().with_value("style", style) for style in STYLES)
+    drums = Controls().with_values({"style": "drums", "parts": [DRUMS + 1]})
+    assert grounds([folk, folk, drums, hymn, folk]) == [folk, hymn]
 
 
 def test_an_exact_echo_is_heard_as_one(bundle, music):
