@@ -11,6 +11,7 @@ Whoever drives it either calls `compose_bar`, or, for many composers over one po
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,12 +30,12 @@ from engine.guards import GuardState, nudge, observe, report, retuned
 from engine.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.performing import performed
 from engine.planner import PlannerState
-from engine.planner_table import MAX_ECHO, PlannerTable
+from engine.planner_table import MAX_ECHO
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool
 from engine.score import Note
 from engine.setting import Setting, setting_of
-from engine.situation import Heard, Situation, heard
+from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
 
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
@@ -76,9 +77,7 @@ class Composer:
         self.spec = network.specification
         self.codec = self.spec.open_codec()
         self.names = tuple(name for name, _ in self.spec.context)
-        self.table = (
-            PlannerTable.from_bytes(network.planner) if network.planner else PlannerTable.plain()
-        )
+        self.table = network.planner_table
         self.seed, self.stream = seed, stream
         self.foresight = Foresight(self.table, seed, stream)
         self.controls = controls or Controls()
@@ -87,7 +86,7 @@ class Composer:
         self.row = pool.acquire()
         self.hand: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
-        self.heard: dict[int, tuple[Heard, ...]] = {}
+        self.heard: dict[int, HeardBar[int]] = {}
         self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
         self.committed = self.lines[0].bar
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
@@ -228,7 +227,7 @@ class Composer:
         self._event = list(line.event)
         self._start, self._end = line.start, line.start + setting.metre.ticks
         self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
-        self._told: list[Heard] = []
+        self._told: HeardBar[int] = array("i")
         self._surprise, self._drawn = 0.0, 0
         self._situation = None  # worked out when the first note is drawn or the bar is done
 
@@ -247,7 +246,7 @@ class Composer:
             self._planned.section.phrase,
             plan,
             following.chord,
-            self.heard.get(plan.source, ()),
+            self.heard.get(plan.source, NOTHING_HEARD),
         )
         pool, row = self.pool, self.row
         self.codec.write_bias(pool.bias[row], setting.limits)
@@ -289,7 +288,7 @@ class Composer:
             self._notes.append(note)
             values = self.codec.echoed(event)
             if values is not None:
-                self._told.append(heard(tick - self._start, rank, values))
+                remember(self._told, tick - self._start, rank, values)
         return self.finished()
 
     def finished(self) -> Bar | None:
@@ -331,7 +330,7 @@ class Composer:
 
     def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
         """Remember the bar and draw the bar line."""
-        self.heard[line.bar] = tuple(self._told)
+        self.heard[line.bar] = self._told
         ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
         silent_from = max(ended, line.silent_from)
         silence = self._end - silent_from - self._in_force.limits.max_rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,7 @@ from engine.errors import MidiError
 from engine.planner import PlannerState
 from engine.planner_table import MAX_ECHO
 from engine.score import Score
-from engine.situation import Heard, heard
+from engine.situation import HeardBar, remember
 from engine.time import MICROSECONDS_PER_MINUTE
 
 # More than the layers of any bundle see back; older events of a prompt would change nothing.
@@ -37,7 +38,7 @@ class Primer:
     events: tuple[int, ...] = ()
     inputs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     ticks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    heard: dict[int, tuple[Heard, ...]] = field(default_factory=dict)
+    heard: dict[int, HeardBar[int]] = field(default_factory=dict)
     planner: PlannerState = PlannerState()  # noqa: RUF009 - a NamedTuple is immutable
 
 
@@ -91,18 +92,18 @@ def _latest(encoded: Encoded) -> Encoded:
 
 def _heard(
     encoded: Encoded, first: int, starts: NDArray[np.int64], spec: Specification
-) -> dict[int, tuple[Heard, ...]]:
+) -> dict[int, HeardBar[int]]:
     codec = spec.open_codec()
-    rows: dict[int, list[Heard]] = {}
+    bars: dict[int, HeardBar[int]] = {}
     order = ranks(encoded.onsets)
     for event, onset, bar, rank in zip(
         encoded.events.tolist(), encoded.onsets.tolist(), encoded.bars.tolist(), order, strict=True
     ):
         values = codec.echoed(event)
         if values is not None:
-            note = heard(onset - int(starts[bar]), int(rank), values)
-            rows.setdefault(bar - first, []).append(note)
-    return {bar: tuple(notes) for bar, notes in rows.items()}
+            told = bars.setdefault(bar - first, array("i"))
+            remember(told, onset - int(starts[bar]), int(rank), values)
+    return bars
 
 
 def _remembered(analysis: Analysis, first: int) -> PlannerState:

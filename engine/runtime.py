@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, State, unpack
 from engine.errors import BundleError, CapacityError, ProviderError
 from engine.files import read_bytes
+from engine.planner_table import PlannerTable
 
 LEAST_ROWS = 2
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -69,6 +71,11 @@ class Network:
     @classmethod
     def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
         return cls(read_bytes(path, "model"), str(path), device, threads)
+
+    @cached_property
+    def planner_table(self) -> PlannerTable:
+        """The planner's statistics, shared by all streams; plain ones if the bundle has none."""
+        return PlannerTable.from_bytes(self.planner) if self.planner else PlannerTable.plain()
 
     def pool(self, rows: int, *, reveal: bool = False) -> Pool:
         """Rows for so many streams; `reveal` also gives whole distributions (`Pool.log_p`)."""

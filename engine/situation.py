@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from typing import NamedTuple
 
@@ -32,9 +33,20 @@ class Heard(NamedTuple):
     part: int
 
 
-def heard(tick: int, rank: int, values: tuple[int, int, int]) -> Heard:
-    """`values`: pitch, duration and part as event field values."""
-    return Heard(tick * _KEY_RANKS + min(rank, _KEY_RANKS - 1), tick, *values)
+# The notes of a bar, five small numbers a note (see `Heard`): a stream remembers hundreds of bars.
+HeardBar = array
+NOTHING_HEARD: HeardBar[int] = array("i")
+
+
+def remember(told: HeardBar[int], tick: int, rank: int, values: tuple[int, int, int]) -> None:
+    """Add a note; `values` are pitch, duration and part as event field values."""
+    told.extend((tick * _KEY_RANKS + min(rank, _KEY_RANKS - 1), tick, *values))
+
+
+def recalled(told: HeardBar[int]) -> tuple[Heard, ...]:
+    """The notes of a remembered bar."""
+    width = len(Heard._fields)
+    return tuple(Heard(*told[i : i + width]) for i in range(0, len(told), width))
 
 
 class Situation:
@@ -51,11 +63,11 @@ class Situation:
         bar: int,
         plan: BarPlan,
         next_chord: int,
-        source: tuple[Heard, ...],
+        source: HeardBar[int],
     ) -> None:
         self.half = metre.half
         self.chords = ((plan.chord, plan.half_chord), (plan.half_chord, next_chord))
-        self.source = source if plan.echo > ECHO_NEW else ()
+        self.source = recalled(source) if plan.echo > ECHO_NEW else ()
         self.source_keys = [note.key for note in self.source]
         values = {
             "metre": metre_index(metre),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from array import array
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from engine.guards import GuardState
 from engine.plainly import from_plain, to_plain
 from engine.planner import PlannerState
 from engine.runtime import Mark, Network, Pool, Saved
-from engine.situation import Heard
 
 VERSION = 1
 _TEXT = "stream"
@@ -61,9 +61,7 @@ def save(composer: Composer) -> bytes:
         "cursor": line.cursor.state(),
         "line": {name: to_plain(getattr(line, name)) for name in _LINE},
         "hand": {str(bar): dict(columns) for bar, columns in composer.hand.items()},
-        "heard": {
-            str(bar): to_plain(notes) for bar, notes in composer.heard.items() if bar < line.bar
-        },
+        "heard": {str(bar): list(told) for bar, told in composer.heard.items() if bar < line.bar},
         "revisions": {str(b): n for b, n in composer.revisions.items() if b >= line.bar},
     }
     arrays[_TEXT] = np.frombuffer(json.dumps(text, sort_keys=True).encode(), np.uint8)
@@ -88,11 +86,11 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
         cursor = network.specification.open_codec().cursor(values["start"])
         cursor.resume(text["cursor"])
         hand = {int(bar): dict(columns) for bar, columns in text["hand"].items()}
-        heard = {int(b): from_plain(tuple[Heard, ...], n) for b, n in text["heard"].items()}
+        heard = {int(bar): array("i", told) for bar, told in text["heard"].items()}
         revisions = {int(bar): int(n) for bar, n in text["revisions"].items()}
         step, seed, stream = int(text["step"]), int(text["seed"]), int(text["stream"])
         states = {s.name: arrays[s.name].reshape(s.shape) for s in network.specification.states}
-    except (KeyError, TypeError, ValueError, AttributeError, PerpetuoError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, PerpetuoError) as error:
         raise _damaged(str(error)) from error
     composer = Composer(network, pool, seed, stream, controls)
     pool.load(composer.row, Saved(step, step, states))

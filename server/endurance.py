@@ -60,13 +60,13 @@ class _Stream:
         self.watch = watch
         self.notes = 0
         self.music = 0
+        # Filled at once and used again, so that measuring does not show as growth.
+        self.steps, self.bar_lines = np.ones(SAMPLES), np.ones(SAMPLES)
         self.begin_pace()
 
     def begin_pace(self) -> None:
         self.first = self.composer.next_bar
-        # Filled at once, so that measuring does not show as growth.
-        self.steps, self.taken = np.full(SAMPLES, np.nan), 0
-        self.bar_lines, self.turned = np.full(SAMPLES, np.nan), 0
+        self.taken = self.turned = 0
 
     def pace(self) -> Pace:
         medians = [

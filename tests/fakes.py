@@ -17,6 +17,7 @@ from engine.codecs import codec, field_offsets
 from engine.codecs import performance as tokens
 from engine.errors import CapacityError
 from engine.fields import CONTEXT, LENGTHS
+from engine.planner_table import PlannerTable
 
 STYLES = ("calm", "lively")
 SITUATIONS = 61  # rows of each table
@@ -39,7 +40,7 @@ class TableNetwork:
     ) -> None:
         self.codec = codec(codec_name)
         self.margin = margin
-        self.planner = b""
+        self.planner_table = PlannerTable.plain()
         self.specification = Specification(
             name="table",
             network="lstm",

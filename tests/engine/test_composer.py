@@ -18,6 +18,7 @@ from engine.form import KEEP_BARS
 from engine.harmony import chord_id
 from engine.planner_table import MAX_ECHO
 from engine.score import DRUMS, TIED_FROM, TIED_ON
+from engine.situation import recalled
 from engine.time import Metre
 from tests.engine.sessions import (
     ACTIONS,
@@ -239,7 +240,7 @@ def test_an_echo_set_by_hand_is_told_note_by_note() -> None:
     pitch = composer.names.index("echo_pitch") + len(composer.spec.event)
     while composer.next_bar == 3:
         told = composer.pool.inputs[composer.row, 0, pitch]
-        source = {note.pitch for note in composer.heard[1]}
+        source = {note.pitch for note in recalled(composer.heard[1])}
         assert told in source | {0} or composer.pool.ticks[composer.row] < 288
         advance(composer)
     assert source

@@ -17,6 +17,7 @@ from engine.errors import MidiError
 from engine.planner_table import MAX_ECHO
 from engine.primer import MAX_EVENTS, primer_of
 from engine.score import DRUMS, NOTE, Score
+from engine.situation import recalled
 from engine.time import Metre
 from tests.bundles import CODECS, NETWORKS, tiny
 from tests.engine.score_strategies import scores, small_piece
@@ -112,7 +113,7 @@ def test_bars_of_the_prompt_can_be_echoed() -> None:
             composer.pool.run([composer.row])
             composer.absorb()
     at = 5 + composer.names.index("echo_pitch")
-    assert told[0][at] in {note.pitch for note in primer.heard[5]}
+    assert told[0][at] in {note.pitch for note in recalled(primer.heard[5])}
 
 
 @pytest.mark.parametrize("semitones", [-5, -2, 0, 3, 6])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 
 import numpy as np
@@ -17,7 +18,7 @@ from engine.codecs import Codec, codec
 from engine.codecs.context import ranks
 from engine.fields import CHORDS, ECHO_EXACT, ECHO_NEW, KEYS
 from engine.score import Score
-from engine.situation import Heard, Situation, heard
+from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
 from tests.engine.score_strategies import scores, small_piece
 
 
@@ -25,7 +26,7 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
     """(rows while composing, rows while training) of a piece's events."""
     encoded = coder.encode(analysis)
     grid = analysis.grid
-    told: defaultdict[int, list[Heard]] = defaultdict(list)
+    told: defaultdict[int, HeardBar[int]] = defaultdict(lambda: array("i"))
     rows = []
     situation, present = None, -1
     places = zip(encoded.onsets.tolist(), encoded.bars.tolist(), ranks(encoded.onsets), strict=True)
@@ -39,13 +40,13 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
                 bar - int(encoded.bars[0]),
                 plan,
                 analysis.bar(bar + 1).chord if bar + 1 < len(grid.starts) else 0,
-                tuple(told[plan.source]) if plan.source >= 0 else (),
+                told[plan.source] if plan.source >= 0 else NOTHING_HEARD,
             )
         tick = onset - int(grid.starts[bar])
         rows.append(list(situation.at(tick, int(rank))))
         values = coder.echoed(event)
         if values is not None:
-            told[bar].append(heard(tick, int(rank), values))
+            remember(told[bar], tick, int(rank), values)
     return rows, encoded.context.tolist()
 
 
