@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -239,9 +238,13 @@ def _give_back_memory() -> None:
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process holds now, None where the system does not tell."""
+    """Resident memory of this process's own, None where the system does not tell.
+
+    Pages of libraries do not count: they are read in when code is first used, and belong to all.
+    """
     try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
     except OSError:
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    own = [line.split()[1] for line in lines if line.startswith("RssAnon:")]
+    return int(own[0]) * 1024 if own else None
