@@ -253,8 +253,8 @@ def _page(endurance: Endurance) -> Iterator[str]:
     if endurance.resident_early is not None and endurance.resident_late is not None:
         early, late = endurance.resident_early / 1e6, endurance.resident_late / 1e6
         yield (
-            f"own resident memory: {early:.1f} MB at bar {endurance.resident_bar:,}, {late:.1f} MB at "
-            f"bar {endurance.bars:,}, {late - early:+.2f} MB"
+            f"own resident memory: {early:.1f} MB at bar {endurance.resident_bar:,}, "
+            f"{late:.1f} MB at bar {endurance.bars:,}, {late - early:+.2f} MB"
         )
 
 
