@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left
 from typing import NamedTuple
 
+from engine.codecs.context import KEY_RANKS
 from engine.fields import (
     ATTRIBUTES,
     ECHO_NEW,
@@ -19,8 +20,6 @@ from engine.fields import (
 )
 from engine.plan import BarPlan
 from engine.time import Metre
-
-_KEY_RANKS = 16  # as in `engine.codecs.context.echo_key`
 
 
 class Heard(NamedTuple):
@@ -40,7 +39,7 @@ NOTHING_HEARD: HeardBar[int] = array("i")
 
 def remember(told: HeardBar[int], tick: int, rank: int, values: tuple[int, int, int]) -> None:
     """Add a note; `values` are pitch, duration and part as event field values."""
-    told.extend((tick * _KEY_RANKS + min(rank, _KEY_RANKS - 1), tick, *values))
+    told.extend((tick * KEY_RANKS + min(rank, KEY_RANKS - 1), tick, *values))
 
 
 def recalled(told: HeardBar[int]) -> tuple[Heard, ...]:
@@ -103,7 +102,7 @@ class Situation:
         return row
 
     def _echo(self, tick: int, rank: int) -> None:
-        wanted = tick * _KEY_RANKS + min(rank, _KEY_RANKS - 1)
+        wanted = tick * KEY_RANKS + min(rank, KEY_RANKS - 1)
         found = bisect_left(self.source_keys, wanted)
         values = (0, 0, 0, 0)
         if found < len(self.source):

@@ -21,7 +21,7 @@ from engine.fields import (
 
 Ints = NDArray[np.int64]
 _KEY_TICKS = 4096  # one bar's worth of echo keys: 192 ticks times 16 ranks, rounded up
-_KEY_RANKS = 16
+KEY_RANKS = 16  # of one tick; more notes than that share a key
 
 
 def ranks(onsets: Ints) -> Ints:
@@ -33,7 +33,7 @@ def ranks(onsets: Ints) -> Ints:
 
 def echo_key(tick: Ints, rank: Ints) -> Ints:
     """Order of a note inside its bar; a note is echoed by the first one at or after its key."""
-    return tick * _KEY_RANKS + np.minimum(rank, _KEY_RANKS - 1)
+    return tick * KEY_RANKS + np.minimum(rank, KEY_RANKS - 1)
 
 
 def position_columns(analysis: Analysis, onsets: Ints, bars: Ints) -> dict[str, Ints]:
