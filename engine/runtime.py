@@ -57,6 +57,8 @@ class Network:
         self.digest = hashlib.sha256(data).hexdigest()
         self.size = len(data)
         self.session = open_session(data, where, device, threads)
+        # One for all calls: without any, onnxruntime 1.31 loses a few bytes at some of them.
+        self.options = ort.RunOptions()
         metadata = self.session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise BundleError(
@@ -227,7 +229,7 @@ class Pool:
         self.active[:count] = False
         self.active[rows] = True
         self._angles.write(self.steps[:count, 0], self.ticks[:count])
-        self.network.session.run_with_iobinding(self._binding(count))
+        self.network.session.run_with_iobinding(self._binding(count), self.network.options)
         self.steps[rows] += 1
         np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
 
@@ -303,7 +305,7 @@ class Pool:
         _bind(binding.bind_output, "likelihood", likelihood)
         for buffer in self._states:
             buffer.bind(binding, row, 1)
-        self.network.session.run_with_iobinding(binding)
+        self.network.session.run_with_iobinding(binding, self.network.options)
         self.steps[row] = first + count
         self.furthest[row] = max(int(self.furthest[row]), first + count)
 
