@@ -100,7 +100,8 @@ def endure(network: Network, bars: int, tell: Callable[[], object]) -> Endurance
     """Compose so many bars, `tell` after each; some more follow beside a fresh stream."""
     window = min(WINDOW, max(1, bars // 4))
     early_from = min(EARLY, bars // 10)
-    resident_bar = min(WINDOW, bars // 2)
+    # After the first figure is worked out: what that takes must not show as growth.
+    resident_bar = early_from + window
     with Stopwatch(network) as watch:
         stream = _Stream(network, watch)
         early = None
