@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.codecs import Codec, codec
 from engine.errors import BundleError
-from engine.fields import CONTEXT, PITCH_CLASSES, Field
+from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
 
 VERSION = 1
@@ -124,10 +124,6 @@ def _check_sizes(
                 f"{where}: {what} '{name}' has {size} values, this perpetuo has {known[name]}; "
                 "export it again from data prepared by this version"
             )
-
-
-def as_fields(named: tuple[tuple[str, int], ...]) -> tuple[Field, ...]:
-    return tuple(Field(name, size, "") for name, size in named)
 
 
 def pack(data: bytes) -> str:
