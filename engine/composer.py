@@ -261,7 +261,7 @@ class Composer:
         assert situation is not None
         pool, row, cursor = self.pool, self.row, self._cursor
         cursor.constrain(pool.bias[row], self._in_force.limits)
-        context = situation.at(cursor.tick - self._start, cursor.rank)
+        context = situation.at(cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices)
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))

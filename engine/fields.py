@@ -34,6 +34,8 @@ METRE_INDEX = {metre: i + 1 for i, metre in enumerate(METRES)}
 
 PHRASE_BARS = 8
 MAX_RANK = 8
+MAX_COUNT = 64
+MAX_VOICES = 12
 MELODIC_PITCHES = 128
 DRUM_PITCHES = tuple(range(35, 82))  # General MIDI percussion keys
 PITCHES = MELODIC_PITCHES + len(DRUM_PITCHES)
@@ -102,6 +104,8 @@ POSITION_FIELDS = (
     Field("metre", 2 + len(METRES), "index in METRES, the last for any other", "position"),
     Field("phrase", 1 + PHRASE_BARS, "1 + bar in the phrase of eight", "position"),
     Field("rank", 1 + MAX_RANK, "1 + notes already at this onset, capped", "position"),
+    Field("count", 1 + MAX_COUNT, "1 + notes already in this bar, capped", "position"),
+    Field("voices", 1 + MAX_VOICES, "1 + notes that still sound here, capped", "position"),
 )
 PLAN_FIELDS = (
     Field("key", KEYS, "local key, relative to the home key", "key"),

@@ -14,7 +14,9 @@ from engine.fields import (
     ATTRIBUTES,
     ECHO_NEW,
     ECHO_WAITS,
+    MAX_COUNT,
     MAX_RANK,
+    MAX_VOICES,
     PHRASE_BARS,
     metre_index,
 )
@@ -82,17 +84,24 @@ class Situation:
         # Places of what changes inside the bar; codecs that leave a field out skip its group.
         self.tick_at = place.get("tick", -1)
         self.rank_at = place.get("rank", -1)
+        self.count_at = place.get("count", -1)
+        self.voices_at = place.get("voices", -1)
         self.chord_at = (place.get("chord", -1), place.get("next_chord", -1))
         self.echo_at = [
             place.get(name, -1) for name in ("echo_pitch", "echo_wait", "echo_length", "echo_part")
         ]
 
-    def at(self, tick: int, rank: int) -> list[int]:
-        """The context at `tick` of the bar with `rank` notes already there. The list is reused."""
+    def at(self, tick: int, rank: int, count: int, voices: int) -> list[int]:
+        """The context at `tick` of the bar with `rank` notes already there, `count` in the bar,
+        `voices` still sounding. The list is reused."""
         row = self.row
         if self.tick_at >= 0:
             row[self.tick_at] = 1 + tick
             row[self.rank_at] = 1 + min(rank, MAX_RANK - 1)
+        if self.count_at >= 0:
+            row[self.count_at] = 1 + min(count, MAX_COUNT - 1)
+        if self.voices_at >= 0:
+            row[self.voices_at] = 1 + min(voices, MAX_VOICES - 1)
         if self.chord_at[0] >= 0:
             now, after = self.chords[tick >= self.half]
             row[self.chord_at[0]] = now

@@ -6,21 +6,20 @@ again and again. Excerpts of pieces are packed into rows of fixed length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codecs.notes import PITCH, NotesCodec
 from engine.errors import DatasetError
-from engine.fields import ATTRIBUTE, CONTEXT, PITCH_CLASSES, PLAN_FIELDS
-from engine.harmony import CHORD_SHIFT, KEY_SHIFT
+from engine.fields import CONTEXT, PITCH_CLASSES, PLAN_FIELDS
 from engine.noise import uniforms
 from engine.score import PARTS
 from export.data.dataset import Dataset
 from export.training_config import TrainingConfig
+from export.variation import Excerpt, Variation
 
 _PURPOSE = 0x4000  # and one for each row
 _FROM_THE_BEGINNING = 0.1  # share of excerpts of long pieces that begin where the piece does
@@ -44,22 +43,6 @@ class Batch:
     given: NDArray[np.int64]
 
 
-@dataclass(slots=True)
-class Excerpt:
-    """A stretch of a piece on its way into a batch; changed in place.
-
-    `events` are what is to be predicted, `given` the same as later fields and events are told
-    of it, `told` [T, E] the events before each of them, `mix` [T, M] its weighted inputs.
-    """
-
-    events: NDArray[np.int64]
-    given: NDArray[np.int64]
-    told: NDArray[np.int64]
-    context: NDArray[np.int64]
-    mix: NDArray[np.float32]
-    ticks: NDArray[np.int32]
-
-
 class Sampler:
     """Draws excerpts of one split. `augment` off: no transposition, nothing dropped."""
 
@@ -81,6 +64,9 @@ class Sampler:
             "parts": slice(self.styles, self.styles + PARTS),
             "pitch_classes": slice(self.styles + PARTS, None),
         }
+        self.variation = Variation(
+            dataset.codec, dataset.context_names, self.mix_spans["pitch_classes"], config
+        )
 
     def batch(self, index: int, rows: int, length: int, *, open_plan: bool = False) -> Batch:
         """Batch number `index`; `open_plan` leaves all conditioning open."""
@@ -109,7 +95,7 @@ class Sampler:
         while at < length:
             excerpt = self._excerpt(length - at, draws)
             if self.augment:
-                self._vary(excerpt, draws)
+                self.variation.apply(excerpt, draws)
                 self._drop(excerpt, draws)
             if open_plan:
                 self._open(excerpt, (*_PLAN_GROUPS, *_MIX_GROUPS))
@@ -142,29 +128,10 @@ class Sampler:
             dataset.context[source].astype(np.int64),
             self._mix(piece, dataset.bars[source]),
             dataset.onsets[source],
+            dataset.bars[source],
         )
-        if self.augment and not piece["velocity"]:
-            self._invent_velocity(excerpt, draws)
+        excerpt.flat = not piece["velocity"]
         return excerpt
-
-    def _invent_velocity(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
-        """Tell some velocity where none is known, which is then not to be predicted.
-
-        While composing there always is one: without this, the network would take any velocity
-        for a sign of music other than the flat files.
-        """
-        column = self.codec.velocity_column
-        if column is None or next(draws) >= self.config.invented_velocity:
-            return
-        level, spread = 6 + 20 * next(draws), 4 * next(draws)
-        jitter = np.fromiter(draws, np.float64, 1 + len(excerpt.events)) - 0.5
-        velocities = np.rint(level + spread * jitter).astype(np.int64)
-        excerpt.given[:, column] = velocities[1:]
-        first = 0 if excerpt.told[0].any() else 1  # nothing comes before a beginning
-        excerpt.told[first:, column] = velocities[first:-1]
-        if "dynamics" in self.dataset.context_names and next(draws) < 0.5:
-            bucket = ATTRIBUTE["dynamics"].bucket(np.array(4 * level))
-            excerpt.context[:, self.dataset.context_names.index("dynamics")] = bucket
 
     def _mix(self, piece: np.void, bars: NDArray[np.int32]) -> NDArray[np.float32]:
         mix = np.zeros((len(bars), self.styles + PARTS + PITCH_CLASSES), np.float32)
@@ -173,48 +140,20 @@ class Sampler:
         mix[:, self.mix_spans["pitch_classes"]] = self.dataset.pitch_classes[bars] / 255.0
         return mix
 
-    def _vary(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
-        """Move the excerpt in pitch and loudness, with everything that speaks of either."""
-        config, names = self.config, self.dataset.context_names
-        shift = round((2 * next(draws) - 1) * config.transpose)
-        if next(draws) < config.octaves:
-            shift += 12 if next(draws) < 0.5 else -12
-        if shift:
-            _replace(excerpt, self.codec.pitch_shift(shift))
-            for i, name in enumerate(names):
-                excerpt.context[:, i] = _moved(name, excerpt.context[:, i], shift)
-            classes = excerpt.mix[:, self.mix_spans["pitch_classes"]]
-            classes[:] = np.roll(classes, shift, axis=1)
-        if next(draws) < config.loudness:
-            # One bucket of dynamics is two steps of velocity.
-            way = 1 if next(draws) < 0.5 else -1
-            _replace(excerpt, self.codec.loudness_shift(2 * way))
-            if "dynamics" in names:
-                column = excerpt.context[:, names.index("dynamics")]
-                column[:] = _stepped(column, way, ATTRIBUTE["dynamics"].buckets)
-
     def _drop(self, excerpt: Excerpt, draws: Iterator[float]) -> None:
         groups = (*_PLAN_GROUPS, *_MIX_GROUPS)
         if next(draws) >= self.config.plan_dropout:
             share = self.config.conditioning_dropout
             groups = tuple(group for group in groups if next(draws) < share)
-        self._open(excerpt, groups)
+        self._open(excerpt, [group for group in groups if group not in excerpt.told_for_sure])
 
-    def _open(self, excerpt: Excerpt, groups: tuple[str, ...]) -> None:
+    def _open(self, excerpt: Excerpt, groups: Sequence[str]) -> None:
         """Leave the named groups of conditioning open."""
         for group in groups:
             if group in self.mix_spans:
                 excerpt.mix[:, self.mix_spans[group]] = 0.0
             else:
                 excerpt.context[:, self.context_groups.get(group, [])] = 0
-
-
-def _replace(excerpt: Excerpt, tables: dict[int, NDArray[np.int64]]) -> None:
-    """Look the values of some event columns up in tables."""
-    for column, table in tables.items():
-        excerpt.events[:, column] = table[excerpt.events[:, column]]
-        excerpt.given[:, column] = table[excerpt.given[:, column]]
-        excerpt.told[:, column] = table[excerpt.told[:, column]]
 
 
 def _piece_weights(pieces: NDArray[np.void], power: float) -> NDArray[np.float64]:
@@ -230,20 +169,3 @@ def _columns_by_group(names: tuple[str, ...]) -> dict[str, list[int]]:
     for i, name in enumerate(names):
         groups.setdefault(CONTEXT[name].group, []).append(i)
     return groups
-
-
-def _moved(name: str, values: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """A context column of music moved by `shift` semitones."""
-    if name in ("chord", "next_chord"):
-        return np.asarray(CHORD_SHIFT[shift % 12][values], np.int64)
-    if name == "key":
-        return np.asarray(KEY_SHIFT[shift % 12][values], np.int64)
-    if name == "register":
-        return _stepped(values, round(shift / 4), ATTRIBUTE["register"].buckets)
-    if name == "echo_pitch":
-        return NotesCodec().pitch_shift(shift)[PITCH][values]
-    return values
-
-
-def _stepped(values: NDArray[np.int64], by: int, top: int) -> NDArray[np.int64]:
-    return np.where(values > 0, np.clip(values + by, 1, top), 0)

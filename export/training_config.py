@@ -44,8 +44,10 @@ class TrainingConfig:
 
     transpose: int = 0  # random transposition up to so many semitones, both ways
     octaves: float = 0.1  # share of excerpts moved by an octave
-    loudness: float = 0.3  # share of excerpts played louder or softer
-    invented_velocity: float = 0.7  # share of flat excerpts that are told some velocity
+    loudness: float = 0.6  # share of excerpts played louder or softer
+    touch: float = 0.2  # share of excerpts played shorter or longer than written
+    invented_velocity: float = 0.7  # share of flat excerpts that are given velocities
+    misled_velocity: float = 0.25  # share of excerpts that are told other velocities than there are
     conditioning_dropout: float = 0.15  # share of excerpts in which each plan field is open
     plan_dropout: float = 0.1  # share of excerpts in which all of it is open
     style_power: float = 0.5  # sampling weight of a style: its notes to this power
@@ -64,8 +66,8 @@ _POSITIVE = (
     *("validate_every", "validation_rows", "checkpoint_every"),
 )
 _SHARES = (
-    *("dropout", "warmup", "cooldown", "octaves", "loudness", "invented_velocity"),
-    *("conditioning_dropout", "plan_dropout"),
+    *("dropout", "warmup", "cooldown", "octaves", "loudness", "touch", "invented_velocity"),
+    *("misled_velocity", "conditioning_dropout", "plan_dropout"),
 )
 
 

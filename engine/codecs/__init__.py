@@ -48,6 +48,11 @@ class Cursor(Protocol):
     tick: int
     rank: int
 
+    @property
+    def voices(self) -> int:
+        """How many notes still sound at `tick`."""
+        ...
+
     def copy(self) -> Cursor: ...
 
     def state(self) -> list[Any]:
@@ -106,6 +111,11 @@ class Codec(Protocol):
 
     def loudness_shift(self, steps: int) -> dict[int, NDArray[np.int64]]:
         """Event columns that speak of velocity, each with the table old value → louder value."""
+        ...
+
+    def touch(self, factor: float) -> dict[int, NDArray[np.int64]]:
+        """The event column that is duration alone, with the table old value → scaled value; empty
+        where no field is."""
         ...
 
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:

@@ -14,7 +14,9 @@ from engine.fields import (
     ATTRIBUTES,
     ECHO_NEW,
     ECHO_WAITS,
+    MAX_COUNT,
     MAX_RANK,
+    MAX_VOICES,
     PHRASE_BARS,
     metre_index,
 )
@@ -24,11 +26,17 @@ _KEY_TICKS = 4096  # one bar's worth of echo keys: 192 ticks times 16 ranks, rou
 KEY_RANKS = 16  # of one tick; more notes than that share a key
 
 
-def ranks(onsets: Ints) -> Ints:
-    """How many events stand before each one at the same onset."""
-    index = np.arange(len(onsets))
-    fresh = np.concatenate(([True], onsets[1:] != onsets[:-1]))
+def ranks(places: Ints) -> Ints:
+    """How many events stand before each one at the same place (an onset, a bar)."""
+    index = np.arange(len(places))
+    fresh = np.concatenate(([True], places[1:] != places[:-1]))
     return index - np.maximum.accumulate(np.where(fresh, index, 0))
+
+
+def voices(onsets: Ints, durations: Ints) -> Ints:
+    """How many earlier notes still sound where each one begins."""
+    ended = np.searchsorted(np.sort(onsets + durations), onsets, side="right")
+    return np.arange(len(onsets)) - ended
 
 
 def echo_key(tick: Ints, rank: Ints) -> Ints:
@@ -45,6 +53,14 @@ def position_columns(analysis: Analysis, onsets: Ints, bars: Ints) -> dict[str, 
         "metre": metre_of_bar[bars],
         "phrase": 1 + (bars - first) % PHRASE_BARS,
         "rank": 1 + np.minimum(ranks(onsets), MAX_RANK - 1),
+    }
+
+
+def progress_columns(onsets: Ints, durations: Ints, bars: Ints) -> dict[str, Ints]:
+    """How far the music has come: what a network needs to keep to a density or a polyphony."""
+    return {
+        "count": 1 + np.minimum(ranks(bars), MAX_COUNT - 1),
+        "voices": 1 + np.minimum(voices(onsets, durations), MAX_VOICES - 1),
     }
 
 

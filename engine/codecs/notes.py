@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from engine.analysis import Analysis
 from engine.codecs import Encoded, field_offsets, transposed
-from engine.codecs.context import echo_columns, plan_columns, position_columns
+from engine.codecs.context import (
+    echo_columns,
+    plan_columns,
+    position_columns,
+    progress_columns,
+)
 from engine.constraints import MASKED, Limits
 from engine.fields import (
     CONTEXT_FIELDS,
@@ -87,6 +92,7 @@ class NotesCodec:
         events = np.stack([1 + part, pitch, duration, velocity, deltas], axis=1)
         columns = {
             **position_columns(analysis, onsets, bars),
+            **progress_columns(onsets, _LENGTHS[duration - 1], bars),
             **plan_columns(analysis, onsets, bars),
             **echo_columns(analysis, onsets, bars, pitch, duration, 1 + part),
         }
@@ -125,6 +131,10 @@ class NotesCodec:
         values = np.arange(FIELDS[VELOCITY].size)
         louder = np.clip(values + steps, 1, FIELDS[VELOCITY].size - 1)
         return {VELOCITY: np.where(values > 0, louder, 0)}
+
+    def touch(self, factor: float) -> dict[int, NDArray[np.int64]]:
+        lengths = np.maximum(np.rint(_LENGTHS * factor), 1).astype(np.int64)
+        return {DURATION: np.append(0, 1 + length_index(lengths))}
 
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
         return event[PITCH], event[DURATION], event[PART]
@@ -182,6 +192,10 @@ class NotesCursor:
         self.rank = 0
         self.sounding: tuple[int, ...] = ()  # ends of the notes that sound at `tick`
         self._gate = (0, len(DELTA_TICKS))
+
+    @property
+    def voices(self) -> int:
+        return len(self.sounding)
 
     def copy(self) -> NotesCursor:
         twin = NotesCursor(self.tick)

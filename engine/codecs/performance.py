@@ -104,6 +104,9 @@ class PerformanceCodec:
         table[VELOCITY:] = np.clip(table[VELOCITY:] + steps, VELOCITY, TOKENS - 1)
         return {0: table}
 
+    def touch(self, factor: float) -> dict[int, NDArray[np.int64]]:
+        return {}
+
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
         return None
 
@@ -163,6 +166,10 @@ class PerformanceCursor:
         self.silent_from = tick  # where the last note ended, if none is held
         self._opened: frozenset[int] = frozenset()  # note-offs open in the bias row
         self._shut = False  # no note-on open
+
+    @property
+    def voices(self) -> int:
+        return len(self.held)
 
     def copy(self) -> PerformanceCursor:
         twin = PerformanceCursor(self.tick)

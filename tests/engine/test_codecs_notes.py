@@ -95,15 +95,19 @@ def test_a_cursor_hears_the_same_notes_at_the_same_ticks(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
     decoded = [Note(*row) for row in CODER.decode(encoded).tolist()]
     cursor = CODER.cursor(int(encoded.onsets[0]))
+    ends: list[int] = []
     for event, onset, expected in zip(
         encoded.events.tolist(), encoded.onsets.tolist(), decoded, strict=True
     ):
         assert cursor.tick == onset
+        assert cursor.voices == sum(end > onset for end in ends)
+        ends.append(expected.onset + expected.duration)
         told = list(event)
         assert cursor.accept(told, OPEN) == expected
         assert told == event  # nothing to correct in real music
         if not event[DELTA]:  # an open gap: where the next note stands is not said
             cursor = CODER.cursor(int(encoded.onsets[encoded.onsets > onset].min(initial=1 << 30)))
+            ends = []
 
 
 def test_every_velocity_is_a_midi_velocity() -> None:

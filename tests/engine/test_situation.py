@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from engine.analysis import Analysis, analyse
 from engine.codecs import Codec, codec
 from engine.codecs.context import ranks
-from engine.fields import CHORDS, ECHO_EXACT, ECHO_NEW, KEYS
+from engine.codecs.notes import DURATION
+from engine.fields import CHORDS, ECHO_EXACT, ECHO_NEW, KEYS, LENGTHS
 from engine.score import Score
 from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
 from tests.engine.score_strategies import scores, small_piece
@@ -30,6 +31,7 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
     rows = []
     situation, present = None, -1
     places = zip(encoded.onsets.tolist(), encoded.bars.tolist(), ranks(encoded.onsets), strict=True)
+    ends: list[int] = []
     for event, (onset, bar, rank) in zip(encoded.events.tolist(), places, strict=True):
         plan = analysis.bar(bar)
         if situation is None or bar != present:
@@ -43,7 +45,10 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
                 told[plan.source] if plan.source >= 0 else NOTHING_HEARD,
             )
         tick = onset - int(grid.starts[bar])
-        rows.append(list(situation.at(tick, int(rank))))
+        count = sum(1 for earlier in encoded.bars[: len(rows)].tolist() if earlier == bar)
+        rows.append(list(situation.at(tick, int(rank), count, sum(end > onset for end in ends))))
+        if coder.name == "notes":
+            ends.append(onset + LENGTHS[event[DURATION] - 1])
         values = coder.echoed(event)
         if values is not None:
             remember(told[bar], tick, int(rank), values)

@@ -22,44 +22,13 @@ from export.networks import Network, sliding_mask
 from export.run_folder import load_checkpoint
 from export.train import network_shape, rate_factor, train
 from export.training_config import TrainingConfig, load, override
+from tests.export.trainings import config, tune_dataset, unvaried
 from tests.tunes import tune
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("music")
-    for i in range(30):
-        style = folder / ("folk" if i % 2 else "hymn")
-        style.mkdir(exist_ok=True)
-        (style / f"{i:02}.mid").write_bytes(write(tune(i, 90)))
-    build([folder], folder / "set", Options())
-    return folder / "set"
-
-
-def config(dataset: Path, out: Path, **changes: object) -> TrainingConfig:
-    base = TrainingConfig(
-        data=str(dataset),
-        out=str(out),
-        width=32,
-        layers=2,
-        heads=2,
-        inner=48,
-        window=16,
-        ring=48,
-        step_rotations=4,
-        tick_rotations=4,
-        dropout=0.1,
-        transpose=3,
-        steps=12,
-        rows=2,
-        length=64,
-        validate_every=4,
-        validation_rows=4,
-        checkpoint_every=2,
-        precision="fp32",
-        threads=1,
-    )
-    return replace(base, **changes)
+    return tune_dataset(tmp_path_factory.mktemp("music"))
 
 
 def log_of(run: Path) -> list[dict[str, str]]:
@@ -141,7 +110,8 @@ def test_a_batch_depends_on_seed_and_number_alone(dataset: Path, tmp_path: Path)
 
 def test_inputs_are_the_targets_one_event_later(dataset: Path, tmp_path: Path) -> None:
     data = Dataset.open(dataset)
-    batch = Sampler(data, "train", config(dataset, tmp_path), augment=True).batch(1, 4, 128)
+    settings = config(dataset, tmp_path, misled_velocity=0.0)
+    batch = Sampler(data, "train", settings, augment=True).batch(1, 4, 128)
     fields = len(data.codec.fields)
     inside = batch.segments[:, 1:] == batch.segments[:, :-1]
     assert (batch.inputs[:, 1:, :fields] == batch.targets[:, :-1])[inside].all()
@@ -166,7 +136,7 @@ def test_an_open_plan_tells_only_the_place(dataset: Path, tmp_path: Path) -> Non
 def test_transposition_moves_notes_and_harmony_alike(dataset: Path, tmp_path: Path) -> None:
     """An excerpt moved by an octave has the same chords, and by a fifth others."""
     data = Dataset.open(dataset)
-    settings = config(dataset, tmp_path, conditioning_dropout=0.0, plan_dropout=0.0, loudness=0.0)
+    settings = unvaried(dataset, tmp_path)
     plain = Sampler(data, "train", replace(settings, transpose=0, octaves=0.0), augment=True)
     octave = Sampler(data, "train", replace(settings, transpose=0, octaves=1.0), augment=True)
     a, b = (sampler.batch(2, 2, 64) for sampler in (plain, octave))
