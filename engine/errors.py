@@ -49,5 +49,13 @@ class CapacityError(PerpetuoError):
     """A stream was refused because it could not be served in time."""
 
 
+class StreamError(PerpetuoError):
+    """A stream was unknown, or could not do what was asked of it."""
+
+
+class PortError(PerpetuoError):
+    """A MIDI port, a network port or an address could not be used."""
+
+
 class OutputError(PerpetuoError):
     """A file could not be written."""

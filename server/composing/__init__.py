@@ -1,0 +1,1 @@
+"""The composing process and the server's end of the line to it."""

@@ -1,0 +1,174 @@
+"""What the server and the composing process say to each other.
+
+Each message is one msgpack-encoded value of `Order` or `Report`, preceded by its length in four
+bytes (big-endian). Times are microseconds of the machine's monotonic clock, which both share.
+Streams are named by a number that is never used again: what a stream that has left still sends
+finds nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Join(msgspec.Struct, frozen=True, tag="join"):
+    """Begin a stream. Answered by `Joined` or `Refused`.
+
+    `due` is when its first bar is to sound, 0: as soon as may be. `prompt` is
+    `engine.control_prompt.Prompt.plain()`. With `resume` it goes on from a snapshot; seed,
+    controls and prompt are then those of the snapshot.
+    """
+
+    request: int
+    stream: int
+    name: str  # of the files it keeps
+    model: str  # a model's name or path
+    seed: int
+    number: int  # the engine's stream number, part of what is drawn
+    controls: dict[str, Any]
+    due: int = 0
+    prompt: Any = None
+    resume: Resume | None = None
+
+
+class LoggedChange(msgspec.Struct, frozen=True):
+    """A change as the control log has it: the first bar composed under it."""
+
+    bar: int
+    set: dict[str, Any]
+    plan: dict[int, dict[str, int]]
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Where a stream goes on: from the snapshot file, under these changes since, composing
+    silently up to `bar`, which is due at `due`. `revisions` are those of the bars from there on
+    that listeners hold: what is composed anew gets higher ones."""
+
+    snapshot: str
+    changes: tuple[LoggedChange, ...]
+    bar: int
+    due: int
+    revisions: dict[int, int] = {}
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave"):
+    stream: int
+
+
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """Steer a stream. Answered by `Changed` or `Refused`."""
+
+    request: int
+    stream: int
+    set: dict[str, Any]
+    plan: dict[int, dict[str, int]] = {}
+
+
+class Shift(msgspec.Struct, frozen=True, tag="shift"):
+    """All bars of a stream from `bar` on are due later by so many microseconds."""
+
+    stream: int
+    bar: int
+    later: int
+
+
+class Keep(msgspec.Struct, frozen=True, tag="keep"):
+    """Save a snapshot now. Answered by `Kept` or `Refused`."""
+
+    request: int
+    stream: int
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """Save every stream and end. The end of the line means the same, without saving."""
+
+
+Order = Join | Leave | Change | Shift | Keep | Close
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The first report: the default model is loaded and measured."""
+
+    model: str
+    sha256: str
+    styles: tuple[str, ...]
+    speed: float  # notes a second that it composes alone and together
+    pid: int
+
+
+class Joined(msgspec.Struct, frozen=True, tag="joined"):
+    """The stream has begun. `controls` are all of them, with what a prompt lent; `first` is the
+    index of the first bar that it composes."""
+
+    request: int
+    stream: int
+    sha256: str  # of the model's file
+    model: str
+    controls: dict[str, Any]
+    first: int
+    due: int  # when that one sounds
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """`kind` is the name of the PerpetuoError, `message` its sentence for the user."""
+
+    request: int
+    stream: int
+    kind: str
+    message: str
+
+
+class Changed(msgspec.Struct, frozen=True, tag="changed"):
+    """`bar` is the first one composed under the change; `controls` the values that it set, as
+    they were understood."""
+
+    request: int
+    stream: int
+    bar: int
+    due: int
+    controls: dict[str, Any]
+
+
+class Composed(msgspec.Struct, frozen=True, tag="composed"):
+    """A bar, encoded by `server.wire.encode_bar`; index and revision as in there."""
+
+    stream: int
+    index: int
+    revision: int
+    due: int
+    length: int  # microseconds
+    bar: bytes
+
+
+class Kept(msgspec.Struct, frozen=True, tag="kept"):
+    """A snapshot was written: the stream can go on from `bar` with the changes since."""
+
+    request: int  # 0: of its own accord
+    stream: int
+    bar: int
+    path: str
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Once a second: how hard it works."""
+
+    streams: int
+    speed: float  # notes a second that it can compose
+    demand: float  # notes a second that the streams take
+    notes: int  # composed since the start
+    bars: int
+    busy: float  # share of the last second spent composing
+    memory: int  # resident bytes of the process
+    guards: dict[str, int] = {}  # bars in which each guard was awake, over all streams
+
+
+class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
+    """Something went wrong that did not end it: a full disk, a snapshot not written."""
+
+    stream: int
+    message: str
+
+
+Report = Ready | Joined | Refused | Changed | Composed | Kept | Load | Trouble

@@ -1,0 +1,1 @@
+"""The house: all streams of a running server, whoever listens to them and steers them."""
