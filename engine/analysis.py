@@ -38,14 +38,17 @@ class Analysis:
         return BarPlan(*(int(self.plans[name][index]) for name in BarPlan._fields))
 
 
-def analyse(score: Score, velocity_known: bool = True) -> Analysis:
-    """The plan of a score; dynamics stay open unless the velocities are known."""
+def analyse(score: Score, velocity_known: bool = True, *, keep_key: bool = False) -> Analysis:
+    """The plan of a score; dynamics stay open unless the velocities are known.
+
+    With `keep_key` the score is not transposed, and the plan tells keys and chords as they sound.
+    """
     tonic, minor = home_key(score)
-    shift = (HOME_TONIC[minor] - tonic + 6) % 12 - 6
+    shift = 0 if keep_key else (HOME_TONIC[minor] - tonic + 6) % 12 - 6
     normal = transposed(score, shift)
     grid = bar_grid(normal)
     bounds = bar_bounds(grid)
-    home = key_id(HOME_TONIC[minor], minor)
+    home = key_id((tonic + shift) % 12, minor)
     plans, chroma = _harmony(normal, grid, bounds, home)
     plans["echo"], plans["source"] = _echoes(normal, grid)
     plans |= buckets(measure(normal.notes, bounds), velocity_known)

@@ -22,6 +22,7 @@ from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
+from engine.drift import drifted
 from engine.errors import PlanError
 from engine.finishing import sounding, summary_of
 from engine.foresight import Foresight, Wish
@@ -36,6 +37,7 @@ from engine.runtime import Mark, Network, Pool
 from engine.score import Note
 from engine.setting import Setting, setting_of
 from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
+from engine.time import TICKS_PER_QUARTER
 
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
@@ -126,6 +128,21 @@ class Composer:
     def next_bar(self) -> int:
         """Index of the bar under way: all before it are composed."""
         return self.lines[-1].bar
+
+    @property
+    def length(self) -> int:
+        """Microseconds of the bar under way."""
+        return self._in_force.metre.ticks * self._quarter // TICKS_PER_QUARTER
+
+    @property
+    def _quarter(self) -> int:
+        """Microseconds a quarter of the bar under way, as its tempo drifts."""
+        setting = self._in_force
+        return drifted(
+            setting.microseconds_per_quarter,
+            setting.controls.tempo_drift,
+            (self.seed, self.stream, self.next_bar),
+        )
 
     @property
     def first_open(self) -> int:
@@ -300,12 +317,13 @@ class Composer:
         line, setting = self.lines[-1], self._in_force
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
+        quarter = self._quarter
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         played, shifts = performed(
             sounding(notes, setting.limits.transposition, line.transposition),
             line.start,
-            setting.microseconds_per_quarter,
+            quarter,
             setting.controls.swing,
             setting.controls.humanise_time,
             setting.controls.humanise_velocity,
@@ -316,7 +334,7 @@ class Composer:
             revision,
             line.start,
             setting.metre,
-            setting.microseconds_per_quarter,
+            quarter,
             played,
             shifts,
             setting.programs,

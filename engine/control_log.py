@@ -6,7 +6,12 @@ hand changed, and the first bar that was composed under the change; the last whe
     {"perpetuo_log":1,"model":"m","sha256":"…","seed":7,"stream":0,"bars":null,"controls":{…},…}
     {"bar":12,"set":{"density":4.0}}
     {"bar":14,"plan":{"16":{"chord":9}}}
+    {"late":[20]}
     {"end":64}
+
+Bars that are `late` were not there in time: what was heard in their places is
+`engine.fallback`'s. Of a stream that plays for months, each log is a segment: its header names a
+`snapshot`, a file beside the log, and the bar `from` which it goes on.
 
 A log can be written line by line while the stream plays; if that stops in the middle of a line,
 what stands before it is still read.
@@ -33,7 +38,12 @@ MAX_BAR = 2**40
 MAX_SEED, MAX_STREAM = 2**63 - 1, 2**47 - 1
 MAX_NAME = 200
 
-_HEADER = ("perpetuo_log", "model", "sha256", "seed", "stream", "bars", "controls", "prompt")
+_HEADER = (
+    *("perpetuo_log", "model", "sha256", "seed", "stream", "bars", "controls", "prompt"),
+    *("snapshot", "from"),
+)
+# One that leads nowhere else, whatever the system.
+_FILE = re.compile(r"(?!\.\.?$)[^/\\:\x00-\x1f]{1,200}")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Which context field bounds each value of a bar's plan; `source` names a bar.
 _PLAN_LIMITS = {
@@ -61,7 +71,8 @@ class ControlLog:
 
     `end` is the bar before which it ended (a prompt's bars come first and count), None where the
     log has no end line; `cut` tells that its last line was broken off and is left out. `sha256` is
-    that of the model file, in small hex digits.
+    that of the model file, in small hex digits. A segment goes on from bar `first` as `snapshot`,
+    the name of a file beside it, has the stream. `late` are the bars that were bridged, rising.
     """
 
     model: str
@@ -74,6 +85,9 @@ class ControlLog:
     changes: tuple[Change, ...] = ()
     end: int | None = None
     cut: bool = False
+    late: tuple[int, ...] = ()
+    snapshot: str | None = None
+    first: int = 0
 
 
 def header_line(log: ControlLog) -> bytes:
@@ -81,18 +95,19 @@ def header_line(log: ControlLog) -> bytes:
 
     LogError if the prompt is too long for a line that `read` takes.
     """
-    line = _line(
-        {
-            "perpetuo_log": VERSION,
-            "model": log.model,
-            "sha256": log.sha256,
-            "seed": log.seed,
-            "stream": log.stream,
-            "bars": log.bars,
-            "controls": log.controls.complete(),
-            "prompt": log.prompt.plain() if log.prompt else None,
-        }
-    )
+    header: dict[str, Json] = {
+        "perpetuo_log": VERSION,
+        "model": log.model,
+        "sha256": log.sha256,
+        "seed": log.seed,
+        "stream": log.stream,
+        "bars": log.bars,
+        "controls": log.controls.complete(),
+        "prompt": log.prompt.plain() if log.prompt else None,
+    }
+    if log.snapshot is not None:
+        header |= {"snapshot": log.snapshot, "from": log.first}
+    line = _line(header)
     if len(line) > MAX_LINE:
         raise LogError(
             f"the prompt takes {len(line)} bytes, and a control log holds {MAX_LINE}: give a"
@@ -110,6 +125,10 @@ def change_line(change: Change) -> bytes:
     return _line(line)
 
 
+def late_line(*bars: int) -> bytes:
+    return _line({"late": list(bars)})
+
+
 def end_line(bars: int) -> bytes:
     return _line({"end": bars})
 
@@ -117,6 +136,8 @@ def end_line(bars: int) -> bytes:
 def write(log: ControlLog) -> bytes:
     """The log as bytes, of which `read` makes an equal one."""
     lines = [header_line(log), *map(change_line, log.changes)]
+    if log.late:
+        lines.append(late_line(*log.late))
     return b"".join(lines if log.end is None else [*lines, end_line(log.end)])
 
 
@@ -129,8 +150,9 @@ def read(data: bytes) -> ControlLog:
             "this is no control log, or it breaks off in its first line: nothing to replay"
         )
     log = _header(first)
-    controls, bar, end, cut = log.controls, 0, None, False
+    controls, bar, end, cut = log.controls, log.first, None, False
     changes: list[Change] = []
+    late: set[int] = set()
     for line in lines:
         if line is None:
             cut = True
@@ -141,6 +163,10 @@ def read(data: bytes) -> ControlLog:
             line.only("end")
             end = bar = line.integer("end", bar, MAX_BAR)
             continue
+        if "late" in line.content:
+            line.only("late")
+            late.update(_late(line, log.first))
+            continue
         change = _change(line, bar)
         try:
             controls = controls.with_values(change.set)
@@ -148,7 +174,7 @@ def read(data: bytes) -> ControlLog:
             line.refuse(str(error))
         bar = change.bar
         changes.append(change)
-    return replace(log, changes=tuple(changes), end=end, cut=cut)
+    return replace(log, changes=tuple(changes), end=end, cut=cut, late=tuple(sorted(late)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +271,11 @@ def _header(line: _Line) -> ControlLog:
         line.refuse(f"model must be a name of at most {MAX_NAME} characters", own_log)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
         line.refuse("sha256 must be 64 hexadecimal digits", own_log)
+    snapshot = line.content.get("snapshot")
+    if snapshot is not None and not (isinstance(snapshot, str) and _FILE.fullmatch(snapshot)):
+        line.refuse("snapshot must be the name of a file beside the log", own_log)
+    if snapshot is None and "from" in line.content:
+        line.refuse("it begins from a bar, and names no snapshot", own_log)
     prompt, bars = line.content.get("prompt"), line.content.get("bars")
     controls = line.content.get("controls", {})
     if not isinstance(controls, dict):
@@ -258,6 +289,8 @@ def _header(line: _Line) -> ControlLog:
             None if bars is None else line.integer("bars", 0, MAX_BAR),
             Controls.from_dict(controls),
             None if prompt is None else Prompt.read(prompt),
+            snapshot=snapshot,
+            first=0 if snapshot is None else line.integer("from", 0, MAX_BAR),
         )
     except (ControlError, ValueError) as error:
         line.refuse(str(error))
@@ -269,6 +302,15 @@ def _change(line: _Line, since: int) -> Change:
         line.refuse("it sets nothing")
     bar = line.integer("bar", since, MAX_BAR)
     return Change(bar, line.entries("set"), _plan(line))
+
+
+def _late(line: _Line, since: int) -> list[int]:
+    bars = line.content["late"]
+    fitting = isinstance(bars, list) and bars and all(type(bar) is int for bar in bars)
+    if not fitting or min(bars) < since or max(bars) > MAX_BAR:
+        line.refuse(f"late must be a list of bars from {since} to {MAX_BAR}")
+    found: list[int] = bars
+    return found
 
 
 def _plan(line: _Line) -> dict[int, dict[str, int]]:

@@ -38,6 +38,8 @@ CONDITIONING, CONSTRAINT, SAMPLING, FORM, PERFORMANCE = ROLES
 CONTROLS = (
     Control("tempo", NUMBER, PERFORMANCE, "time", None, 20, 300, "quarters a minute",
             "Speed; auto takes that of the prompt, else of the model, else 100."),
+    Control("tempo_drift", NUMBER, PERFORMANCE, "time", 0.0, 0, 20, "percent",
+            "How far the tempo wanders, slowly, to either side of itself."),
     Control("metre", METRE, CONDITIONING, "time", None, 0, 0, "",
             "Time signature n/4 or n/8; auto takes that of the prompt, else of the model, else "
             "4/4."),

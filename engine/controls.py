@@ -32,6 +32,7 @@ class Controls:
     """
 
     tempo: float | None = _DEFAULT["tempo"]
+    tempo_drift: float = _DEFAULT["tempo_drift"]
     metre: Metre | None = _DEFAULT["metre"]
     style: tuple[tuple[str, float], ...] = _DEFAULT["style"]
     density: float | None = _DEFAULT["density"]

@@ -8,25 +8,25 @@ disturb each other, so a stream sounds the same alone and among hundreds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.bars import Bar
 from engine.composer import Composer, Hand
+from engine.control_log import Change
 from engine.control_values import Json
 from engine.controls import Controls
-from engine.errors import CapacityError
+from engine.errors import CapacityError, PlanError
+from engine.member import EXPECTED_DEMAND, NEVER, Member
+from engine.primer import Primer
 from engine.runtime import Network, Pool
+from engine.setting import setting_of
 
 # Streams that are stepped together at most. Large pools carry more streams; in smaller ones a step
 # is shorter, so that a hand is answered sooner.
 ROWS_A_POOL = 256
-# A stream that nothing is known of yet is taken to need this many steps a second.
-EXPECTED_DEMAND = 12.0
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
 PROMISED = 0.7
-_SECOND = 1_000_000
-_NEVER = 1 << 62
 
 
 class Composed(NamedTuple):
@@ -35,69 +35,6 @@ class Composed(NamedTuple):
     stream: int
     bar: Bar
     due: int
-
-
-class Member:
-    """One stream of an ensemble: its composer and when its bars are due."""
-
-    def __init__(self, composer: Composer, start: int) -> None:
-        self.composer = composer
-        self.playing = composer.next_bar  # the bar that sounds, or the first one
-        # When bars are due, from the one that sounds to the one under way.
-        self.dues = {self.playing: start}
-        self.steps = 0
-        self.played = 0  # microseconds of music composed so far, rewound bars included
-        self._quiet_until = 0  # `pass_time` has nothing to do before
-
-    @property
-    def due(self) -> int:
-        """When the bar under way is due: how long the composed music lasts."""
-        return self.dues[self.composer.next_bar]
-
-    @property
-    def demand(self) -> float:
-        """Steps a second that this stream takes, as composed so far."""
-        if self.played < 4 * _SECOND:
-            return EXPECTED_DEMAND
-        return self.steps * _SECOND / self.played
-
-    def add(self, bar: Bar) -> int:
-        """Note when the following bar is due; returns when this one is."""
-        due = self.dues[bar.index]
-        length = bar.metre.ticks * bar.microseconds_per_quarter // 24
-        self.dues[bar.index + 1] = due + length
-        self.played += length
-        self._quiet_until = 0
-        return due
-
-    def pass_time(self, now: int, horizon: int) -> None:
-        """Move on to the bar that sounds now, and commit what is due within the horizon."""
-        if now < self._quiet_until:
-            return
-        under_way, committed = self.composer.next_bar, self.composer.committed
-        while committed < under_way and self.dues[committed] <= now + horizon:
-            committed += 1
-        self.composer.commit(committed)
-        while self.playing < under_way and self.dues[self.playing + 1] <= now:
-            del self.dues[self.playing]
-            self.playing += 1
-        # Nothing of this changes before then, or before another bar is composed.
-        self._quiet_until = _NEVER
-        if committed < under_way:
-            self._quiet_until = self.dues[committed] - horizon
-        if self.playing < under_way:
-            self._quiet_until = min(self._quiet_until, self.dues[self.playing + 1])
-
-    def is_needy(self, lookahead: int) -> bool:
-        """Whether it may compose: not too far ahead, and never further than it can take back."""
-        ahead = self.composer.next_bar - self.playing
-        return ahead <= lookahead and (ahead <= 1 or self.composer.has_room)
-
-    def forget_revised(self) -> None:
-        """After a rewind, forget when the bars that are composed again were due."""
-        for bar in [b for b in self.dues if b > self.composer.next_bar]:
-            del self.dues[bar]
-        self._quiet_until = 0
 
 
 class Ensemble:
@@ -118,38 +55,85 @@ class Ensemble:
         self.rows_a_pool = rows_a_pool
         self.members: dict[int, Member] = {}
         self.speed = 0.0  # steps a second, as measured by the caller
+        self.computed = 0  # rows that the last step computed, those that sat out included
+        self.elsewhere = 0.0  # share of the caller's time that other work than this takes
         self._pools: list[Pool] = []
         self._groups: list[list[Member]] = []  # the streams of each pool
 
     # -- coming and going ------------------------------------------------------------------------
 
     def join(
-        self, stream: int, seed: int, start: int, controls: Controls | None = None
+        self,
+        stream: int,
+        seed: int,
+        start: int,
+        controls: Controls | None = None,
+        *,
+        number: int | None = None,
+        primer: Primer | None = None,
     ) -> Composer:
         """Begin a stream whose first bar is due at `start`; CapacityError if it cannot be kept up
-        beside the others, and nothing is changed."""
-        if stream in self.members:
-            raise CapacityError(f"stream {stream} exists already: choose another number")
-        self._admit()
+        beside the others, and nothing is changed. `number` is the stream's number in all that it
+        draws, `stream` itself if none is given."""
+        self._admit(stream)
+        self._admit_speed()
         pool = self._pool()
-        composer = Composer(self.network, pool, seed, stream, controls)
-        self.members[stream] = Member(composer, start)
-        self._groups[self._pools.index(pool)].append(self.members[stream])
+        drawn = stream if number is None else number
+        composer = Composer(self.network, pool, seed, drawn, controls, primer)
+        self._add(Member(stream, composer, start))
         return composer
+
+    def resume(
+        self,
+        stream: int,
+        composer_on: Callable[[Pool], Composer],
+        bar: int,
+        start: int,
+        changes: Sequence[Change] = (),
+        revisions: Mapping[int, int] | None = None,
+    ) -> Controls:
+        """Take up a stream that was composed before: as `composer_on` makes it on a row, from a
+        snapshot or from its beginning. It composes silently up to `bar`, which is due at `start`,
+        under the changes that were made since, and goes on as if it had never stopped.
+
+        Returns the controls after all of them. `revisions` are those of bars that listeners hold:
+        these bars get higher ones. A stream that was carried before is not refused for speed.
+        Whatever `composer_on` raises, and ControlError or PlanError for a change, leave all as it
+        was.
+        """
+        self._admit(stream)
+        composer = composer_on(self._pool())
+        try:
+            script = [change for change in changes if change.bar >= composer.next_bar]
+            controls = _after(composer, script)
+            for index, revision in (revisions or {}).items():
+                composer.revisions[index] = max(composer.revisions.get(index, -1), revision)
+            self._add(Member(stream, composer, start, max(bar, composer.next_bar), script))
+        except Exception:
+            composer.close()
+            raise
+        return controls
+
+    def _add(self, member: Member) -> None:
+        self.members[member.stream] = member
+        self._groups[self._pools.index(member.composer.pool)].append(member)
 
     def leave(self, stream: int) -> None:
         member = self.members.pop(stream)
         self._groups[self._pools.index(member.composer.pool)].remove(member)
         member.composer.close()
 
-    def _admit(self) -> None:
-        count = len(self.members)
-        if count >= self.most:
+    def _admit(self, stream: int) -> None:
+        if stream in self.members:
+            raise CapacityError(f"stream {stream} exists already: choose another number")
+        if len(self.members) >= self.most:
             raise CapacityError(f"all {self.most} streams are taken: try again when one has ended")
-        wanted = self.demand + EXPECTED_DEMAND
-        if self.speed and wanted > PROMISED * self.speed:
+
+    def _admit_speed(self) -> None:
+        wanted, promised = self.demand + EXPECTED_DEMAND, PROMISED * self.speed
+        if self.speed and wanted > promised - self.elsewhere * self.speed:
             raise CapacityError(
-                f"{count} streams take {self.demand:.0f} of the {PROMISED * self.speed:.0f} notes "
+                f"{len(self.members)} streams take {self.demand:.0f} of the {promised:.0f} notes "
                 "a second that this machine can promise: try again when one has ended"
             )
 
@@ -184,10 +168,19 @@ class Ensemble:
     ) -> int:
         """Steer a stream; returns the first bar that is composed under the change."""
         member = self.members[stream]
+        assert not member.is_catching_up, "its script comes first"
         member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
         member.forget_revised()
         return first
+
+    def due_of(self, stream: int, bar: int) -> int:
+        """When a bar is due, from the one that sounds to the one after the one under way."""
+        return self.members[stream].due_of(bar)
+
+    def shift(self, stream: int, bar: int, later: int) -> None:
+        """All bars of a stream from `bar` on are due later by so many microseconds."""
+        self.members[stream].shift(bar, later)
 
     # -- composing ---------------------------------------------------------------------------------
 
@@ -199,14 +192,28 @@ class Ensemble:
         """
         done: list[Composed] = []
         taking_part = self._ready(now, done)
+        self.computed = 0
         if taking_part:
-            taking_part[0].composer.pool.run([member.composer.row for member in taking_part])
+            rows = [member.composer.row for member in taking_part]
+            taking_part[0].composer.pool.run(rows)
+            self.computed = max(rows) + 1
         for member in taking_part:
             member.steps += 1
             bar = member.composer.absorb()
             if bar is not None:
-                done.append(self._composed(member, bar))
+                self._finish(member, bar, done)
         return done, len(taking_part)
+
+    @property
+    def due(self) -> int:
+        """When the composed music of any stream that may compose ends first; far off if none."""
+        dues = (m.due for m in self.members.values() if m.is_needy(self.lookahead))
+        return min(dues, default=NEVER)
+
+    @property
+    def wakes(self) -> int:
+        """When there may be something to compose again after `step` found nothing."""
+        return min((member.wakes for member in self.members.values()), default=NEVER)
 
     def _ready(self, now: int, done: list[Composed]) -> list[Member]:
         """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
@@ -224,17 +231,36 @@ class Ensemble:
     def _fill(self, member: Member, done: list[Composed]) -> bool:
         """Prepare a stream for a step, unless its bar is done without one."""
         composer = member.composer
-        bar = None if composer.is_under_way else composer.finished()
-        if bar is not None:
-            done.append(self._composed(member, bar))
-            return False
+        while not composer.is_under_way:
+            was_silent = member.is_silent
+            bar = composer.finished()
+            if bar is None:
+                break
+            self._finish(member, bar, done)
+            if not was_silent:
+                return False
         composer.prepare()
         return True
 
-    def _composed(self, member: Member, bar: Bar) -> Composed:
-        return Composed(member.composer.stream, bar, member.add(bar))
+    def _finish(self, member: Member, bar: Bar, done: list[Composed]) -> None:
+        due = member.add(bar)
+        if due is not None:
+            done.append(Composed(member.stream, bar, due))
+
+
+def _after(composer: Composer, script: Sequence[Change]) -> Controls:
+    """The controls after all changes, each of which is checked."""
+    controls = composer.controls
+    for change in script:
+        controls = controls.with_values(change.set)
+        setting = setting_of(controls, composer.spec, composer.table, 0.0)
+        for bar, columns in change.plan.items():
+            setting.asked(0, tuple(columns.items()))
+            if bar < change.bar:
+                raise PlanError(f"bar {bar} was planned at bar {change.bar}, when it was over")
+    return controls
 
 
 def _first_due(group: list[Member]) -> int:
     """When the composed music of a pool's streams ends first."""
-    return min((member.due for member in group), default=_NEVER)
+    return min((member.due for member in group), default=NEVER)

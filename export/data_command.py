@@ -14,11 +14,15 @@ examples:
   perpetuo data ~/midi tunes.mid -o mine --jobs 4
   perpetuo data corpus -o all --manifest list.csv --styles romanticism=romantic
   perpetuo data corpus -o piano --representation performance --exclude groove
+  perpetuo data chorales-quarter.json -o chorales   a benchmark of frames, its splits and keys kept
 
 A bad file never ends the run: report.txt in the dataset lists it with its reason. A MANIFEST.csv
 in a folder is used by itself; its columns are file (its path below the folder), and any of style,
 dataset, title, composer, licence, note, velocity ("flat": not to be learned), split (train, valid,
 test) and dup_group (files that belong together).
+
+A .json file of frames ({"train": […], "valid": […], "test": […]}, a piece being a list of lists of
+MIDI pitches) is prepared alone and as it is: see "A benchmark" in docs/evaluation.md.
 Next: perpetuo train CONFIG.toml with data = "DATASET".
 """
 
@@ -35,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("notes", "performance"),
         default="notes",
         help="how music becomes events (default: notes)",
+    )
+    parser.add_argument(
+        "--grid",
+        choices=("quarter", "8th", "16th"),
+        help="note value of one frame in a file of frames (default: as its name says)",
     )
     parser.add_argument("--manifest", type=Path, metavar="CSV", help="what is known of each file")
     parser.add_argument(
@@ -75,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from export.data import report
     from export.data.build import Options, build
+    from export.data.frames import build_frames, is_frames
     from export.data.styles import read_mapping
 
     options = Options(
@@ -88,7 +98,10 @@ def run(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         force=args.force,
     )
-    figures = build(args.places, args.output, options)
+    if is_frames(args.places):
+        figures = build_frames(args.places[0], args.output, args.grid, options)
+    else:
+        figures = build(args.places, args.output, options)
     if args.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -11,6 +11,7 @@ from engine.codecs import field_offsets
 from engine.runtime import Network
 
 _CERTAIN = 1e9  # bias under which a value is drawn whatever the network thinks
+_NEVER_OTHERWISE = 4e9  # the same for 0, which the graph itself holds back by 1e9
 
 
 class Teacher:
@@ -19,9 +20,13 @@ class Teacher:
     `observe` takes one event a row: what the network is told (`inputs` [R, event + context
     fields], `mix` [R, M], `ticks` [R]) and what came (`targets` [R, event fields], 0 where it is
     not known). It returns the log-probabilities [R, size] that each field's values had.
+
+    After a value that is not known, the network is told what it takes for likeliest, as while it
+    composes; with `open_unknown` that the value is open, as while it learns.
     """
 
-    def __init__(self, network: Network, rows: int) -> None:
+    def __init__(self, network: Network, rows: int, *, open_unknown: bool = False) -> None:
+        self.open_unknown = open_unknown
         self.pool = network.pool(rows, reveal=True)
         self.rows = [self.pool.acquire() for _ in range(rows)]
         self.offsets = field_offsets(network.specification.open_codec().fields)[:-1]
@@ -46,6 +51,8 @@ class Teacher:
         for offset, values in zip(self.offsets, targets.T, strict=True):
             known = values > 0
             bias[self._index[known], offset + values[known]] = _CERTAIN
+            if self.open_unknown:
+                bias[self._index[~known], offset] = _NEVER_OTHERWISE
         pool.bias[rows] = bias
         pool.run(rows)
         return [log_p[rows] for log_p in pool.log_p]

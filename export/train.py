@@ -162,12 +162,15 @@ def field_losses(
 
 
 def validation_batches(dataset: Dataset, config: TrainingConfig) -> tuple[list[Batch], list[Batch]]:
-    """The same excerpts twice: with their plan and with everything left open."""
+    """The same excerpts twice: with their plan and with everything left open.
+
+    A network that is never told a plan is not asked to follow one: its are open both times.
+    """
     sampler = Sampler(dataset, "valid", config, augment=False)
     chunks = math.ceil(config.validation_rows / config.rows)
     return tuple(
         [sampler.batch(i, config.rows, config.length, open_plan=is_open) for i in range(chunks)]
-        for is_open in (False, True)
+        for is_open in (config.plan_dropout == 1, True)
     )  # type: ignore[return-value]
 
 

@@ -10,14 +10,16 @@ HELP = "compose into a MIDI file"
 EPILOG = """\
 examples:
   perpetuo compose -o first.mid
+  perpetuo compose --preset ambient --minutes 5 -o ambient.mid
   perpetuo compose --minutes 3 --seed 7 --set tempo=72 --set density=2 -o calm.mid
   perpetuo compose --set "key=D minor" --set "chords=i VI III VII" --set style=folk -o dance.mid
   perpetuo compose --prompt beginning.mid --bars 16 -o continued.mid
   perpetuo compose --seed random --log a.log -o a.mid    'perpetuo replay a.log' repeats it
   perpetuo compose -o -  > piped.mid
 
-The same arguments give the same file, byte for byte. 'perpetuo controls' lists what --set knows.
-A prompt lends its key, metre, tempo, parts and instruments wherever --set says nothing else.
+The same arguments give the same file, byte for byte. 'perpetuo controls' lists what --set knows,
+'perpetuo presets' the presets; --set goes before a preset, whatever their order. A prompt lends its
+key, metre, tempo, parts and instruments wherever neither says anything else.
 """
 DEFAULT_BARS = 32
 DEFAULT_SEED = 1
@@ -34,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SEED,
         metavar="S",
         help=f"which music: a whole number, or 'random' (default {DEFAULT_SEED})",
+    )
+    parser.add_argument(
+        "--preset", metavar="NAME", help="a preset's name, or a preset file (.toml) of your own"
     )
     parser.add_argument(
         "--set",
@@ -71,14 +76,20 @@ def run(args: argparse.Namespace) -> int:
     from engine.controls import Controls, parse_assignment
     from engine.files import read_bytes
     from engine.smf import read
+    from server.configuration.presets import preset_named
     from server.console import naming
     from server.offline import DEFAULT_MODEL, Length, composer_of, lent, open_model, record
 
     refuse_outputs(args)
-    chosen = dict(parse_assignment(text) for text in args.set)
+    preset = preset_named(args.preset) if args.preset else None
+    by_hand = dict(parse_assignment(text) for text in args.set)
+    chosen = {**(preset.controls if preset else {}), **by_hand}
     controls = Controls().with_values(chosen)
     model = args.model or DEFAULT_MODEL
     network = open_model(model, args.device, args.threads)
+    if preset and "style" not in by_hand:
+        styles = network.specification.styles
+        controls = controls.with_value("style", preset.fitting(styles).get("style"))
     prompt = None
     if args.prompt:
         with naming(args.prompt):

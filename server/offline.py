@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -15,14 +16,18 @@ from engine.bars import Bar
 from engine.composer import Composer
 from engine.control_log import Change, ControlLog, header_line
 from engine.control_log import write as write_log
+from engine.errors import LogError
+from engine.files import read_bytes
 from engine.library import model_file
 from engine.primer import primer_of
 from engine.recording import program_changes, score_of
 from engine.runtime import Network
 from engine.score import TIED_FROM
 from engine.smf import write
+from engine.snapshot import restore
 from engine.time import TICKS_PER_QUARTER
 from server.console import deliver
+from server.hearing import Heard
 
 DEFAULT_MODEL = "default"
 
@@ -55,20 +60,35 @@ def lent(network: Network, log: ControlLog, chosen: Collection[str]) -> ControlL
     return replace(log, controls=log.controls.with_values(free))
 
 
-def composer_of(network: Network, log: ControlLog) -> Composer:
-    """The composer of a log's stream, at its beginning."""
+def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -> Composer:
+    """The composer of a log's stream, at its beginning; `folder` is where a segment's snapshot
+    lies."""
+    if log.snapshot is not None:
+        return _restored(network, log, (folder or Path()) / log.snapshot)
     primer = None
     if log.prompt is not None:
         primer, _ = primer_of(log.prompt.score(), network.specification)
     return Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
 
 
+def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:
+    composer = restore(read_bytes(snapshot, "the snapshot"), network, network.pool(1))
+    if composer.next_bar != log.first:
+        raise LogError(
+            f"the log goes on from bar {log.first} and {snapshot} from bar {composer.next_bar}: "
+            "put the snapshot that was kept with the log beside it"
+        )
+    return composer
+
+
 def record(composer: Composer, log: ControlLog, length: Length, args: argparse.Namespace) -> None:
     """Compose a log's stream into the files that the command line names, and say so."""
     if args.log_output:
         header_line(log)  # a prompt that is too long for it is said before the work is done
-    bars = compose(composer, length, log.changes)
-    ended = replace(log, bars=len(bars), end=composer.next_bar, cut=False)
+    bars = compose(composer, length, log.changes, log.late)
+    end = composer.next_bar
+    late = tuple(bar for bar in log.late if bar < end)
+    ended = replace(log, bars=len(bars), end=end, cut=False, late=late)
     changes = tuple(change for change in log.changes if change.bar < composer.next_bar)
     deliver(args.output, midi_bytes(bars), force=args.force)
     if args.log_output:
@@ -106,8 +126,15 @@ def microseconds_of(bar: Bar) -> int:
     return bar.metre.ticks * bar.microseconds_per_quarter // TICKS_PER_QUARTER
 
 
-def compose(composer: Composer, length: Length, changes: Sequence[Change] = ()) -> list[Bar]:
-    """Bars from where the composer stands, each change made at its bar."""
+def compose(
+    composer: Composer,
+    length: Length,
+    changes: Sequence[Change] = (),
+    late: Collection[int] = (),
+) -> list[Bar]:
+    """Bars from where the composer stands, each change made at its bar, and those that were late
+    as they were bridged."""
+    heard = Heard(late)
     pending = sorted(changes, key=lambda change: change.bar)
     bars: list[Bar] = []
     time = 0
@@ -116,7 +143,7 @@ def compose(composer: Composer, length: Length, changes: Sequence[Change] = ()) 
             while pending and pending[0].bar <= composer.next_bar:
                 change = pending.pop(0)
                 composer.change(change.set, change.plan)
-            bar = composer.compose_bar()
+            bar = heard.of(composer.compose_bar(), composer)
             composer.commit(composer.next_bar)
             bars.append(bar)
             time += microseconds_of(bar)

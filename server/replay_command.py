@@ -25,6 +25,7 @@ examples:
   perpetuo replay endless.log --bars 64 -o beginning.mid
 
 A log names its model. If the file has moved, name it with --model; it must be the very same file.
+A log that goes on from a snapshot, as the server writes them, needs that file beside it.
 """
 
 
@@ -55,7 +56,12 @@ def run(args: argparse.Namespace) -> int:
         )
     if log.cut:
         complain(f"{args.log} breaks off in its last line: replaying what stands before it")
-    composer = composer_of(network, log)
+    if log.snapshot and args.log_output:
+        raise LogError(
+            f"{args.log} goes on from a snapshot: copy it and {log.snapshot} rather than log it "
+            "anew"
+        )
+    composer = composer_of(network, log, args.log.parent)
     bars = args.bars or _bars_of(log, composer.next_bar, args.log)
     if args.model:
         log = replace(log, model=loggable(args.model))

@@ -86,7 +86,7 @@ def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, A
             reasons = "; ".join(f"{p.file}: {p.reason}" for p in problems[:3])
             raise DatasetError(f"none of {len(sources)} files could be used ({reasons})")
         figures = statistics.figures()
-        write_json(folder / META, _meta(coder, style_names(pieces), figures, options))
+        write_json(folder / META, dataset_meta(coder, style_names(pieces), figures, options))
         if not options.test_only:
             report.write(folder, stored, statistics, figures)
     return figures
@@ -239,9 +239,10 @@ def _count(statistics: Statistics, piece: Piece, result: Prepared) -> None:
     )
 
 
-def _meta(
+def dataset_meta(
     coder: Codec, styles: list[str], figures: dict[str, Any], options: Options
 ) -> dict[str, Any]:
+    """What stands in a dataset's meta.json."""
     return {
         "version": VERSION,
         "representation": coder.name,

@@ -39,7 +39,8 @@ class Dataset:
     `events` [N, event fields], `context` [N, `context_names`], `onsets` [N] in ticks within the
     piece, `bars` [N] as rows of `pitch_classes` [bars, 12] and `plans` [bars, `BarPlan` columns];
     `pieces` says where each piece lies (see `PIECE`). Columns of `events` are the fields of
-    `codec`. `card` tells where the music comes from, for the bundles trained on it.
+    `codec`. `card` tells where the music comes from, for the bundles trained on it. `frames`: of a
+    set made from a file of frames, its grid and counts (see `export.data.frames`).
     """
 
     def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
@@ -48,6 +49,7 @@ class Dataset:
         self.context_names: tuple[str, ...] = tuple(meta["context"])
         self.style_names: tuple[str, ...] = tuple(meta["styles"])
         self.card: dict[str, Any] = meta["card"]
+        self.frames: dict[str, Any] | None = meta.get("frames")
         self.events: NDArray[Any] = self._array("events", len(self.codec.fields))
         self.context: NDArray[np.uint8] = self._array("context", len(self.context_names))
         self.onsets: NDArray[np.int32] = self._array("onsets")

@@ -141,6 +141,11 @@ def prepare_score(coder: Codec, smf: Smf, velocity_known: bool) -> Prepared:
     encoded = coder.encode(analysis)
     if not len(encoded.events):
         raise PerpetuoError(f"nothing in it that '{coder.name}' can hold")
+    return stored_form(coder, analysis, encoded)
+
+
+def stored_form(coder: Codec, analysis: Analysis, encoded: Encoded) -> Prepared:
+    """What is kept of an encoded piece, with its part in the statistics."""
     notes = analysis.score.notes
     return Prepared(
         events=encoded.events,
@@ -149,7 +154,7 @@ def prepare_score(coder: Codec, smf: Smf, velocity_known: bool) -> Prepared:
         bars=encoded.bars.astype(np.int32),
         pitch_classes=analysis.pitch_classes,
         plans=np.stack([analysis.plans[name] for name in BarPlan._fields], axis=1).astype(np.int16),
-        parts=sum(1 << part for part in score.parts),
+        parts=sum(1 << part for part in analysis.score.parts),
         shift=-analysis.shift,
         minor=analysis.minor,
         loss=_loss(coder, encoded, analysis) if _is_sampled(notes) else Loss(),

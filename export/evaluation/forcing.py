@@ -3,7 +3,7 @@
 Every piece runs through the engine's own runtime in two rows at once: one is told the whole plan
 that was read out of the piece, the other only where each event stands. Both hear the true events.
 A field that is not known (0) is not scored; the fields after it then follow what the network takes
-for likeliest, as they would while composing.
+for likeliest, as they would while composing, unless `open_unknown` leaves it open.
 """
 
 from __future__ import annotations
@@ -73,13 +73,17 @@ class _Steps:
 
 
 def forced_likelihoods(
-    network: Network, music: RealMusic, progress: Progress = lambda steps: None
+    network: Network,
+    music: RealMusic,
+    progress: Progress = lambda steps: None,
+    *,
+    open_unknown: bool = False,
 ) -> tuple[Likelihood, Likelihood]:
     """With the plan given, and with everything but the place left open; `progress` is told the
     steps done."""
     steps = _Steps.of(music, network)
     lanes = min(LANES, len(music.pieces))
-    teacher = Teacher(network, 2 * lanes)
+    teacher = Teacher(network, 2 * lanes, open_unknown=open_unknown)
     shape = (2, *steps.targets.shape)
     nats, right = np.zeros(shape), np.zeros(shape)
     # The longest last, so that they are taken first and all lanes end at about the same time.

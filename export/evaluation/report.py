@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export.evaluation.baselines import Likelihood
+from export.evaluation.benchmark import Benchmark
 from export.evaluation.copying import Copying
 from export.evaluation.endurance import Endurance
 from export.evaluation.obedience import Harmony, Obedience
@@ -43,6 +44,7 @@ class Report:
     composed_bars: int = 0
     real_pieces: int = 0
     likelihoods: tuple[Likelihood, ...] = ()
+    benchmark: Benchmark | None = None
     comparisons: tuple[Comparison, ...] = ()
     by_style: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     distributions: Distributions | None = None
@@ -64,6 +66,7 @@ class Report:
         blocks = [
             f"{self.model} on {self.data}",
             _likelihood_lines(self.likelihoods),
+            _benchmark_lines(self.benchmark),
             _comparison_lines(self.comparisons),
             _style_lines(self.by_style),
             _copying_lines(self.copying),
@@ -122,6 +125,13 @@ def _likelihood_lines(rows: Sequence[Likelihood]) -> str:
         hits = [[row.label, *(_number(row.accuracy[name]) for name in names)] for row in exact]
         text += "\n\n" + _table(["likeliest value right", *names], hits)
     return text
+
+
+def _benchmark_lines(found: Benchmark | None) -> str:
+    if found is None:
+        return ""
+    rows = [[label, str(found.units), _number(nats)] for label, nats in found.nats.items()]
+    return _table(["benchmark", f"{found.unit}s", f"nats a {found.unit}"], rows)
 
 
 def _comparison_lines(rows: Sequence[Comparison]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from engine.runtime import Network
 from engine.score import Score
 from export.data.dataset import META, Dataset
 from export.evaluation.baselines import Likelihood, markov, unigram
+from export.evaluation.benchmark import benchmark
 from export.evaluation.composing import (
     Commission,
     commission,
@@ -74,24 +76,29 @@ def evaluate(options: Options) -> Report:
     """Everything that the options ask for."""
     network = Network.load(options.model, options.device, options.threads)
     codec = network.specification.open_codec()
-    everything = options.notes < 0
-    wanted = 0 if everything else max(options.notes, STATISTICS_NOTES)
     with opened(options.data, codec.name) as data:
+        if data.frames is not None and options.notes:
+            options = replace(options, notes=-1)  # frames are counted by whole splits
+        wanted = 0 if options.notes < 0 else max(options.notes, STATISTICS_NOTES)
         music = read_music(data, options.split, codec, wanted, options.seed)
         training = None
         if options.training is not None and (options.baselines or options.copies):
             train = Dataset.open(options.training)
             training = read_music(train, "train", codec, 0, options.seed)
-        return _reported(options, network, music, training)
+        return _reported(options, network, music, training, data.frames)
 
 
 def _reported(
-    options: Options, network: Network, music: RealMusic, training: RealMusic | None
+    options: Options,
+    network: Network,
+    music: RealMusic,
+    training: RealMusic | None,
+    frames: dict[str, Any] | None,
 ) -> Report:
     tested = music.first(max(0, options.notes))
     likelihoods: list[Likelihood] = []
     if options.notes:
-        likelihoods += _forced(network, tested)
+        likelihoods += _forced(network, tested, open_unknown=frames is not None)
     if options.baselines and training is not None:
         likelihoods += _baselines(network, training, tested)
     report = Report(
@@ -100,6 +107,8 @@ def _reported(
         real_pieces=len(music.pieces),
         likelihoods=tuple(likelihoods),
     )
+    if frames is not None and likelihoods:
+        report = report.with_parts(benchmark=benchmark(likelihoods, frames, options.split))
     if options.bars:
         report = _composed(report, options, network, music, training)
     if options.endurance:
@@ -107,10 +116,12 @@ def _reported(
     return report
 
 
-def _forced(network: Network, music: RealMusic) -> tuple[Likelihood, Likelihood]:
+def _forced(
+    network: Network, music: RealMusic, *, open_unknown: bool
+) -> tuple[Likelihood, Likelihood]:
     total = sum(len(piece.events) for piece in music.pieces)
     with _progress("likelihood", total, "notes") as progress:
-        return forced_likelihoods(network, music, progress)
+        return forced_likelihoods(network, music, progress, open_unknown=open_unknown)
 
 
 def _baselines(network: Network, training: RealMusic, tested: RealMusic) -> list[Likelihood]:

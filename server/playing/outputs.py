@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
@@ -24,7 +25,8 @@ class Program(NamedTuple):
     program: int  # from 0
 
 
-class BarLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BarLine:
     """A bar begins; for outputs that show or count bars."""
 
     index: int
@@ -52,10 +54,12 @@ Event = NoteOn | NoteOff | Program | BarLine | ClockTick | Start | Stop
 
 
 class Output(Protocol):
-    """An output of one stream. All methods are called by the dispatching thread alone.
+    """An output of one stream.
 
-    `send` must not block. OSError (or a subclass) tells that the output is gone: the thread goes
-    on without it, ends what sounds on the others, and calls `revive` about once a second.
+    `send`, `silence` and `close` are called by the dispatching thread alone, `is_alive` and
+    `revive` by the one that watches the outputs; `revive` only while nothing is sent. `send` must
+    not block. OSError (or a subclass) tells that the output is gone: the others go on without it,
+    and `revive` is called about once a second.
     """
 
     name: str
@@ -70,11 +74,12 @@ class Output(Protocol):
         ...
 
     def is_alive(self) -> bool:
-        """Whether it still reaches anybody; called about once a second."""
+        """Whether it still reaches anybody; called about twice a second, maybe once more after
+        `close`. Must not take long: other threads wait meanwhile."""
         ...
 
     def revive(self) -> bool:
-        """Try to open it again; whether it succeeded."""
+        """Try to open it again; whether it is open now."""
         ...
 
     def close(self) -> None: ...

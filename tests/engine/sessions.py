@@ -32,7 +32,7 @@ CHANGES: tuple[dict[str, Json], ...] = (
     {"style": {"calm": 1}},
     {"form": "phrases", "variety": 0},
     {"low_pitch": 50, "high_pitch": 70},
-    {"swing": 0.6, "humanise_time": 15, "humanise_velocity": 9},
+    {"swing": 0.6, "humanise_time": 15, "humanise_velocity": 9, "tempo_drift": 6},
     {"programs": {"1": 40}},
     {},
 )

@@ -22,6 +22,7 @@ from engine.control_log import (
     change_line,
     end_line,
     header_line,
+    late_line,
     read,
     write,
 )
@@ -54,7 +55,8 @@ edits = st.dictionaries(
 @st.composite
 def logs(draw: st.DrawFn) -> ControlLog:
     changes = []
-    bar = 0
+    snapshot = draw(st.sampled_from([None, "a.stream", "Übung 3 (b).stream"]))
+    first = bar = draw(st.integers(0, 99)) if snapshot else 0
     for _ in range(draw(st.integers(0, 4))):
         bar += draw(st.integers(0, 5))
         # The range stays as it is, so that every order of changes is valid.
@@ -71,6 +73,9 @@ def logs(draw: st.DrawFn) -> ControlLog:
         draw(st.none() | prompts),
         tuple(changes),
         draw(st.none() | st.integers(bar, MAX_BAR)),
+        late=tuple(sorted(draw(st.sets(st.integers(first, 200), max_size=3)))),
+        snapshot=snapshot,
+        first=first,
     )
 
 
@@ -99,6 +104,38 @@ def test_a_log_written_line_by_line_equals_the_whole() -> None:
     log = ControlLog("m", SHA, 7, changes=changes, end=12)
     assert write(log) == HEADER + b"".join(map(change_line, changes)) + end_line(12)
     assert write(replace(log, end=None)) == HEADER + b"".join(map(change_line, changes))
+
+
+def test_late_bars_may_stand_anywhere_and_are_read_in_order() -> None:
+    lines = (late_line(7), change_line(Change(3, {"density": 4.0})), late_line(9, 4), late_line(7))
+    log = read(HEADER + b"".join(lines) + end_line(12))
+    assert log.late == (4, 7, 9)
+    assert log.changes == (Change(3, {"density": 4.0}),)
+
+
+def test_a_log_without_a_snapshot_says_nothing_of_it() -> None:
+    assert b"snapshot" not in HEADER
+    assert b"late" not in write(ControlLog("m", SHA, 7, end=3))
+
+
+def test_a_segment_begins_at_the_bar_of_its_snapshot() -> None:
+    header = header_line(ControlLog("m", SHA, 7, snapshot="a.stream", first=40))
+    assert read(header + change_line(Change(40, {"density": 4.0}))).first == 40
+    for line in (b'{"bar":39,"set":{"density":4.0}}\n', late_line(39), b'{"end":39}\n'):
+        assert "line 2" in refusal_of(header + line)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "c:a", "a\\b", "a\n", 3, "x" * 201])
+def test_a_snapshot_lies_beside_its_log_and_nowhere_else(name: object) -> None:
+    content = json.loads(HEADER) | {"snapshot": name, "from": 3}
+    assert "beside the log" in refusal_of(json.dumps(content).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "late", ["[]", "3", "[-1]", "[1.5]", "[true]", '["3"]', "[99999999999999]"]
+)
+def test_late_bars_are_bars(late: str) -> None:
+    assert "late must be a list of bars" in refusal_of(HEADER + b'{"late":%b}\n' % late.encode())
 
 
 def refusal_of(data: bytes) -> str:

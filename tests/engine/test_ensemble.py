@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from engine.bars import Bar
 from engine.composer import Composer
 from engine.controls import Controls
-from engine.ensemble import EXPECTED_DEMAND, PROMISED, Composed, Ensemble
+from engine.ensemble import PROMISED, Composed, Ensemble
 from engine.errors import CapacityError, ControlError
+from engine.member import EXPECTED_DEMAND
 from engine.runtime import Network
 from tests.bundles import NETWORKS, tiny
 from tests.engine.sessions import as_heard, check_bars, compose, replay

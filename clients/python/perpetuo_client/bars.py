@@ -1,0 +1,102 @@
+"""Bars and notes as plain values.
+
+A bar's place in time is `due`, microseconds of the server's clock; `Server.local_time` turns it
+into the local one. Times within a bar are ticks, 24 to a quarter note. Parts count from 1, and
+part 8 is percussion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from perpetuo_client.errors import ProtocolError
+
+TICKS_PER_QUARTER = 24
+DRUMS = 8
+TIED_ON, TIED_FROM = 1, 2  # flags of Note.tie
+
+
+class Note(NamedTuple):
+    """One note, or the piece of it that lies in one bar."""
+
+    part: int
+    pitch: int
+    velocity: int
+    tick: int  # since the bar line
+    length: int  # in ticks; may reach beyond the bar
+    shift: int  # microseconds by which it is played later (or earlier) than its tick
+    tie: int  # 1: goes on in the next bar; 2: goes on from the last one; 3: both
+
+    @property
+    def goes_on(self) -> bool:
+        return bool(self.tie & TIED_ON)
+
+    @property
+    def goes_on_from_before(self) -> bool:
+        return bool(self.tie & TIED_FROM)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar as it sounds. A higher revision replaces a lower one of the same index."""
+
+    index: int  # from 0
+    revision: int
+    due: int  # microseconds of the server's clock
+    epoch: int  # how often the stream has begun anew
+    tick: int  # ticks of the stream at the bar line
+    ticks: int  # its length
+    metre: str  # "4/4"
+    tempo: int  # microseconds a quarter
+    key: str  # "A minor"
+    chords: tuple[str, ...]  # of its halves: "Am"; "" where none is planned
+    section: str  # of the form, "" outside one
+    echo: int  # the bar that it takes up again, -1: none
+    programs: tuple[int, ...]  # General MIDI programs by part, from 0
+    notes: tuple[Note, ...]
+    late: bool = False  # a stand-in, because the composed bar was not there in time
+
+    @property
+    def length(self) -> int:
+        """Microseconds."""
+        return self.time_of(self.ticks)
+
+    @property
+    def end(self) -> int:
+        """When the next bar is due."""
+        return self.due + self.length
+
+    @property
+    def bpm(self) -> float:
+        """Quarters a minute."""
+        return 60_000_000 / self.tempo
+
+    def time_of(self, ticks: int) -> int:
+        """Microseconds that so many ticks of this bar last."""
+        return ticks * self.tempo // TICKS_PER_QUARTER
+
+
+def bar_from(plain: Mapping[str, Any], *, due: int, epoch: int) -> Bar:
+    """A bar from its JSON. Fields that this version does not know are passed over."""
+    try:
+        return Bar(
+            index=int(plain["index"]),
+            revision=int(plain["revision"]),
+            due=due,
+            epoch=epoch,
+            tick=int(plain["tick"]),
+            ticks=int(plain["ticks"]),
+            metre=str(plain["metre"]),
+            tempo=int(plain["tempo"]),
+            key=str(plain["key"]),
+            chords=tuple(str(chord) for chord in plain["chords"]),
+            section=str(plain["section"]),
+            echo=int(plain["echo"]),
+            programs=tuple(int(program) for program in plain["programs"]),
+            notes=tuple(Note(*map(int, note[:7])) for note in plain["notes"]),
+            late=bool(plain.get("late", False)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(f"The server sent a bar that cannot be read: {error!r}.") from error

@@ -1,0 +1,228 @@
+"""A stream of a server: its bars as they come, and the ways to steer it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from perpetuo_client.bars import Bar, bar_from
+from perpetuo_client.errors import StreamEnded
+from perpetuo_client.messages import Message, Prompt
+from perpetuo_client.timeline import ENDED, Committed, Cursor, Planned, Timeline
+
+if TYPE_CHECKING:
+    from perpetuo_client.server import Server
+
+# Seconds before its bar line at which a bar is given; the server revises none as late as that.
+LEAD = 0.15
+
+
+class Heard(NamedTuple):
+    """From where on a change is heard."""
+
+    bar: int  # its index
+    due: int  # microseconds of the server's clock
+
+
+class Stream:
+    """A station or an own stream that this client listens to; made by `Server`.
+
+    Attributes are for reading and follow what the server tells. `controls` are all controls in
+    force for what is composed from now on; `timeline` holds the bars known.
+    """
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name = server, name
+        self.timeline = Timeline()
+        self.is_station = False
+        self.seed = 0
+        self.model = ""
+        self.styles: tuple[str, ...] = ()
+        self.preset: str | None = None
+        self.controls: dict[str, Any] = {}
+        self.late_bars = 0  # bridged by the server, as far as it has told
+        self._change = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.name!r}, {self.state}>"
+
+    @property
+    def state(self) -> str:
+        """ "playing", "stopped" or "ended"."""
+        return self.timeline.state
+
+    @property
+    def reason(self) -> str:
+        """Why the state is what it is; a sentence, "" if nothing was told."""
+        return self.timeline.reason
+
+    @property
+    def epoch(self) -> int:
+        """How often the stream has begun anew."""
+        return self.timeline.epoch
+
+    @property
+    def playing(self) -> Bar | None:
+        """The bar that sounds now, or in which the stream is stopped."""
+        now = self.server.now()
+        begun = [bar for bar in self.timeline.bars.values() if bar.due <= now]
+        return max(begun, key=lambda bar: bar.index, default=None)
+
+    # -- hearing ---------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Bars:
+        return self.bars()
+
+    def bars(self, *, ahead: bool = False, lead: float = LEAD) -> Bars:
+        """Its bars, until it ends or the server is closed.
+
+        Each bar once, `lead` seconds before it sounds, in its newest revision, beginning with the
+        one that sounds now. With `ahead` every planned revision at once. Who is slow holds
+        nothing up; who is slower than 256 bars misses some. Several may read one stream.
+        """
+        cursor: Cursor
+        if ahead:
+            cursor = Planned(self.timeline)
+        else:
+            cursor = Committed(self.timeline, round(lead * 1e6))
+        return Bars(self, cursor)
+
+    async def wait(self, until: int | None = None) -> bool:
+        """Until something happens to the stream, or that time of the server's clock has come.
+
+        Whether anything is to be expected: False when the stream has ended or the server was
+        closed; Disconnected when the server is lost.
+        """
+        if self.server.failure is not None:
+            raise self.server.failure
+        if self.state == ENDED or self.server.is_closed:
+            return False
+        seconds = None if until is None else max(0.0, (until - self.server.now()) / 1e6)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._change.wait()
+        except TimeoutError:
+            pass
+        return True
+
+    # -- steering --------------------------------------------------------------------------------
+
+    async def steer(
+        self, *, plan: Mapping[int, Mapping[str, int]] | None = None, **controls: Any
+    ) -> Heard:
+        """Change controls by name, or the plan of coming bars, by their index.
+
+        Refused, and nothing is changed, if a value is none. `Server.controls` tells what there is.
+        """
+        plain = None if plan is None else {str(bar): dict(row) for bar, row in plan.items()}
+        return _heard(await self._ask("steer", controls=controls, plan=plain))
+
+    async def choose_preset(self, name: str) -> Heard:
+        """Set every control as the preset has it."""
+        return _heard(await self._ask("preset", name=name))
+
+    async def start(self) -> None:
+        """Begin anew with the same seed."""
+        await self._ask("transport", action="start")
+
+    async def stop(self) -> None:
+        """Pause: what sounds ends at once."""
+        await self._ask("transport", action="stop")
+
+    async def go_on(self) -> None:
+        """Go on from the beginning of the bar in which the stream was stopped."""
+        await self._ask("transport", action="continue")
+
+    async def panic(self) -> None:
+        """End all that sounds; the music goes on with the next note."""
+        await self._ask("transport", action="panic")
+
+    async def reseed(self, seed: int) -> None:
+        """Begin anew with other music."""
+        await self._ask("seed", seed=seed)
+
+    async def load(self, model: str) -> None:
+        """Begin anew with another model."""
+        await self._ask("load", model=model)
+
+    async def prompt(self, music: Prompt) -> None:
+        """Begin anew with this music in mind."""
+        await self._ask("prompt", prompt=music.plain())
+
+    async def leave(self) -> None:
+        """Listen no longer. An own stream to which nobody listens ends after a while."""
+        await self._ask("unlisten")
+        self.ended("not listened to any more")
+        self.server.forget(self)
+
+    async def close(self) -> None:
+        """End an own stream."""
+        await self._ask("close")
+
+    async def _ask(self, kind: str, **fields: Any) -> Message:
+        if self.state == ENDED:
+            raise StreamEnded(f"The stream '{self.name}' has ended: {self.reason}.")
+        return await self.server.link.ask(kind, stream=self.name, **fields)
+
+    # -- what the server tells ---------------------------------------------------------------------
+
+    def hear(self, message: Message) -> None:
+        timeline = self.timeline
+        match message["type"]:
+            case "bar":
+                due, epoch = message["due"], message["epoch"]
+                timeline.put(bar_from(message["bar"], due=due, epoch=epoch))
+            case "state":
+                self._describe(message)
+                if message.get("id") is None:
+                    timeline.tell_anew(message["state"], message["epoch"])
+            case "steered":
+                self.controls.update(message["controls"])
+            case "moved":
+                timeline.move(message["bar"], message["later"])
+            case "turned":
+                self._describe(message)
+                timeline.turn(message["state"], message["epoch"], message["reason"])
+            case "panic":
+                timeline.panic()
+        self.changed()
+
+    def _describe(self, message: Message) -> None:
+        self.seed, self.model = message["seed"], message["model"]
+        self.styles, self.preset = tuple(message["styles"]), message["preset"]
+        self.controls = dict(message["controls"])
+        self.is_station = message.get("station", self.is_station)
+        self.late_bars = message.get("late_bars", self.late_bars)
+
+    def ended(self, reason: str) -> None:
+        self.timeline.turn(ENDED, self.epoch, reason)
+        self.changed()
+
+    def changed(self) -> None:
+        """Wake all who wait."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+
+class Bars(AsyncIterator[Bar]):
+    """What `Stream.bars` gives. `missed` counts the bars for which the reader was too slow."""
+
+    def __init__(self, stream: Stream, cursor: Cursor) -> None:
+        self._stream, self._cursor = stream, cursor
+
+    @property
+    def missed(self) -> int:
+        return self._cursor.missed
+
+    async def __anext__(self) -> Bar:
+        while True:
+            found = self._cursor.next(self._stream.server.now())
+            if isinstance(found, Bar):
+                return found
+            if not await self._stream.wait(found):
+                raise StopAsyncIteration
+
+
+def _heard(answer: Message) -> Heard:
+    return Heard(answer["bar"], answer["due"])

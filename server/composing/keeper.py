@@ -1,0 +1,91 @@
+"""Writes snapshots to disk, in a thread of its own: a slow disk must not hold up the music."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from server.composing.bell import Bell
+
+SUFFIX = ".stream"
+
+
+def snapshot_name(name: str) -> str:
+    """The file name of a stream's snapshot: safe, whatever the stream is called."""
+    return quote(name, safe=" ()+,=@") + SUFFIX
+
+
+class Snapshot(NamedTuple):
+    """A stream's state to be written; `request` is 0 for one of its own accord."""
+
+    request: int
+    stream: int
+    bar: int
+    path: Path
+    data: bytes
+
+
+class Written(NamedTuple):
+    """What became of a snapshot; `failure` is a sentence, "" if it is on the disk."""
+
+    snapshot: Snapshot
+    failure: str
+
+
+class Keeper:
+    """A queue of snapshots and the thread that writes them; the bell rings when one is done."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.waiting = 0  # given and not yet reported
+        self._bell = bell
+        self._in: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
+        self._out: queue.SimpleQueue[Written] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="snapshots", daemon=True)
+        self._thread.start()
+
+    def keep(self, snapshot: Snapshot) -> None:
+        self.waiting += 1
+        self._in.put(snapshot)
+
+    def written(self) -> list[Written]:
+        """What was written, or failed, since the last call."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._out.get_nowait())
+        self.waiting -= len(found)
+        return found
+
+    def close(self) -> None:
+        """Write all that is waiting, which `written` then tells; the thread ends."""
+        self._in.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (snapshot := self._in.get()) is not None:
+            self._out.put(Written(snapshot, _write(snapshot.path, snapshot.data)))
+            self._bell.ring()
+
+
+def _write(path: Path, data: bytes) -> str:
+    """Put a file in place at once; a sentence if that fails.
+
+    It is not forced out to the disk: after a power cut an older state, or none, must do.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        return (
+            f"the snapshot {path} cannot be written ({error.strerror or error}): the music goes "
+            "on, but could not be taken up from there"
+        )
+    return ""

@@ -1,0 +1,143 @@
+"""Reading a configuration: all of it is checked here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.controls import nearest
+from engine.errors import BundleError, ConfigError
+from engine.files import read_bytes
+from engine.library import SUFFIX, model_file
+from server.configuration.options import Source, options_of
+from server.configuration.presets import Preset, checked_controls, load_presets, table_of
+from server.configuration.settings import Configuration, StationSettings
+from server.osc.addresses import RESERVED
+from server.web.settings import WebSettings
+
+
+def load(path: Path | None) -> Configuration:
+    """The configuration of a file, or the one of everything at its default.
+
+    Reads files only: nothing is opened, made or drawn. ConfigError names file, key and remedy.
+    """
+    if path is None:
+        return Configuration()
+    source = Source(str(path), path.absolute().parent)
+    return _checked(source, source.build(Configuration, table_of(path)))
+
+
+def checked(configuration: Configuration, name: str) -> Configuration:
+    """A configuration that was changed after it was loaded; `name` tells in errors by what."""
+    source = Source(name, Path.cwd())
+    source.check(configuration)
+    return _checked(source, configuration)
+
+
+def _checked(source: Source, configuration: Configuration) -> Configuration:
+    """The configuration with the files that it names, all of which are there."""
+    if not configuration.stations:
+        source.refuse("station", "is empty: leave it out for the default one")
+    _check_stations(source, configuration)
+    _check_outputs(source, configuration)
+    if configuration.osc.enabled and configuration.osc.ahead >= configuration.horizon:
+        source.refuse(
+            "osc.ahead",
+            f"must be less than the horizon, which is {configuration.horizon} milliseconds: a bar"
+            " cannot be sent before it is settled",
+        )
+    return replace(
+        configuration,
+        web=_web(source, configuration.web),
+        model=_model(source, "model", configuration.model),
+        stations=tuple(
+            replace(station, model=station.model and _model(source, at, station.model))
+            for station, at in _numbered(configuration.stations, "model")
+        ),
+    )
+
+
+def _check_stations(source: Source, configuration: Configuration) -> None:
+    presets = _presets(source, configuration)
+    taken: dict[str, str] = {}
+    for station, at in _numbered(configuration.stations, "name"):
+        if station.name in taken:
+            source.refuse(at, f"'{station.name}' is taken by {taken[station.name]}: choose another")
+        if station.name in RESERVED:
+            source.refuse(
+                at, f"'{station.name}' means something else in OSC addresses: choose another"
+            )
+        taken[station.name] = at
+    for station, at in _numbered(configuration.stations, "preset"):
+        if station.preset is not None and station.preset not in presets:
+            source.refuse(
+                at, f"'{station.preset[:40]}' is no preset: {nearest(station.preset, presets)}"
+            )
+    for station, at in _numbered(configuration.stations, "controls"):
+        base = presets[station.preset].controls if station.preset else {}
+        checked_controls(source, at, station.controls, base)
+
+
+def _check_outputs(source: Source, configuration: Configuration) -> None:
+    """Outputs play stations that there are, and no two make a port of the same name."""
+    known = [station.name for station in configuration.stations]
+    made: dict[str, str] = {}
+    for i, port in enumerate(configuration.midi.ports):
+        _refer(source, f"midi.port[{i}].stations", port.stations, known)
+        at = f"midi.port[{i}].name"
+        if port.virtual and port.name in made:
+            source.refuse(at, f"'{port.name}' is taken by {made[port.name]}: choose another")
+        made[port.name] = at
+    for i, target in enumerate(configuration.osc.targets):
+        _refer(source, f"osc.target[{i}].stations", target.stations, known)
+
+
+def _refer(source: Source, at: str, names: Iterable[str], known: list[str]) -> None:
+    for i, name in enumerate(names):
+        if name not in known:
+            source.refuse(f"{at}[{i}]", f"'{name[:40]}' is no station: {nearest(name, known)}")
+
+
+def _web(source: Source, web: WebSettings) -> WebSettings:
+    """The settings with the token that a file holds; the files that they name are there."""
+    for key in ("tls_certificate", "tls_key", "token_file"):
+        path = getattr(web, key)
+        if path is not None and not path.is_file():
+            source.refuse(f"web.{key}", f"names no file ({path}): check the path")
+    if web.token_file is None:
+        return web
+    if web.token is not None:
+        source.refuse("web.token_file", "and web.token exclude each other: keep one of them")
+    token = read_bytes(web.token_file, "the token").decode("utf-8", "replace").strip()
+    allowed = options_of(WebSettings)["token"]
+    if not allowed.takes(token):
+        source.refuse("web.token_file", f"({web.token_file}) must hold {allowed.form}")
+    return replace(web, token=token, token_file=None)
+
+
+def _numbered(
+    stations: tuple[StationSettings, ...], key: str
+) -> Iterable[tuple[StationSettings, str]]:
+    return ((station, f"station[{i}].{key}") for i, station in enumerate(stations))
+
+
+def _presets(source: Source, configuration: Configuration) -> dict[str, Preset]:
+    own = configuration.presets
+    if own is not None and not own.is_dir():
+        source.refuse("presets", f"is no folder ({own}): name one that holds presets (*.toml)")
+    return load_presets(own)
+
+
+def _model(source: Source, at: str, model: str) -> str:
+    """The model as the server may be told of it: the name of an embedded one, or a whole path."""
+    if model.endswith(SUFFIX):
+        path = source.path(model)
+        if not path.is_file():
+            source.refuse(at, f"names no file ({path}): check the path")
+        return str(path)
+    try:
+        model_file(model)
+    except BundleError as error:
+        raise ConfigError(f"{source.name}: {at}: {error}") from error
+    return model

@@ -1,0 +1,123 @@
+"""Presets: named settings of the controls, one TOML file each.
+
+Those that come with perpetuo stand in `configs/presets/` of the source and inside the installed
+package; a folder of one's own may add to them and replace them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.control_values import Json
+from engine.controls import Controls, nearest
+from engine.errors import ConfigError, ControlError, PerpetuoError
+from engine.files import read_bytes
+from server.configuration.options import Source, option
+
+_PACKAGED = Path(__file__).parent / "shipped"
+_IN_SOURCE = Path(__file__).parents[2] / "configs" / "presets"
+_NAME = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named setting: `controls` as plain JSON, valid together; what is left out is default."""
+
+    name: str
+    title: str
+    help: str
+    controls: Mapping[str, Json]
+
+    def fitting(self, styles: Collection[str]) -> dict[str, Json]:
+        """The controls for a model that has these styles: others are left out of the mix."""
+        mix = self.controls.get("style")
+        if not isinstance(mix, dict):
+            return dict(self.controls)
+        kept: dict[str, Json] = {name: mix[name] for name in mix if name in styles}
+        fitting = {**self.controls, "style": kept}
+        if not kept:
+            del fitting["style"]
+        return fitting
+
+
+@dataclass(frozen=True)
+class _PresetFile:
+    title: str = option(help="As it is shown to people.")
+    help: str = option(help="What it sounds like, in one sentence.")
+    controls: Mapping[str, Any] = option(help="Controls by name, see controls.md.")
+
+
+def shipped_folder() -> Path:
+    """Where the presets that come with perpetuo are."""
+    return _PACKAGED if _PACKAGED.is_dir() else _IN_SOURCE
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset of one file, by the file's name; ConfigError says what is wrong with it."""
+    source = Source(str(path), path.parent)
+    if not _NAME.fullmatch(path.stem):
+        source.refuse("", "name the file with small letters, digits, - and _ only")
+    read = source.build(_PresetFile, table_of(path))
+    checked = checked_controls(source, "controls", read.controls)
+    plain = {name: checked.plain(name) for name in read.controls}
+    return Preset(path.stem, read.title, read.help, plain)
+
+
+def load_presets(own: Path | None = None) -> dict[str, Preset]:
+    """All presets by name: those shipped, and those of a folder of one's own, which win."""
+    folders = [shipped_folder()]
+    if own is not None:
+        if not own.is_dir():
+            raise ConfigError(f"{own} is not a folder: name one that holds presets (*.toml)")
+        folders.append(own)
+    files = {path.stem: path for folder in folders for path in folder.glob("*.toml")}
+    return {name: read_preset(files[name]) for name in sorted(files)}
+
+
+def preset_named(name: str, own: Path | None = None) -> Preset:
+    """The preset of a file (*.toml), or one of `load_presets(own)` by its name."""
+    if name.endswith(".toml"):
+        return read_preset(Path(name))
+    presets = load_presets(own)
+    if name not in presets:
+        raise ConfigError(f"there is no preset '{name[:40]}': {nearest(name, presets)}")
+    return presets[name]
+
+
+def table_of(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file."""
+    try:
+        text = read_bytes(path, "configuration").decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not text in UTF-8: save it as such") from None
+    except PerpetuoError as error:
+        raise ConfigError(str(error)) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from error
+
+
+def checked_controls(
+    source: Source,
+    at: str,
+    controls: Mapping[str, Any],
+    base: Mapping[str, Json] | None = None,
+) -> Controls:
+    """Controls that stand in a file, on top of others; ConfigError names the one that is wrong."""
+    setting = Controls()
+    for name, value in controls.items():
+        try:
+            setting.with_value(name, value)
+        except ControlError as error:
+            if name not in ("low_pitch", "high_pitch"):
+                source.refuse(f"{at}.{name[:40]}", f"is wrong: {error}")
+    try:
+        return setting.with_values({**(base or {}), **controls})
+    except ControlError as error:
+        source.refuse(at, f"are wrong: {error}")

@@ -1,0 +1,218 @@
+"""The control logs of running streams: what `perpetuo replay` needs to give back what was heard.
+
+One file an epoch of a stream, in segments: a segment that has grown too long is closed, and the
+next one begins with a snapshot, so that each can be replayed alone and old ones are deleted. A disk
+that cannot be written to never stops the music.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.control_log import Change, ControlLog, change_line, end_line, header_line, late_line
+from engine.errors import PerpetuoError
+from server.house.counters import Counters
+from server.house.events import BarPlanned, Steered, StreamEvent, Turned
+from server.house.stream import ENDED, Kept, Stream
+
+log = logging.getLogger("perpetuo.logs")
+
+RETRY = 30_000_000  # microseconds until a log that could not be written is begun anew
+SUFFIX = ".jsonl"
+OWN = "own"  # own streams share one number of files
+
+
+@dataclass(frozen=True, slots=True)
+class LogRules:
+    """Where the logs go, the size at which a segment is closed, and how many are kept: of each
+    station, and ten times as many of all own streams together."""
+
+    directory: Path
+    max_bytes: int
+    keep: int
+
+
+class Segment:
+    """One open file."""
+
+    def __init__(self, path: Path, header: bytes) -> None:
+        self.path = path
+        self._file = path.open("xb", buffering=0)
+        self.size = 0
+        try:
+            self.write(header)
+        except OSError:
+            self._file.close()
+            raise
+
+    def write(self, line: bytes) -> None:
+        self.size += self._file.write(line)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Chronicle:
+    """Listens to streams and writes their logs.
+
+    `keep` has the composing process save a stream now, and gives what it saved.
+    """
+
+    def __init__(
+        self,
+        rules: LogRules,
+        clock: Callable[[], int],
+        counters: Counters,
+        keep: Callable[[Stream], Awaitable[Kept]],
+    ) -> None:
+        self.rules, self.now, self.counters, self.keep = rules, clock, counters, keep
+        self._segments: dict[str, Segment] = {}
+        self._streams: dict[str, Stream] = {}
+        self._epochs: dict[str, int] = {}
+        self._count = 0  # of segments, in their names
+        self._broken: dict[str, int] = {}  # since when a stream's log cannot be written
+
+    def hear(self, stream: Stream, event: StreamEvent) -> None:
+        match event:
+            case Turned(state="ended"):
+                self._finish(stream)
+            case Turned() if self._epochs.get(stream.name) != event.epoch:
+                self._begin_epoch(stream, event.epoch)
+            case Steered():
+                self._write(stream, change_line(_change(event)))
+            case BarPlanned(planned) if stream.is_bridged(planned.index):
+                self._write(stream, late_line(planned.index))
+            case _:
+                pass
+
+    async def tick(self) -> None:
+        """Go on in new segments where the old one is full, or could not be written for a while."""
+        for name, stream in list(self._streams.items()):
+            segment = self._segments.get(name)
+            is_full = segment is not None and segment.size >= self.rules.max_bytes
+            since = self._broken.get(name)
+            may_retry = since is not None and self.now() - since >= RETRY
+            if is_full or may_retry:
+                await self._go_on(stream)
+
+    def close(self) -> None:
+        """Close all files, without an end: the streams go on when the server does."""
+        for segment in self._segments.values():
+            segment.close()
+        self._segments.clear()
+        self._streams.clear()
+
+    # -- segments --------------------------------------------------------------------------------
+
+    def _begin_epoch(self, stream: Stream, epoch: int) -> None:
+        self._close_segment(stream, end=stream.last_epoch_end)
+        self._streams[stream.name], self._epochs[stream.name] = stream, epoch
+        self._broken.pop(stream.name, None)
+        self._open(stream, stream.kept if stream.kept.path else None)
+
+    async def _go_on(self, stream: Stream) -> None:
+        """Another segment of the same epoch, from a snapshot of now."""
+        try:
+            kept = await self.keep(stream)
+        except PerpetuoError as error:
+            self._break(stream, str(error))
+            return
+        if self._streams.get(stream.name) is stream and stream.state != ENDED:
+            self._close_segment(stream)
+            self._broken.pop(stream.name, None)
+            self._open(stream, kept)
+
+    def _open(self, stream: Stream, kept: Kept | None) -> None:
+        path = self._new_path(stream)
+        snapshot = path.with_suffix(".stream") if kept is not None else None
+        try:
+            if kept is not None and snapshot is not None:
+                shutil.copyfile(kept.path, snapshot)
+            header = header_line(_header(stream, snapshot, kept))
+            segment = Segment(path, header)
+            for change in kept.changes if kept else ():
+                segment.write(change_line(Change(change.bar, change.set, change.plan)))
+        except (OSError, PerpetuoError) as error:
+            _remove(path, snapshot)
+            self._break(stream, str(error))
+            return
+        self._segments[stream.name] = segment
+        self._delete_old(stream)
+
+    def _new_path(self, stream: Stream) -> Path:
+        """A name that sorts by time; the wall clock is good enough for that."""
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        self._count += 1
+        return self.rules.directory / f"{stream.name}-{stamp}-{self._count:06d}{SUFFIX}"
+
+    def _write(self, stream: Stream, line: bytes) -> None:
+        segment = self._segments.get(stream.name)
+        if segment is None:
+            return
+        try:
+            segment.write(line)
+        except OSError as error:
+            self._close_segment(stream)
+            self._break(stream, error.strerror or str(error))
+
+    def _break(self, stream: Stream, reason: str) -> None:
+        if stream.name not in self._broken:
+            log.warning("%s is not logged: %s; tried again in a while", stream.name, reason)
+        self.counters.troubles += 1
+        self._broken[stream.name] = self.now()
+
+    def _finish(self, stream: Stream) -> None:
+        self._close_segment(stream, end=stream.resting_bar(self.now()) + 1)
+        self._streams.pop(stream.name, None)
+        self._epochs.pop(stream.name, None)
+        self._broken.pop(stream.name, None)
+
+    def _close_segment(self, stream: Stream, end: int | None = None) -> None:
+        if end is not None:
+            self._write(stream, end_line(end))
+        segment = self._segments.pop(stream.name, None)
+        if segment is not None:
+            segment.close()
+
+    def _delete_old(self, stream: Stream) -> None:
+        prefix, most = stream.name, self.rules.keep
+        if not stream.is_station:
+            prefix, most = OWN, 10 * self.rules.keep
+        paths = sorted(self.rules.directory.glob(f"{prefix}-*{SUFFIX}"), key=_stamp)
+        for path in paths[:-most]:
+            _remove(path, path.with_suffix(".stream"))
+
+
+def _stamp(path: Path) -> tuple[str, str]:
+    *_, stamp, count = path.stem.split("-")
+    return stamp, count
+
+
+def _remove(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("%s cannot be deleted: %s", path, error)
+
+
+def _change(event: Steered) -> Change:
+    return Change(event.bar, dict(event.controls), {b: dict(c) for b, c in event.plan.items()})
+
+
+def _header(stream: Stream, snapshot: Path | None, kept: Kept | None) -> ControlLog:
+    return ControlLog(
+        model=stream.model,
+        sha256=stream.sha256,
+        seed=stream.seed,
+        controls=stream.begun_with,
+        prompt=stream.prompt if snapshot is None else None,
+        snapshot=snapshot.name if snapshot else None,
+        first=kept.bar if kept else 0,
+    )

@@ -1,0 +1,224 @@
+"""The streams as the composing process knows them: beginning, bars, beginning again.
+
+Each join has a number that is never used again, so what a stream that is over still sends finds
+nobody. Use in the event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from engine.controls import Controls
+from engine.errors import PerpetuoError
+from server.composing.messages import (
+    Change,
+    Changed,
+    Composed,
+    Join,
+    Joined,
+    Keep,
+    Kept,
+    Leave,
+    Load,
+    Order,
+    Report,
+    Resume,
+    Shift,
+    Trouble,
+)
+from server.house.counters import Counters
+from server.house.events import BarPlanned, PlannedBar, Turned
+from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Stream
+from server.house.watch import Watch
+from server.playing.bridging import bridged
+
+log = logging.getLogger("perpetuo.house")
+
+BEGIN_LEAD = 50_000  # from its first bar's coming to a stream's beginning, if it came too late
+BEFORE_A_FALLBACK = 8  # bars that a fallback is made from
+
+R = TypeVar("R")
+
+
+class Line(Protocol):
+    """The line to the composing process (`server.composing.link`)."""
+
+    def send(self, order: Order) -> None: ...
+
+    async def request(self, order: Join | Change | Keep) -> Joined | Changed | Kept: ...
+
+
+class Desk:
+    """Orders streams from the composing process and takes what it delivers."""
+
+    def __init__(
+        self,
+        line: Line,
+        clock: Callable[[], int],
+        counters: Counters,
+        horizon: int,
+        announce: Callable[[Stream], None],
+    ) -> None:
+        """`announce` is called with a stream that has begun, before its listeners are told."""
+        self.line, self.now, self.counters, self.horizon = line, clock, counters, horizon
+        self.announce = announce
+        self.watch = Watch(clock, self._bridge)
+        self._numbers = 0
+        self._by_number: dict[int, Stream] = {}
+        self._early: dict[int, list[Composed]] = {}  # bars that came before the answer to a join
+
+    async def ask(self, order: Join | Change | Keep, answer: type[R]) -> R:
+        """Send an order and wait for its answer; a PerpetuoError if it is refused."""
+        try:
+            found = await self.line.request(order)
+        except PerpetuoError:
+            self.counters.refusals += 1
+            raise
+        assert isinstance(found, answer), f"{order} was answered by {found}"
+        return found
+
+    def dismiss(self, stream: Stream) -> None:
+        self._by_number.pop(stream.number, None)
+        self.line.send(Leave(stream.number))
+
+    # -- beginning -------------------------------------------------------------------------------
+
+    async def begin_anew(self, stream: Stream, reason: str, **changed: Any) -> None:
+        """Another epoch, from the next bar line on; `changed` are attributes of the stream. If it
+        is refused, the old one goes on."""
+        before = {name: getattr(stream, name) for name in changed}
+        number = stream.number
+        playing = stream.playing_at(self.now()) if stream.state == PLAYING else None
+        for name, value in changed.items():
+            setattr(stream, name, value)
+        try:
+            await self.begin(stream, playing.end if playing else 0, reason)
+        except PerpetuoError:
+            for name, value in before.items():
+                setattr(stream, name, value)
+            raise
+        self.line.send(Leave(number))
+
+    async def begin(
+        self, stream: Stream, due: int = 0, reason: str = "begun", resume: Resume | None = None
+    ) -> None:
+        number = self._number(stream)
+        try:
+            order = self._join(stream, number, stream.controls, due, resume)
+            joined = await self.ask(order, Joined)
+        except PerpetuoError:
+            del self._by_number[number]
+            raise
+        self._by_number.pop(stream.number, None)
+        stream.sha256 = joined.sha256
+        stream.controls = Controls.from_dict(joined.controls)
+        kept = stream.kept
+        stream.begin(number, joined.first, joined.due)
+        if resume is not None:
+            stream.kept = kept
+        self.announce(stream)
+        stream.tell(Turned(PLAYING, stream.epoch, reason))
+        self.watch.expect(stream)
+        self._take_early(number)
+
+    # -- what the composing process says -----------------------------------------------------------
+
+    def take(self, report: Report) -> None:
+        """Everything but the answers to requests, which `Line.request` gives back."""
+        match report:
+            case Composed():
+                self._take_bar(report)
+            case Kept():
+                stream = self._by_number.get(report.stream)
+                if stream is not None:
+                    stream.was_kept(report.bar, report.path)
+            case Load():
+                self._take_load(report)
+            case Trouble():
+                self.counters.troubles += 1
+                log.warning("%s", report.message)
+
+    def _take_bar(self, report: Composed) -> None:
+        stream = self._by_number.get(report.stream)
+        if stream is None or stream.state == ENDED:
+            self.counters.discarded_bars += 1
+            return
+        if stream.number != report.stream:  # it begins with these: its `Joined` is being read
+            self._early.setdefault(report.stream, []).append(report)
+            return
+        planned = PlannedBar(report.index, report.revision, report.due, report.length, report.bar)
+        if not stream.accept(planned, self.now()):
+            self.counters.discarded_bars += 1
+            return
+        self.counters.bars += 1
+        self.counters.revised_bars += planned.revision > 0
+        if planned.index == stream.first and stream.state == PLAYING:
+            self._put_off(stream, planned)
+        stream.tell(BarPlanned(planned))
+        self.watch.expect(stream)
+
+    def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
+        """A first bar that took too long begins later, and all after it."""
+        later = self.now() + BEGIN_LEAD - planned.due
+        if later > 0:
+            self.line.send(Shift(stream.number, planned.index + 1, later))
+            stream.move(planned.index, later)
+
+    def _take_load(self, load: Load) -> None:
+        counters = self.counters
+        counters.composer_speed, counters.composer_demand = load.speed, load.demand
+        counters.composer_busy, counters.composer_memory = load.busy, load.memory
+        counters.composer_notes, counters.guards = load.notes, load.guards
+
+    # -- the composing process ends, and begins again ----------------------------------------------
+
+    async def take_up(self, stream: Stream) -> None:
+        """Have a new composing process go on with a stream where the last one was."""
+        now = self.now()
+        bar = stream.first_open(now, self.horizon)
+        due = stream.bars[bar].due if bar in stream.bars else stream.planned_until
+        revisions = {i: planned.revision for i, planned in stream.bars.items() if i >= bar}
+        kept = stream.kept
+        resume = Resume(kept.path, tuple(kept.changes), bar, due, revisions)
+        number = self._number(stream)
+        await self.ask(self._join(stream, number, stream.begun_with, 0, resume), Joined)
+        self._by_number.pop(stream.number, None)
+        stream.number = number
+        if stream.state == STOPPED:
+            self.line.send(Shift(number, stream.resting_bar(self.now()) + 1, FAR))
+        self._take_early(number)
+
+    def _number(self, stream: Stream) -> int:
+        self._numbers += 1
+        self._by_number[self._numbers] = stream
+        return self._numbers
+
+    def _join(
+        self, stream: Stream, number: int, controls: Controls, due: int, resume: Resume | None
+    ) -> Join:
+        return Join(
+            0,  # the line numbers it
+            number,
+            stream.name,
+            stream.model,
+            stream.seed,
+            0,
+            controls.complete(),
+            due,
+            stream.prompt.plain() if stream.prompt else None,
+            resume,
+        )
+
+    def _take_early(self, number: int) -> None:
+        for report in self._early.pop(number, []):
+            self._take_bar(report)
+
+    def _bridge(self, stream: Stream) -> None:
+        """The bar that is needed now is not there: play something made of the ones before."""
+        before = stream.recent(BEFORE_A_FALLBACK)
+        planned = stream.bridge(bridged(before))
+        self.counters.late_bars += 1
+        log.warning("%s: bar %d was not ready in time and is bridged", stream.name, planned.index)
+        stream.tell(BarPlanned(planned))

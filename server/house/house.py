@@ -1,0 +1,298 @@
+"""All streams of a running server: opening, steering, the late policy, recovery.
+
+Everything here runs in the event loop's thread. Composing happens in another process at the other
+end of `Line`; what it reports comes in through `take_report`; when it has been started again after
+a crash, `recover` has it go on with every stream.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.control_prompt import Prompt
+from engine.control_values import Json
+from engine.controls import Controls, nearest
+from engine.errors import CapacityError, PerpetuoError, StreamError
+from server.composing.messages import Change, Changed, Report, Resume, Shift
+from server.configuration.presets import Preset
+from server.house.counters import Counters
+from server.house.desk import Desk, Line
+from server.house.events import Listener, Moved, Panicked, Steered, Turned
+from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Kept, Stream
+
+log = logging.getLogger("perpetuo.house")
+
+NO_PLAN: Mapping[int, Mapping[str, int]] = {}
+RESUME_LEAD = 120_000  # from a "continue" to the bar that goes on
+MAX_SEED = 2**53 - 1  # that JSON carries exactly
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What the house goes by; times in microseconds."""
+
+    horizon: int = 150_000
+    max_streams: int = 0  # 0: as many as the composing process can carry
+    idle: int = 60_000_000  # an own stream to which nobody listens ends after this
+    model: str = "default"
+
+
+class House:
+    """See the module; public names here are what doors (WebSocket, OSC, MIDI) may use."""
+
+    def __init__(
+        self,
+        line: Line,
+        rules: HouseRules,
+        presets: Mapping[str, Preset],
+        clock: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
+    ) -> None:
+        self.rules, self.now = rules, clock
+        self.presets = dict(presets)
+        self.streams: dict[str, Stream] = {}
+        self.counters = Counters()
+        self.styles: tuple[str, ...] = ()  # of the default model, once that is known
+        self.newcomers: list[Listener] = []  # listen to every station
+        self.desk = Desk(line, clock, self.counters, rules.horizon, self._announce)
+
+    def _announce(self, stream: Stream) -> None:
+        self.streams[stream.name] = stream
+        if stream.is_station:
+            for listener in self.newcomers:
+                self.listen(stream, listener)
+
+    # -- finding ---------------------------------------------------------------------------------
+
+    @property
+    def stations(self) -> dict[str, Stream]:
+        return {name: stream for name, stream in self.streams.items() if stream.is_station}
+
+    def find(self, name: str) -> Stream:
+        found = self.streams.get(name)
+        if found is None:
+            raise StreamError(f"there is no stream '{name[:40]}': {nearest(name, self.stations)}")
+        return found
+
+    def first_station(self) -> Stream:
+        for stream in self.streams.values():
+            if stream.is_station:
+                return stream
+        raise StreamError("this server has no station: name the stream that is meant")
+
+    def preset(self, name: str) -> Preset:
+        found = self.presets.get(name)
+        if found is None:
+            raise StreamError(f"there is no preset '{name[:40]}': {nearest(name, self.presets)}")
+        return found
+
+    def _preset_controls(self, name: str) -> Mapping[str, Json]:
+        """A preset's controls, without styles that the default model does not know."""
+        preset = self.preset(name)
+        return preset.fitting(self.styles) if self.styles else preset.controls
+
+    # -- coming and going ------------------------------------------------------------------------
+
+    async def open(
+        self,
+        *,
+        preset: str | None = None,
+        seed: int | None = None,
+        controls: Mapping[str, Json] | None = None,
+        prompt: Prompt | None = None,
+        owner: str,
+    ) -> Stream:
+        """Begin an own stream; CapacityError if this machine could not carry it."""
+        own = sum(not stream.is_station for stream in self.streams.values())
+        if self.rules.max_streams and own >= self.rules.max_streams:
+            raise CapacityError(
+                f"all {self.rules.max_streams} own streams are taken: try again when one has ended"
+            )
+        name = f"own-{secrets.token_hex(4)}"
+        stream = self._new(name, preset, seed, controls or {}, self.rules.model)
+        stream.is_station, stream.owner, stream.prompt = False, owner, prompt
+        await self.desk.begin(stream)
+        stream.unheard_since = self.now()
+        self.counters.streams_opened += 1
+        return stream
+
+    async def add_station(
+        self,
+        name: str,
+        *,
+        preset: str | None,
+        seed: int | None,
+        controls: Mapping[str, Json],
+        model: str,
+        kept: Kept | None = None,
+        bar: int = 0,
+    ) -> Stream:
+        """Begin a station, from what was kept of it before if there is any."""
+        stream = self._new(name, preset, seed, controls, model)
+        stream.is_station = True
+        if kept is not None and kept.path:
+            stream.kept = kept
+            resume = Resume(kept.path, tuple(kept.changes), bar, 0)
+            await self.desk.begin(stream, reason="goes on", resume=resume)
+        else:
+            await self.desk.begin(stream)
+        return stream
+
+    def _new(
+        self,
+        name: str,
+        preset: str | None,
+        seed: int | None,
+        controls: Mapping[str, Json],
+        model: str,
+    ) -> Stream:
+        base = self._preset_controls(preset) if preset else {}
+        setting = Controls().with_values({**base, **controls})
+        chosen = secrets.randbelow(MAX_SEED) if seed is None else seed
+        return Stream(name, chosen, model, setting, preset)
+
+    async def close(self, stream: Stream, reason: str) -> None:
+        """End a stream; its listeners are told and let go."""
+        if self.streams.pop(stream.name, None) is None:
+            return
+        self.desk.dismiss(stream)
+        stream.state = ENDED
+        stream.tell(Turned(ENDED, stream.epoch, reason))
+        stream.listeners.clear()
+        self.counters.streams_closed += 1
+        log.info("%s ended: %s", stream.name, reason)
+
+    def listen(self, stream: Stream, listener: Listener) -> None:
+        if listener not in stream.listeners:
+            stream.listeners.append(listener)
+        stream.unheard_since = None
+
+    def unlisten(self, stream: Stream, listener: Listener) -> None:
+        if listener in stream.listeners:
+            stream.listeners.remove(listener)
+        if not stream.listeners:
+            stream.unheard_since = self.now()
+
+    # -- steering --------------------------------------------------------------------------------
+
+    async def change(
+        self,
+        stream: Stream,
+        controls: Mapping[str, Json],
+        plan: Mapping[int, Mapping[str, int]] = NO_PLAN,
+        *,
+        by: str,
+    ) -> Steered:
+        """Steer a stream; a PerpetuoError and nothing changed if a value is bad."""
+        stream.controls.with_values(controls)  # bad values need not travel
+        order = Change(
+            0,  # the line numbers it
+            stream.number,
+            dict(controls),
+            {b: dict(c) for b, c in plan.items()},
+        )
+        epoch = stream.epoch
+        changed = await self.desk.ask(order, Changed)
+        event = Steered(changed.controls, plan, changed.bar, changed.due, by)
+        if stream.epoch == epoch and stream.state != ENDED:
+            stream.controls = stream.controls.with_values(changed.controls)
+            stream.steered(event)
+            stream.tell(event)
+        self.counters.changes += 1
+        return event
+
+    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
+        """Set every control as the preset has it: what it leaves out takes its default."""
+        setting = Controls().with_values(self._preset_controls(name))
+        event = await self.change(stream, setting.complete(), by=by)
+        stream.preset = name
+        return event
+
+    async def start(self, stream: Stream, *, by: str) -> None:
+        """Begin anew from the first bar, with the same seed and the controls as they are."""
+        await self.desk.begin_anew(stream, f"started by {by}", state=PLAYING)
+
+    async def reseed(self, stream: Stream, seed: int, *, by: str) -> None:
+        if not 0 <= seed <= MAX_SEED:
+            raise StreamError(f"the seed cannot be {seed}: give a whole number from 0 to 2^53-1")
+        await self.desk.begin_anew(stream, f"seed {seed} by {by}", seed=seed, prompt=None)
+
+    async def load(self, stream: Stream, model: str, *, by: str) -> None:
+        """Go on with another model, from its beginning."""
+        await self.desk.begin_anew(stream, f"model {model} by {by}", model=model)
+
+    async def prompt(self, stream: Stream, prompt: Prompt, *, by: str) -> None:
+        """Begin anew with this music before it."""
+        await self.desk.begin_anew(stream, f"prompt by {by}", prompt=prompt)
+
+    async def stop(self, stream: Stream, *, by: str) -> None:
+        """Pause: what sounds ends at once."""
+        if stream.state != PLAYING:
+            return
+        bar = stream.stop(self.now())
+        self.desk.line.send(Shift(stream.number, bar + 1, FAR))
+        stream.tell(Turned(STOPPED, stream.epoch, f"stopped by {by}"))
+
+    async def go_on(self, stream: Stream, *, by: str) -> None:
+        """Go on from the beginning of the bar in which the stream was stopped."""
+        if stream.state != STOPPED:
+            return
+        bar, later = stream.go_on(self.now() + RESUME_LEAD)
+        self.desk.line.send(Shift(stream.number, bar + 1, later - FAR))
+        stream.tell(Moved(bar, later))
+        stream.tell(Turned(PLAYING, stream.epoch, f"continued by {by}"))
+        self.desk.watch.expect(stream)
+
+    def panic(self, stream: Stream, *, by: str) -> None:
+        """End everything that sounds; the music goes on with the next note."""
+        log.info("%s: panic by %s", stream.name, by)
+        stream.tell(Panicked())
+
+    # -- the composing process -----------------------------------------------------------------
+
+    def take_report(self, report: Report) -> None:
+        """Everything it says but the answers to requests."""
+        self.desk.take(report)
+
+    async def recover(self) -> None:
+        """Have a new composing process take every stream up where it was."""
+        self.counters.composer_restarts += 1
+        by_need = sorted(self.streams.values(), key=lambda s: (not s.is_station, s.planned_until))
+        for stream in by_need:
+            try:
+                await self.desk.take_up(stream)
+            except PerpetuoError as error:
+                log.error("%s cannot go on: %s", stream.name, error)
+                if not stream.is_station:
+                    await self.close(stream, str(error))
+
+    # -- once a second -----------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Forget what sounded long ago; end own streams to which nobody listens."""
+        now = self.now()
+        for stream in list(self.streams.values()):
+            stream.forget(now)
+            unheard = stream.unheard_since
+            if stream.is_station or unheard is None or now - unheard < self.rules.idle:
+                continue
+            seconds = self.rules.idle // 1_000_000
+            await self.close(stream, f"nobody listened for {seconds} seconds")
+
+    def status(self) -> dict[str, Any]:
+        """Plain JSON for a health check."""
+        late = [s.name for s in self.streams.values() if self.desk.watch.is_behind(s)]
+        state = "starting" if not self.streams else "degraded" if late else "ok"
+        return {
+            "status": state,
+            "stations": {
+                name: {"state": stream.state, "late_bars": stream.late_bars}
+                for name, stream in self.stations.items()
+            },
+            "own_streams": len(self.streams) - len(self.stations),
+            "late": late[:20],
+        }

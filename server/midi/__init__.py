@@ -1,0 +1,1 @@
+"""MIDI ports: which there are, playing into them, noticing when they vanish."""

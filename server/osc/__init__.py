@@ -1,0 +1,1 @@
+"""The OSC door: steering in, notes and news out, over UDP."""

@@ -1,0 +1,240 @@
+"""What goes out: notes and bars at their due time or ahead of it, and news of the controls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from server.house.events import Moved, Panicked, PlannedBar, Steered, StreamEvent, Turned
+from server.osc.agenda import Handle, Timers
+from server.osc.audience import Audience, Outlet
+from server.osc.packets import Value, encode, encode_bundle, timetag_of
+from server.osc.settings import AHEAD, BARS, CHORDS, CONTROLS, DUE, NOTES, SECTIONS
+from server.osc.values import arguments_of
+from server.playing.outputs import BarLine, ClockTick, Event, NoteOff, NoteOn
+from server.wire import WireBar, WireNote
+
+if TYPE_CHECKING:
+    from server.house.house import House
+    from server.house.stream import Stream
+
+TIED_ON, TIED_FROM = 1, 2  # flags of WireNote.tie
+SOONER = 10_000  # microseconds before its told end from which on a note's end is told anew
+
+
+def _half(bar: WireBar) -> int:
+    """Tick inside the bar at which its second chord begins."""
+    return Metre.parse(bar.metre).half
+
+
+def _bar_values(bar: WireBar) -> tuple[Value, ...]:
+    beat, tempo = bar.tick / TICKS_PER_QUARTER, MICROSECONDS_PER_MINUTE / bar.tempo
+    return bar.index, beat, tempo, bar.metre, bar.key
+
+
+class _Addresses:
+    """The addresses of what is told of one station."""
+
+    def __init__(self, station: str) -> None:
+        root = f"/perpetuo/{station}"
+        self.note, self.bar, self.chord = f"{root}/note", f"{root}/bar", f"{root}/chord"
+        self.section, self.silence = f"{root}/section", f"{root}/silence"
+        self.off = f"{root}/off"
+
+
+class OscOutput:
+    """One station at its due time: an `Output` of the dispatching thread.
+
+    `outlet` must be used by that thread alone. Clock ticks are wanted for the chord in the middle
+    of a bar. Nothing here waits or raises: whoever does not listen misses it.
+    """
+
+    wants_clock = True
+
+    def __init__(self, stream: Stream, audience: Audience, outlet: Outlet) -> None:
+        self.name = f"osc {stream.name}"
+        self._stream, self._audience, self._outlet = stream, audience, outlet
+        self._to = _Addresses(stream.name)
+        self._line = (0, 0.0, 500_000)  # when the last bar line was due, its beat, the tempo
+        self._next_chord: tuple[int, str] | None = None  # when it is due, and its name
+        self._ends: dict[tuple[int, int], int] = {}  # by part and pitch, as they were told
+
+    def send(self, event: Event, due: int) -> None:
+        match event:
+            case NoteOn(part, pitch, velocity, length):
+                since, beat, tempo = self._line
+                beat += (due - since) / tempo
+                values = (part, pitch, velocity, length / 1_000_000, beat)
+                self._tell(NOTES, self._to.note, *values)
+                self._ends[part, pitch] = due + length
+            case NoteOff(part, pitch):
+                if due < self._ends.pop((part, pitch), 0) - SOONER:
+                    self._tell(NOTES, self._to.off, part, pitch)
+            case BarLine():
+                self._begin(event, due)
+            case ClockTick() if self._next_chord and due >= self._next_chord[0]:
+                self._tell(CHORDS, self._to.chord, self._next_chord[1])
+                self._next_chord = None
+
+    def silence(self) -> None:
+        self._ends.clear()
+        self._tell(NOTES, self._to.silence)
+
+    def is_alive(self) -> bool:
+        return True
+
+    def revive(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """The socket is the door's."""
+
+    def _begin(self, line: BarLine, due: int) -> None:
+        first, second = line.chords
+        self._next_chord = None
+        planned = self._stream.bars.get(line.index)  # one look-up, safe from any thread
+        if planned is not None:
+            bar = planned.bar
+            self._line = (due, bar.tick / TICKS_PER_QUARTER, bar.tempo)
+            self._tell(BARS, self._to.bar, *_bar_values(bar))
+            if second and second != first:
+                middle = due + _half(bar) * bar.tempo // TICKS_PER_QUARTER
+                self._next_chord = (middle, second)
+        if line.section:
+            self._tell(SECTIONS, self._to.section, line.section)
+        if first:
+            self._tell(CHORDS, self._to.chord, first)
+
+    def _tell(self, what: str, address: str, *values: Value) -> None:
+        listeners = self._audience.of(self._stream.name, what, DUE)
+        if listeners:
+            self._outlet.message(listeners, address, *values)
+
+
+class Forerunner:
+    """One station ahead of time, as bundles; runs in the event loop.
+
+    A bar is sent `lead` microseconds before its bar line, when it is committed and cannot be
+    revised any more, and so never twice; only a bar that is played again after a pause is sent
+    again. Timetags are told from the system's clock as it is when the bar is sent.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        stream: Stream,
+        audience: Audience,
+        outlet: Outlet,
+        *,
+        lead: int,
+        timers: Timers,
+        clock: Callable[[], int],
+    ) -> None:
+        self._house, self._stream, self._audience, self._outlet = house, stream, audience, outlet
+        self._lead, self._timers, self._clock = lead, timers, clock
+        self._to = _Addresses(stream.name)
+        self._next = stream.first_open(house.now(), lead)
+        self._epoch = stream.epoch
+        self._handle: Handle | None = None
+        self._arm()
+
+    def hear(self, event: StreamEvent) -> None:
+        if isinstance(event, Turned) and event.epoch != self._epoch:
+            self._epoch, self._next = event.epoch, self._stream.first
+        elif isinstance(event, Moved):
+            self._next = min(self._next, event.bar)
+        stopped = isinstance(event, Turned) and event.state != "playing"
+        if stopped or isinstance(event, Panicked):
+            self._tell([(0, encode(self._to.silence))], NOTES)
+        self._arm()
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self) -> None:
+        """Wake when the next bar is to be sent, if it is planned; else whoever plans it will."""
+        self.close()
+        bars = self._stream.bars
+        if self._next not in bars and self._next < self._stream.missing:
+            self._next = self._stream.first_open(self._house.now(), 0)
+        if self._stream.state == "playing" and self._next in bars:
+            wait = (bars[self._next].due - self._lead - self._house.now()) / 1_000_000
+            self._handle = self._timers.call_at(self._timers.time() + max(0.0, wait), self._wake)
+
+    def _wake(self) -> None:
+        self._handle = None
+        planned = self._stream.bars.get(self._next)
+        if planned is not None and planned.due - self._lead <= self._house.now():
+            self._next += 1
+            self._send(planned)
+        self._arm()
+
+    def _send(self, planned: PlannedBar) -> None:
+        bar, to = planned.bar, self._to
+        self._tell([(planned.due, encode(to.bar, *_bar_values(bar)))], BARS)
+        if bar.section:
+            self._tell([(planned.due, encode(to.section, bar.section))], SECTIONS)
+        first, second = bar.chords
+        middle = planned.due + _half(bar) * bar.tempo // TICKS_PER_QUARTER
+        chords = [(planned.due, first), (middle, second if second != first else "")]
+        self._tell([(due, encode(to.chord, name)) for due, name in chords if name], CHORDS)
+        if self._audience.of(self._stream.name, NOTES, AHEAD):
+            self._tell(list(self._notes(planned)), NOTES)
+
+    def _notes(self, planned: PlannedBar) -> Iterable[tuple[int, bytes]]:
+        bar = planned.bar
+        for note in bar.notes:
+            if note.tie & TIED_FROM:
+                continue
+            due = planned.due + note.tick * bar.tempo // TICKS_PER_QUARTER + note.shift
+            beat = (bar.tick + note.tick) / TICKS_PER_QUARTER + note.shift / bar.tempo
+            seconds = self._length(bar, note) / 1_000_000
+            values = (note.part, note.pitch, note.velocity, seconds, beat)
+            yield due, encode(self._to.note, *values)
+
+    def _length(self, bar: WireBar, note: WireNote) -> int:
+        """Microseconds, with what the bars planned now add to a note that is tied on."""
+        length = note.length * bar.tempo // TICKS_PER_QUARTER
+        index, tied_on = bar.index, note.tie & TIED_ON
+        while tied_on:
+            index, tied_on = index + 1, 0
+            planned = self._stream.bars.get(index)
+            for more in planned.bar.notes if planned else ():
+                if more.tie & TIED_FROM and (more.part, more.pitch) == (note.part, note.pitch):
+                    assert planned is not None, "its notes were looked at"
+                    length += more.length * planned.bar.tempo // TICKS_PER_QUARTER
+                    tied_on = more.tie & TIED_ON
+                    break
+        return length
+
+    def _tell(self, timed: list[tuple[int, bytes]], what: str) -> None:
+        """Send messages as one bundle for each due time; 0 is at once. What is past is left out:
+        it would be played late, and all of it together."""
+        listeners = self._audience.of(self._stream.name, what, AHEAD)
+        if not listeners:
+            return
+        now, offset = self._house.now(), self._clock() - self._house.now()
+        together: defaultdict[int, list[bytes]] = defaultdict(list)
+        for due, message in timed:
+            if due == 0 or due >= now:
+                together[due].append(message)
+        for due in sorted(together):
+            timetag = timetag_of(due + offset) if due else 1
+            self._outlet.send(encode_bundle(timetag, *together[due]), listeners)
+
+
+def tell_news(stream: Stream, event: StreamEvent, audience: Audience, outlet: Outlet) -> None:
+    """Tell who follows the controls of a station what was changed, whoever did it."""
+    followers = audience.everyone(stream.name, CONTROLS)
+    if not followers:
+        return
+    root = f"/perpetuo/{stream.name}"
+    if isinstance(event, Steered):
+        for name, value in event.controls.items():
+            outlet.message(followers, f"{root}/{name}", *arguments_of(name, value))
+    elif isinstance(event, Turned):
+        outlet.message(followers, f"{root}/state", event.state)

@@ -1,0 +1,240 @@
+"""What the dispatching thread does: which stream plays into which outputs, and when.
+
+Nothing here waits. `step` does all that is due and says when to come again; the thread around it is
+in `server.playing.player`. Everything is called by that one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+from server.playing.lateness import Lateness
+from server.playing.outputs import ClockTick, Event, Output, Program, Start, Stop
+from server.playing.schedule import TICKS_PER_SIXTEENTH, Schedule, Timed
+from server.wire import WireBar
+
+log = logging.getLogger("perpetuo.player")
+
+GONE = "it takes nothing any more"
+
+
+class PortReport(NamedTuple):
+    """An output was lost, or is there again; `message` is a sentence."""
+
+    stream: str
+    output: str
+    alive: bool
+    message: str
+
+
+@dataclass(eq=False)
+class Outlet:
+    """An output and how it fares."""
+
+    stream: str
+    output: Output
+    alive: bool = True
+    removed: bool = False
+    follows_clock: bool = False  # it was told to start
+
+    def silence(self) -> None:
+        if self.alive:
+            _careful(self.output.silence, self)
+
+
+@dataclass
+class Voice:
+    """One stream on outputs that share an offset."""
+
+    outlets: list[Outlet]
+    offset: int
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        self.schedule.wants_clock = any(outlet.output.wants_clock for outlet in self.outlets)
+
+
+class Dispatch:
+    """`report` is told of outputs that come and go, in the thread that calls."""
+
+    def __init__(self, clock: Callable[[], int], report: Callable[[PortReport], None]) -> None:
+        self.lateness = Lateness()
+        self.faults = 0  # exceptions that were survived
+        self._clock, self._report = clock, report
+        self._voices: dict[str, list[Voice]] = {}
+
+    # -- what it is told ---------------------------------------------------------------------------
+
+    def add(self, stream: str, outlets: Sequence[Outlet], offset: int) -> None:
+        self._voices.setdefault(stream, []).append(Voice(list(outlets), offset))
+
+    def remove(self, stream: str) -> None:
+        for voice in self._voices.pop(stream, []):
+            self._stop(voice)
+            for outlet in voice.outlets:
+                outlet.removed = True
+                if not self._is_used(outlet.output):
+                    outlet.silence()
+                    _careful(outlet.output.close, outlet)
+
+    def offer(self, stream: str, index: int, revision: int, due: int, bar: WireBar) -> None:
+        for voice in self._of(stream):
+            voice.schedule.offer(index, revision, due + voice.offset, bar)
+
+    def move(self, stream: str, bar: int, later: int) -> None:
+        for voice in self._of(stream):
+            voice.schedule.move(bar, later)
+
+    def stop(self, stream: str) -> None:
+        for voice in self._of(stream):
+            self._stop(voice)
+
+    def go_on(self, stream: str) -> None:
+        for voice in self._of(stream):
+            voice.schedule.go_on()
+
+    def restart(self, stream: str) -> None:
+        for voice in self._of(stream):
+            voice.schedule.restart()
+
+    def panic(self, stream: str) -> None:
+        for voice in self._of(stream):
+            self._send_all(voice, voice.schedule.silence(self._clock()))
+            for outlet in voice.outlets:
+                outlet.silence()
+
+    def send_now(self, stream: str, event: Event) -> None:
+        for voice in self._of(stream):
+            self._send_all(voice, voice.schedule.send_now(event, self._clock()))
+
+    def lost(self, outlet: Outlet, reason: str) -> None:
+        """It takes nothing until `found`."""
+        if outlet.alive and not outlet.removed:
+            outlet.alive = outlet.follows_clock = False
+            name = outlet.output.name
+            self._tell(outlet, f"{name} is gone: {reason}. It is looked for every second.")
+
+    def found(self, outlet: Outlet) -> None:
+        """It was opened again."""
+        if outlet.removed:
+            if not self._is_used(outlet.output):
+                _careful(outlet.output.close, outlet)
+        elif not outlet.alive:
+            outlet.alive = True
+            outlet.silence()
+            programs = next(
+                voice.schedule.programs
+                for voice in self._of(outlet.stream)
+                if outlet in voice.outlets
+            )
+            for part, program in enumerate(programs, 1):
+                self._send(outlet, Program(part, program), self._clock())
+            if outlet.alive:
+                self._tell(outlet, f"{outlet.output.name} is there again.")
+
+    def close(self) -> None:
+        """End everything on every output."""
+        for stream in list(self._voices):
+            self.remove(stream)
+
+    # -- what it does ------------------------------------------------------------------------------
+
+    def step(self) -> int | None:
+        """Play what is due; returns when something is due next, None if nothing is planned."""
+        for stream, voices in self._voices.items():
+            for voice in voices:
+                try:
+                    self._play(voice, voice.schedule.due_events(self._clock()))
+                except Exception:
+                    self.faults += 1
+                    log.exception("%s: a fault of ours; what sounds is ended", stream)
+                    self._begin_again(voice)
+        dues = (voice.schedule.next_due() for voice in self._all())
+        return min((due for due in dues if due is not None), default=None)
+
+    @property
+    def ignored(self) -> int:
+        """Bars that came too late to be played."""
+        return sum(voice.schedule.ignored for voice in self._all())
+
+    @property
+    def missed(self) -> int:
+        """Notes that were not struck because it was too late."""
+        return sum(voice.schedule.missed for voice in self._all())
+
+    def _play(self, voice: Voice, events: Iterable[Timed]) -> None:
+        for due, event in events:
+            self.lateness.record(self._clock() - due)
+            for outlet in voice.outlets:
+                self._pass_on(outlet, event, due)
+
+    def _send_all(self, voice: Voice, events: Iterable[Timed]) -> None:
+        for due, event in events:
+            for outlet in voice.outlets:
+                self._pass_on(outlet, event, due)
+
+    def _pass_on(self, outlet: Outlet, event: Event, due: int) -> None:
+        """Send an event, clock events only to those that want them and in an order that makes
+        sense to one that was away meanwhile."""
+        if isinstance(event, Start | Stop | ClockTick):
+            if not outlet.output.wants_clock:
+                return
+            if isinstance(event, ClockTick) and not outlet.follows_clock:
+                if event.position % TICKS_PER_SIXTEENTH:
+                    return
+                self._send(outlet, Start(event.position), due)
+            if isinstance(event, Stop) and not outlet.follows_clock:
+                return
+            outlet.follows_clock = outlet.alive and not isinstance(event, Stop)
+        self._send(outlet, event, due)
+
+    def _send(self, outlet: Outlet, event: Event, due: int) -> None:
+        if not outlet.alive:
+            return
+        try:
+            outlet.output.send(event, due)
+        except OSError as error:
+            self.lost(outlet, error.strerror or str(error) or GONE)
+        except Exception:
+            self.faults += 1
+            log.exception("%s: a fault of ours", outlet.output.name)
+            self.lost(outlet, "playing into it failed")
+
+    def _stop(self, voice: Voice) -> None:
+        self._send_all(voice, voice.schedule.stop(self._clock()))
+
+    def _begin_again(self, voice: Voice) -> None:
+        """After a fault: nothing planned is trusted any more."""
+        for outlet in voice.outlets:
+            outlet.silence()
+            outlet.follows_clock = False
+        voice.schedule = Schedule(wants_clock=voice.schedule.wants_clock)
+
+    def _tell(self, outlet: Outlet, message: str) -> None:
+        log.log(logging.INFO if outlet.alive else logging.WARNING, "%s", message)
+        report = PortReport(outlet.stream, outlet.output.name, outlet.alive, message)
+        _careful(partial(self._report, report), outlet)
+
+    def _of(self, stream: str) -> list[Voice]:
+        return self._voices.get(stream, [])
+
+    def _is_used(self, output: Output) -> bool:
+        """Streams may share an output."""
+        outlets = (outlet for voice in self._all() for outlet in voice.outlets)
+        return any(outlet.output is output for outlet in outlets)
+
+    def _all(self) -> Iterator[Voice]:
+        for voices in self._voices.values():
+            yield from voices
+
+
+def _careful(call: Callable[[], object], outlet: Outlet) -> None:
+    """What fails for one output must not keep the others from being silenced and closed."""
+    try:
+        call()
+    except Exception:
+        log.exception("%s: a fault of ours", outlet.output.name)

@@ -1,0 +1,118 @@
+"""`perpetuo serve`: streams that play on time, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.configuration.settings import Configuration
+    from server.serving import Opened
+
+HELP = "Play without end: into MIDI, OSC and browsers."
+EPILOG = """\
+examples:
+  perpetuo serve                        one station, the page at http://127.0.0.1:8770
+  perpetuo serve --preset ambient       with another preset, see 'perpetuo presets'
+  perpetuo serve configs/radio.toml     several stations
+  perpetuo serve --check my.toml        only say whether a configuration is right
+
+Ctrl-C ends it; started again it goes on at the bar where it was. SIGHUP reads the presets again.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "configuration", nargs="?", type=Path, metavar="CONFIG.toml", help="what to serve"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="say whether the configuration is right, and end"
+    )
+    parser.add_argument("--port", type=int, help="of the page and the WebSocket; 0: any")
+    parser.add_argument("--preset", help="that the first station begins with")
+    parser.add_argument("--seed", type=int, help="of the first station: which music")
+    parser.add_argument("--model", help="a model by name, or an .onnx file")
+    parser.add_argument("--max-streams", type=int, metavar="N", help="most own streams at once")
+    parser.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="where snapshots, seeds and logs are kept"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from server.logs import set_up
+
+    configuration = configured(args)
+    if args.check:
+        print(
+            f"{args.configuration or 'the default configuration'} is right: {_told(configuration)}"
+        )
+        return 0
+    set_up(configuration.log_level, configuration.log_format)
+    return asyncio.run(_serve(configuration))
+
+
+def configured(args: argparse.Namespace) -> Configuration:
+    """The configuration of the file, with what the command line says in its place."""
+    from server.configuration.loading import checked, load
+
+    configuration = load(args.configuration)
+    first, *others = configuration.stations
+    if args.preset is not None:
+        first = replace(first, preset=args.preset, title="")
+    if args.seed is not None:
+        first = replace(first, seed=args.seed)
+    changes = {
+        "stations": (first, *others),
+        "model": args.model,
+        "max_streams": args.max_streams,
+        "state": args.state,
+    }
+    changed = replace(configuration, **{k: v for k, v in changes.items() if v is not None})
+    if args.port is not None:
+        changed = replace(changed, web=replace(changed.web, port=args.port))
+    return checked(changed, "command line")
+
+
+async def _serve(configuration: Configuration) -> int:
+    import asyncio
+    import signal
+
+    from server.serving import Server
+
+    server = Server(configuration)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM"):
+        loop.add_signal_handler(getattr(signal, name), told.set)
+    opened = await server.open()
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, server.reload_or_say)
+    print(_greeting(opened, configuration), flush=True)
+    await told.wait()
+    print("ending: every note is let go, every station saved", flush=True)
+    await server.close()
+    return 0
+
+
+def _greeting(opened: Opened, configuration: Configuration) -> str:
+    state = configuration.state_folder
+    lines = [
+        f"perpetuo plays {_told(configuration)}",
+        f"  page      {opened.page}",
+        *(f"  MIDI      {line}" for line in opened.midi),
+        f"  OSC       {opened.osc}",
+        f"  model     {opened.model}: {opened.speed:,.0f} notes a second",
+        f"  memory    {state}",
+        "Ctrl-C ends it.",
+    ]
+    return "\n".join(lines)
+
+
+def _told(configuration: Configuration) -> str:
+    names = ", ".join(station.name for station in configuration.stations)
+    count = len(configuration.stations)
+    return f"{count} station{'s' if count > 1 else ''}: {names}"

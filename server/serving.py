@@ -1,0 +1,248 @@
+"""A whole running server: its parts are opened in order, and closed in the other order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import OutputError, PerpetuoError
+from server.composing.link import Link
+from server.composing.messages import Report
+from server.composing.settings import Settings
+from server.configuration.presets import load_presets
+from server.configuration.settings import Configuration
+from server.house.chronicle import Chronicle, LogRules
+from server.house.house import House, HouseRules
+from server.house.opening import Stations
+from server.house.shelf import Shelf
+from server.house.stream import Stream
+from server.midi.opening import OpenedPort, open_ports
+from server.osc.door import OscDoor
+from server.playing.dispatch import PortReport
+from server.playing.feed import Feed
+from server.playing.figures import player_metrics
+from server.playing.player import Player, prefer_the_player
+from server.web.door import WebDoor
+
+log = logging.getLogger("perpetuo.server")
+
+TICK = 1.0  # seconds between two rounds of housekeeping
+MOST_STREAMS = 4096  # beyond which no machine is asked to go
+SAVE_WITHIN = 10.0  # seconds that the composing process has to save everything when it ends
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a user wants to know once the server plays."""
+
+    page: str
+    model: str
+    speed: float
+    stations: tuple[str, ...]
+    osc: str
+    midi: tuple[str, ...]  # a line each: what is open, or why not and what to do
+
+
+class Server:
+    """One server: `open`, and in the end `close`."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    async def open(self) -> Opened:
+        """Open everything; a PerpetuoError, and all is closed again, if something cannot be."""
+        try:
+            return await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> Opened:
+        configuration, stack = self.configuration, self._stack
+        folders = _folders(configuration)
+        prefer_the_player()
+        self.link = Link(_settings(configuration, folders.streams), self._hear, self._lost)
+        ready = await self.link.start()
+        stack.push_async_callback(self.link.close, SAVE_WITHIN)
+        self.house = House(self.link, _rules(configuration), load_presets(configuration.presets))
+        self.house.styles = ready.styles
+        stack.callback(self.house.desk.watch.close)
+        shelf = Shelf(folders.streams)
+        self.stations = Stations(self.house, shelf, configuration.stations, configuration.model)
+        self.player = Player(self._port_turned)
+        self.player.start()
+        stack.callback(self.player.close)
+        midi = open_ports(configuration)
+        osc = await self._open_osc()
+        self._listen(midi, osc, folders.logs)
+        await self.stations.open()
+        stack.push_async_callback(self._say_goodbye)
+        page = await self._open_web()
+        self._start(self._keep_house())
+        return Opened(
+            page,
+            ready.model,
+            ready.speed,
+            tuple(self.house.stations),
+            _osc_line(osc),
+            tuple(port.line for port in midi),
+        )
+
+    async def _open_osc(self) -> OscDoor | None:
+        settings = self.configuration.osc
+        if not settings.enabled:
+            return None
+        door = OscDoor()
+        await door.open(self.house, settings, reload=self.reload)
+        self._stack.push_async_callback(door.close)
+        return door
+
+    async def _open_web(self) -> str:
+        door = WebDoor()
+        address = await door.open(self.house, self.configuration.web, player_metrics(self.player))
+        self._stack.push_async_callback(door.close)
+        return address
+
+    def _listen(self, midi: Sequence[OpenedPort], osc: OscDoor | None, logs: Path) -> None:
+        """Have every station played, and written down."""
+        heard_by_osc = {one.name for one in self.configuration.stations if one.osc}
+
+        def attach(stream: Stream) -> None:
+            for port in midi:
+                if port.output is not None and stream.name in port.stations:
+                    self.player.add(stream.name, [port.output], port.offset)
+            if osc is not None and stream.name in heard_by_osc:
+                self.player.add(stream.name, [osc.output(stream)])
+
+        self.house.newcomers.append(Feed(self.player, attach))
+        rules = LogRules(logs, self.configuration.logs.max_bytes, self.configuration.logs.keep)
+        self.chronicle = Chronicle(rules, self.house.now, self.house.counters, self.stations.keep)
+        self.house.newcomers.append(self.chronicle)
+        self._stack.callback(self.chronicle.close)
+
+    # -- while it runs ---------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Read the presets again; a PerpetuoError, and the old ones stay, if one is wrong."""
+        self.house.presets = load_presets(self.configuration.presets)
+        log.info("%d presets were read again", len(self.house.presets))
+
+    def reload_or_say(self) -> None:
+        try:
+            self.reload()
+        except PerpetuoError as error:
+            log.error("the presets stay as they were: %s", error)
+
+    def _hear(self, report: Report) -> None:
+        self.house.take_report(report)
+
+    def _lost(self) -> None:
+        """The composing process has ended without being asked to."""
+        log.error("the composing process has died: it is started again, the music goes on")
+        self._start(self._replace())
+
+    async def _replace(self) -> None:
+        try:
+            await self.link.restart()
+        except PerpetuoError as error:
+            # It died again while it began: `_lost` was called, or nothing can be done about it.
+            log.error("composing cannot be started again: %s", error)
+            if not self.link.is_open:
+                await asyncio.sleep(TICK)
+                self._start(self._replace())
+            return
+        await self.house.recover()
+        log.info("every stream is composed again")
+
+    def _port_turned(self, report: PortReport) -> None:
+        """Called by the player's threads; what there is to say, the player has logged."""
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            await self.house.tick()
+            self.stations.shelve()
+            await self.chronicle.tick()
+
+    async def _say_goodbye(self) -> None:
+        """Save where every station is, then end them."""
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.stations.close()
+        for stream in list(self.house.streams.values()):
+            await self.house.close(stream, "the server ends")
+
+    async def close(self) -> None:
+        """End every note and every stream, save, and close everything."""
+        await self._stack.aclose()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._is_closing:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a fault of ours", exc_info=task.exception())
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    streams: Path  # snapshots and places
+    logs: Path
+
+
+def _folders(configuration: Configuration) -> _Folders:
+    """The folders of the server's memory, made if they are not there."""
+    folders = _Folders(configuration.state_folder / "streams", configuration.log_folder)
+    for folder in (folders.streams, folders.logs):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"the folder {folder} cannot be made ({error.strerror}): choose another with "
+                "'state' in the configuration or --state"
+            ) from error
+    return folders
+
+
+def _settings(configuration: Configuration, streams: Path) -> Settings:
+    return Settings(
+        model=configuration.model,
+        threads=configuration.threads,
+        lookahead=configuration.lookahead,
+        horizon=1000 * configuration.horizon,
+        most=len(configuration.stations) + (configuration.max_streams or MOST_STREAMS),
+        directory=str(streams),
+        keep_every=configuration.snapshot_bars,
+    )
+
+
+def _rules(configuration: Configuration) -> HouseRules:
+    return HouseRules(
+        1000 * configuration.horizon,
+        configuration.max_streams,
+        round(1e6 * configuration.web.idle_seconds),
+        configuration.model,
+    )
+
+
+def _osc_line(door: OscDoor | None) -> str:
+    if door is None:
+        return "OSC: switched off in the configuration"
+    host, port = door.address
+    return f"OSC: listens on {host} port {port}"

@@ -1,0 +1,1 @@
+"""The door for browsers and programs: WebSocket and HTTP on one port."""

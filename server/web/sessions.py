@@ -1,0 +1,188 @@
+"""All sessions of a server: greeted, taken up again after a cut, ended."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.control_table import ROLES
+from engine.controls_doc import describe
+from engine.library import embedded_models
+from engine.score import PARTS
+from engine.time import TICKS_PER_QUARTER
+from server.web.fields import PROTOCOL
+from server.web.incoming import Hello
+from server.web.outgoing import Capabilities, ControlRow, Limits, Welcome, encode
+from server.web.session import Line, Session
+from server.web.settings import EVERYONE, NOBODY, TOKEN, WebSettings
+from server.web.telling import Teller, preset_row, station_row
+
+if TYPE_CHECKING:
+    from server.house.house import House
+    from server.house.stream import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who connects: network address, whether from this machine, and the token shown, if any."""
+
+    address: str
+    is_local: bool
+    token: str = ""
+
+
+class Sessions:
+    """See the module; one for each server."""
+
+    def __init__(self, house: House, settings: WebSettings) -> None:
+        self.house, self.settings = house, settings
+        self._teller = Teller()
+        self._by_key: dict[str, Session] = {}
+        self._count = 0
+        self.ends: Counter[str] = Counter()  # connections that the server closed, by code
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def connected(self) -> int:
+        return sum(session.line is not None for session in self._by_key.values())
+
+    # -- rights ----------------------------------------------------------------------------------
+
+    def has_token(self, token: str) -> bool:
+        wanted = self.settings.token
+        return wanted is not None and hmac.compare_digest(token.encode(), wanted.encode())
+
+    def may_enter(self, token: str) -> bool:
+        """Whether who shows this token ("": none) may listen and open streams."""
+        if self.settings.token is None:
+            return True
+        if not token:
+            return self.settings.enter == EVERYONE
+        return self.has_token(token)
+
+    def _steers_stations(self, visitor: Visitor, token: str) -> bool:
+        if self.settings.steer_stations == TOKEN:
+            return visitor.is_local if self.settings.token is None else self.has_token(token)
+        return self.settings.steer_stations != NOBODY
+
+    def may_steer(self, session: Session, stream: Stream) -> bool:
+        return session.steers_stations if stream.is_station else stream.name in session.own
+
+    # -- coming and going ------------------------------------------------------------------------
+
+    def greet(self, hello: Hello, visitor: Visitor, line: Line) -> Session:
+        """The session of a client that said hello; it is welcomed, and told what it missed."""
+        known = self._by_key.get(hello.resume.session) if hello.resume else None
+        session = known or self._begin(visitor)
+        session.steers_stations = self._steers_stations(visitor, hello.token or visitor.token)
+        session.attach(line)
+        resumed = bool(known and hello.resume and known.resume(hello.resume.event))
+        line.say(encode(self._welcome(session, resumed)))
+        session.go_on(resumed)
+        return session
+
+    def _begin(self, visitor: Visitor) -> Session:
+        if len(self._by_key) >= 2 * self.settings.max_clients:
+            cut = (s for s in self._by_key.values() if s.cut_at is not None)
+            self.end(min(cut, key=lambda session: session.cut_at or 0))
+        self._count += 1
+        session = Session(
+            self.house,
+            self._teller,
+            self.ends,
+            key=secrets.token_urlsafe(16),
+            name=f"web-{self._count}",
+            address=visitor.address,
+            queue=self.settings.queue,
+            grace=int(self.settings.grace * 1_000_000),
+        )
+        self._by_key[session.key] = session
+        return session
+
+    def end(self, session: Session) -> list[Stream]:
+        """Forget a session; the own streams that nobody hears any more, for the house to close."""
+        self._by_key.pop(session.key, None)
+        for stream in tuple(session.listening.values()):
+            session.unlisten(stream)
+        session.requests.clear()
+        own = [self.house.streams[name] for name in session.own if name in self.house.streams]
+        return [stream for stream in own if not stream.listeners]
+
+    def overdue(self) -> list[Session]:
+        """Sessions whose client has been away for too long."""
+        since = self.house.now() - int(self.settings.grace * 1_000_000)
+        return [s for s in self._by_key.values() if s.cut_at is not None and s.cut_at < since]
+
+    def own_streams(self, address: str) -> int:
+        """How many own streams clients of one address have or are beginning."""
+        return sum(
+            len(session.own) + session.opening
+            for session in self._by_key.values()
+            if session.address == address
+        )
+
+    # -- what this server can --------------------------------------------------------------------
+
+    def models(self) -> tuple[str, ...]:
+        """Names that clients may load: embedded ones and those of stations."""
+        used = {stream.model for stream in self.house.stations.values()}
+        return tuple(sorted(used.union(_embedded())))
+
+    def _welcome(self, session: Session, resumed: bool) -> Welcome:
+        return Welcome(
+            protocol=PROTOCOL,
+            server=version(),
+            session=session.key,
+            you=session.name,
+            resumed=resumed,
+            listening=tuple(session.listening),
+            own=tuple(sorted(session.own)),
+            time=self.house.now(),
+            capabilities=self._capabilities(session),
+        )
+
+    def _capabilities(self, session: Session) -> Capabilities:
+        stations = self.house.stations.values()
+        styles = {style: None for stream in stations for style in stream.styles}
+        settings = self.settings
+        return Capabilities(
+            controls=_controls(),
+            roles=ROLES,
+            parts=PARTS,
+            ticks=TICKS_PER_QUARTER,
+            styles=tuple(styles),
+            models=self.models(),
+            stations=tuple(map(station_row, stations)),
+            presets=tuple(map(preset_row, self.house.presets.values())),
+            may_steer_stations=session.steers_stations,
+            limits=Limits(
+                message=settings.max_message,
+                rate=settings.rate,
+                own_streams=settings.max_own_streams,
+                grace=settings.grace,
+            ),
+        )
+
+
+@cache
+def version() -> str:
+    return metadata.version("perpetuo")
+
+
+@cache
+def _controls() -> tuple[ControlRow, ...]:
+    return msgspec.convert(describe(), tuple[ControlRow, ...])
+
+
+@cache
+def _embedded() -> tuple[str, ...]:
+    return tuple(path.stem for path in embedded_models())

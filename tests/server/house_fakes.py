@@ -1,0 +1,101 @@
+"""A line to a composing process that is scripted, a clock that is set, a listener that notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.errors import CapacityError, StreamError
+from server.composing.messages import (
+    Change,
+    Changed,
+    Composed,
+    Join,
+    Joined,
+    Keep,
+    Kept,
+    Order,
+    Report,
+)
+from server.house.events import StreamEvent
+from server.house.stream import Stream
+from server.wire import WireBar, WireNote, encode_bar
+
+SECOND = 1_000_000
+BAR = 2 * SECOND  # 4/4 at 120
+
+
+class SetClock:
+    """Microseconds, as they are set."""
+
+    def __init__(self) -> None:
+        self.time = 1000 * SECOND
+
+    def __call__(self) -> int:
+        return self.time
+
+
+def wire_bar(index: int, revision: int = 0, pitch: int = 60) -> WireBar:
+    notes = tuple(WireNote(1, pitch + i, 70, 24 * i, 24, 0, 0) for i in range(4))
+    return WireBar(
+        index, revision, 96 * index, 96, "4/4", 500_000, "C major", ("C", "C"), "", -1,
+        (0,) * 8, notes,
+    )  # fmt: skip
+
+
+class ScriptedLine:
+    """Answers joins and changes as told; bars are delivered by the test."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self.clock = clock
+        self.orders: list[Order] = []
+        self.first_open: dict[int, int] = {}  # by stream number
+        self.refuse: str | None = None
+        self.dues: dict[int, int] = {}
+
+    def send(self, order: Order) -> None:
+        self.orders.append(order)
+
+    async def request(self, order: Order) -> Report:
+        self.orders.append(order)
+        if self.refuse:
+            raise CapacityError(self.refuse)
+        match order:
+            case Join():
+                due = order.due or self.clock() + SECOND // 2
+                first = 0
+                if order.resume is not None:
+                    first, due = order.resume.bar, order.resume.due or due
+                self.dues[order.stream] = due - first * BAR
+                return Joined(
+                    order.request, order.stream, "0" * 64, order.model, order.controls, first, due
+                )
+            case Change():
+                bar = self.first_open.get(order.stream, 0)
+                due = self.dues[order.stream] + bar * BAR
+                return Changed(order.request, order.stream, bar, due, order.set)
+            case Keep():
+                bar = self.first_open.get(order.stream, 0)
+                return Kept(order.request, order.stream, bar, f"/kept/{order.stream}")
+        raise StreamError(f"{order} is not scripted")
+
+    def composed(self, number: int, index: int, revision: int = 0, pitch: int = 60) -> Composed:
+        bar = wire_bar(index, revision, pitch)
+        due = self.dues[number] + index * BAR
+        return Composed(number, index, revision, due, BAR, encode_bar(bar))
+
+    def sent(self, kind: type[Any]) -> list[Any]:
+        return [order for order in self.orders if isinstance(order, kind)]
+
+
+class Notebook:
+    """A listener that writes everything down."""
+
+    def __init__(self) -> None:
+        self.heard: list[StreamEvent] = []
+
+    def hear(self, stream: Stream, event: StreamEvent) -> None:
+        self.heard.append(event)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.heard if isinstance(event, kind)]

@@ -1,0 +1,197 @@
+"""A house without music, timers without time and a socket without network, for the OSC door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.controls import Controls
+from engine.errors import StreamError
+from server.configuration.presets import Preset
+from server.house.events import BarPlanned, Moved, Panicked, PlannedBar, Steered, Turned
+from server.house.stream import Stream
+from server.osc.audience import Address, Counts
+from server.osc.packets import Value, decode, encode
+from server.wire import WireBar, WireNote, encode_bar
+
+CALM = Preset("calm", "Calm", "Slow and soft.", {"tempo": 60, "density": 1})
+
+
+class OscHouse:
+    """What `server.house.house.House` offers to doors, but nothing is composed: whatever is asked
+    is done at once and written down in `deeds`; changes are heard from bar 7 on."""
+
+    def __init__(self, *names: str) -> None:
+        self.time = 0  # microseconds
+        self.streams = {name: Stream(name, 5, "default", Controls(), None) for name in names}
+        for number, stream in enumerate(self.streams.values()):
+            stream.begin(number, 0, 0)
+        self.presets = {"calm": CALM}
+        self.newcomers: list[Any] = []
+        self.deeds: list[tuple[Any, ...]] = []
+        self.hold: asyncio.Event | None = None  # while set, a change takes until it is
+
+    def now(self) -> int:
+        return self.time
+
+    @property
+    def stations(self) -> dict[str, Stream]:
+        return {name: stream for name, stream in self.streams.items() if stream.is_station}
+
+    def first_station(self) -> Stream:
+        return next(iter(self.stations.values()))
+
+    def listen(self, stream: Stream, listener: Any) -> None:
+        stream.listeners.append(listener)
+
+    def unlisten(self, stream: Stream, listener: Any) -> None:
+        if listener in stream.listeners:
+            stream.listeners.remove(listener)
+
+    async def change(
+        self,
+        stream: Stream,
+        controls: Mapping[str, Any],
+        plan: Mapping[int, Mapping[str, int]] | None = None,
+        *,
+        by: str,
+    ) -> Steered:
+        changed = stream.controls.with_values(controls)
+        if self.hold is not None:
+            await self.hold.wait()
+        stream.controls = changed
+        self.deeds.append(("change", stream.name, dict(controls)))
+        event = Steered({name: changed.plain(name) for name in controls}, {}, 7, 0, by)
+        stream.tell(event)
+        return event
+
+    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
+        if name not in self.presets:
+            raise StreamError(f"there is no preset '{name}'")
+        stream.preset = name
+        return await self.change(stream, self.presets[name].controls, by=by)
+
+    async def start(self, stream: Stream, *, by: str) -> None:
+        self.deeds.append(("start", stream.name))
+        stream.begin(stream.number + 100, 0, self.time)
+        stream.tell(Turned("playing", stream.epoch, f"started by {by}"))
+
+    async def stop(self, stream: Stream, *, by: str) -> None:
+        self.deeds.append(("stop", stream.name))
+        stream.stop(self.time)
+        stream.tell(Turned("stopped", stream.epoch, f"stopped by {by}"))
+
+    async def go_on(self, stream: Stream, *, by: str) -> None:
+        """From the bar in which it was stopped, which begins now."""
+        self.deeds.append(("continue", stream.name))
+        bar, later = stream.go_on(self.time)
+        stream.tell(Moved(bar, later))
+        stream.tell(Turned("playing", stream.epoch, f"continued by {by}"))
+
+    def end(self, stream: Stream) -> None:
+        """As `House.close` does it."""
+        del self.streams[stream.name]
+        stream.state = "ended"
+        stream.tell(Turned("ended", stream.epoch, "it is over"))
+        stream.listeners.clear()
+
+    def panic(self, stream: Stream, *, by: str) -> None:
+        self.deeds.append(("panic", stream.name))
+        stream.tell(Panicked())
+
+    async def reseed(self, stream: Stream, seed: int, *, by: str) -> None:
+        self.deeds.append(("seed", stream.name, seed))
+        stream.seed = seed
+
+    async def load(self, stream: Stream, model: str, *, by: str) -> None:
+        raise StreamError(f"there is no model '{model}'")
+
+    def plan(self, stream: Stream, bar: WireBar, due: int) -> PlannedBar:
+        planned = PlannedBar(bar.index, bar.revision, due, bar.length, encode_bar(bar))
+        stream.bars[bar.index] = planned
+        stream.tell(BarPlanned(planned))
+        return planned
+
+
+def wire_bar(index: int, notes: Iterable[tuple[int, ...]] = (), **changed: Any) -> WireBar:
+    """A bar of two seconds in 4/4 at 120."""
+    fields: dict[str, Any] = {
+        "index": index,
+        "revision": 0,
+        "tick": 96 * index,
+        "ticks": 96,
+        "metre": "4/4",
+        "tempo": 500_000,
+        "key": "A minor",
+        "chords": ("Am", "F"),
+        "section": "A",
+        "echo": -1,
+        "programs": (0,) * 8,
+        "notes": tuple(WireNote(*note) for note in notes),
+    }
+    return WireBar(**{**fields, **changed})
+
+
+@dataclass
+class _Timer:
+    when: float
+    act: Callable[[], object]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeTimers:
+    """The two methods of an event loop that are used; `advance` lets time pass."""
+
+    now: float = 1000.0
+    waiting: list[_Timer] = field(default_factory=list)
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> _Timer:
+        timer = _Timer(when, callback)
+        self.waiting.append(timer)
+        return timer
+
+    def advance(self, seconds: float, moving: Callable[[float], None] = lambda _: None) -> None:
+        """Everything due within so many seconds happens, each at its time; `moving` is told how
+        many seconds passed each time."""
+        end = self.now + seconds
+        while due := [t for t in self.waiting if not t.cancelled and t.when <= end + 1e-9]:
+            first = min(due, key=lambda timer: timer.when)
+            self.waiting.remove(first)
+            passed, self.now = max(0.0, first.when - self.now), max(self.now, first.when)
+            moving(passed)
+            first.act()
+        moving(end - self.now)
+        self.now = end
+
+
+class RecordingOutlet:
+    """Keeps what would be sent, as (to whom, datagram)."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.sent: list[tuple[Address, bytes]] = []
+
+    def send(self, datagram: bytes, addresses: Iterable[Address]) -> None:
+        self.sent += [(address, datagram) for address in addresses]
+
+    def message(self, addresses: Iterable[Address], address: str, *values: Value) -> None:
+        self.send(encode(address, *values), addresses)
+
+    def taken(self) -> list[tuple[Any, ...]]:
+        """What was sent since the last call, as (address, value, …); bundles come out flat."""
+        datagrams, self.sent = self.sent, []
+        return [
+            (message.address, *message.values)
+            for _, datagram in datagrams
+            for timed in decode(datagram)
+            for message in timed.messages
+        ]

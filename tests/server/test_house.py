@@ -1,0 +1,310 @@
+"""The house: bars are taken in order, late ones bridged, streams stop, go on and recover."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from engine.errors import CapacityError, ControlError, StreamError
+from server.composing.messages import Change, Join, Kept, Leave, Shift
+from server.configuration.presets import Preset
+from server.house.events import BarPlanned, Moved, Steered, Turned
+from server.house.house import House, HouseRules
+from server.house.stream import FAR, Stream
+from tests.server.house_fakes import BAR, SECOND, Notebook, ScriptedLine, SetClock
+
+PRESETS = {
+    "calm": Preset("calm", "Calm", "Soft.", {"density": 1.0, "tempo": 60}),
+    "busy": Preset("busy", "Busy", "Much.", {"density": 6.0}),
+}
+
+
+class Scene:
+    """A house with one playing station, and all that it is made of."""
+
+    def __init__(self) -> None:
+        self.clock = SetClock()
+        self.line = ScriptedLine(self.clock)
+        self.house = House(self.line, HouseRules(idle=60 * SECOND), PRESETS, self.clock)
+        self.notes = Notebook()
+        self.house.newcomers.append(self.notes)
+
+    async def open(self, bars: int = 4) -> Stream:
+        station = await self.house.add_station(
+            "calm-radio", preset="calm", seed=7, controls={}, model="default"
+        )
+        for index in range(bars):
+            self.deliver(station, index)
+        return station
+
+    def deliver(self, stream: Stream, index: int, revision: int = 0, pitch: int = 60) -> None:
+        self.house.take_report(self.line.composed(stream.number, index, revision, pitch))
+
+    def pass_to(self, time: int) -> None:
+        """Let it become this late, with all that becomes due."""
+        self.clock.time = time
+        self.house.desk.watch.check(time)
+
+    def close(self) -> None:
+        self.house.desk.watch.close()
+
+
+def played(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+def test_a_station_begins_with_its_preset_and_plans_what_is_composed() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=3)
+        (join,) = scene.line.sent(Join)
+        assert join.controls["density"] == 1.0
+        assert (join.seed, join.name) == (7, "calm-radio")
+        assert sorted(station.bars) == [0, 1, 2]
+        assert station.missing == 3
+        assert [event.planned.index for event in scene.notes.of(BarPlanned)] == [0, 1, 2]
+        assert scene.house.status()["status"] == "ok"
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_higher_revision_replaces_a_bar_that_has_not_begun_and_no_other() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.clock.time = station.bars[1].due + 1
+        for index in (1, 2):
+            scene.deliver(station, index, revision=1, pitch=72)
+        assert station.bars[1].revision == 0  # it sounds
+        assert station.bars[2].revision == 1
+        scene.deliver(station, 2, revision=0)
+        assert station.bars[2].bar.notes[0].pitch == 72
+        assert scene.house.counters.discarded_bars == 2
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_bar_that_is_not_there_in_time_is_bridged_and_then_not_taken() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=2)
+        end = station.planned_until
+        scene.pass_to(end - 70_000)
+        assert station.missing == 2
+        scene.pass_to(end - 50_000)
+        bridge = station.bars[2]
+        assert bridge.due == end
+        assert bridge.bar.late
+        assert bridge.length == BAR
+        assert station.late_bars == scene.house.counters.late_bars == 1
+        scene.deliver(station, 2, revision=5)
+        assert station.bars[2] is bridge
+        scene.deliver(station, 3)
+        assert station.missing == 4
+        scene.pass_to(station.planned_until - 50_000)
+        assert sorted(station.bars)[-1] == 4  # the watch goes on
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_change_is_announced_with_the_bar_from_which_it_is_heard() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.line.first_open[station.number] = 2
+        event = await scene.house.change(station, {"density": 4}, by="test")
+        assert (event.bar, event.due) == (2, station.bars[2].due)
+        assert station.controls.density == 4
+        assert scene.notes.of(Steered) == [event]
+        assert list(station.history) == [event]
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_bad_value_is_refused_and_nothing_is_sent() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        with pytest.raises(ControlError, match="density"):
+            await scene.house.change(station, {"density": 1000}, by="test")
+        with pytest.raises(StreamError, match="calm"):
+            await scene.house.apply_preset(station, "clam", by="test")
+        assert not scene.line.sent(Change)
+        assert station.controls.density == 1
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_preset_sets_every_control() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        await scene.house.apply_preset(station, "busy", by="test")
+        assert station.controls.density == 6
+        assert station.controls.tempo is None  # as the default has it, not as it was
+        assert station.preset == "busy"
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.clock.time = station.bars[1].due + BAR // 2
+        await scene.house.stop(station, by="test")
+        assert scene.line.sent(Shift)[-1] == Shift(station.number, 2, FAR)
+        # Bars that were composed meanwhile are due in the far future of the other process.
+        report = scene.line.composed(station.number, 4)
+        scene.house.take_report(structs.replace(report, due=report.due + FAR))
+        dues = {index: planned.due for index, planned in station.bars.items()}
+        assert dues[4] == dues[3] + BAR
+        scene.pass_to(scene.clock.time + 100 * SECOND)
+        assert station.late_bars == 0
+        await scene.house.go_on(station, by="test")
+        (moved,) = scene.notes.of(Moved)
+        assert station.bars[1].due == scene.clock.time + 120_000
+        assert moved == Moved(1, station.bars[1].due - dues[1])
+        assert station.bars[0].due == dues[0]
+        assert station.bars[4].due - dues[4] == moved.later
+        shift = scene.line.sent(Shift)[-1]
+        assert shift == Shift(station.number, 2, moved.later - FAR)
+        assert [turned.state for turned in scene.notes.of(Turned)] == [
+            "playing",
+            "stopped",
+            "playing",
+        ]
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_new_seed_begins_at_the_next_bar_line_and_voids_the_plan() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        old = station.number
+        scene.clock.time = station.bars[1].due + 1
+        bar_line = station.bars[1].end
+        await scene.house.reseed(station, 8, by="test")
+        assert station.begins == bar_line
+        assert (station.seed, station.epoch) == (8, 1)
+        assert not station.bars
+        assert scene.line.sent(Leave) == [Leave(old)]
+        scene.house.take_report(scene.line.composed(old, 4))  # of the epoch before
+        assert not station.bars
+        scene.deliver(station, 0)
+        assert station.bars[0].due == bar_line
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_refused_beginning_leaves_the_stream_as_it_was() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.line.refuse = "no room"
+        with pytest.raises(CapacityError):
+            await scene.house.reseed(station, 8, by="test")
+        assert (station.seed, station.epoch) == (7, 0)
+        assert sorted(station.bars) == [0, 1, 2, 3]
+        assert scene.house.counters.refusals == 1
+        scene.close()
+
+    played(scenario())
+
+
+def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.house.take_report(Kept(0, station.number, 1, "/kept"))
+        scene.line.first_open[station.number] = 2
+        await scene.house.change(station, {"density": 4}, by="test")
+        scene.clock.time = station.bars[1].due + 1
+        before = dict(station.bars)
+        await scene.house.recover()
+        resume = scene.line.sent(Join)[-1].resume
+        assert (resume.snapshot, resume.bar, resume.due) == ("/kept", 2, before[2].due)
+        assert [change.set for change in resume.changes] == [{"density": 4}]
+        assert resume.revisions == {2: 0, 3: 0}
+        assert station.bars == before  # what is planned still sounds
+        assert station.epoch == 0
+        scene.house.take_report(scene.line.composed(station.number, 4))
+        assert station.missing == 5
+        scene.close()
+
+    played(scenario())
+
+
+def test_changes_before_a_snapshot_are_not_made_again() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        await scene.house.change(station, {"density": 4}, by="test")
+        scene.line.first_open[station.number] = 3
+        await scene.house.change(station, {"density": 5}, by="test")
+        scene.house.take_report(Kept(0, station.number, 2, "/kept"))
+        assert [change.set for change in station.kept.changes] == [{"density": 5}]
+        scene.close()
+
+    played(scenario())
+
+
+def test_an_own_stream_ends_when_nobody_has_listened_for_a_while() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.open()
+        own = await scene.house.open(preset="busy", seed=1, owner="me")
+        listener = Notebook()
+        scene.house.listen(own, listener)
+        scene.clock.time += 100 * SECOND
+        await scene.house.tick()
+        assert own.name in scene.house.streams
+        scene.house.unlisten(own, listener)
+        scene.clock.time += 59 * SECOND
+        await scene.house.tick()
+        assert own.name in scene.house.streams
+        scene.clock.time += 2 * SECOND
+        await scene.house.tick()
+        assert own.name not in scene.house.streams
+        assert scene.line.sent(Leave)[-1] == Leave(own.number)
+        assert list(scene.house.stations) == ["calm-radio"]  # stations stay
+        scene.close()
+
+    played(scenario())
+
+
+def test_an_unknown_stream_is_named_with_the_nearest_station() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.open()
+        with pytest.raises(StreamError, match="did you mean 'calm-radio'"):
+            scene.house.find("calm-rodio")
+        scene.close()
+
+    played(scenario())
+
+
+def test_bars_that_sounded_long_ago_are_forgotten() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=40)
+        scene.clock.time = station.bars[39].due + 1
+        await scene.house.tick()
+        assert min(station.bars) == 9  # the ones before ended over a minute ago
+        assert station.missing == 40
+        scene.close()
+
+    played(scenario())

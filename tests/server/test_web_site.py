@@ -1,0 +1,238 @@
+"""What is answered over HTTP, without sockets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.controls_doc import describe
+from server.house.counters import Counters
+from server.web.admission import admits, visitor
+from server.web.metrics import COUNTER, Metric, exposition, house_metrics
+from server.web.sessions import Sessions
+from server.web.settings import WebSettings
+from server.web.site import Answer, Site
+from tests.server.web_house import WebHouse
+
+TOKEN = "open-sesame"
+
+
+def scope(path: str, method: str = "GET", query: str = "", **headers: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
+        "client": ("192.0.2.7", 5),
+    }
+
+
+def site(house: WebHouse | None = None, page: Path | None = None, **settings: Any) -> Site:
+    house = house or WebHouse()
+    sessions = Sessions(house, WebSettings(**settings))  # type: ignore[arg-type]
+    rows = house_metrics(house)  # type: ignore[arg-type]
+    return Site(sessions, rows, page) if page else Site(sessions, rows)
+
+
+def told(answer: Answer) -> Any:
+    assert answer.type == "application/json"
+    return json.loads(answer.body)
+
+
+def test_the_page_comes_with_headers_that_keep_it_safe() -> None:
+    answer = site().answer(scope("/"))
+    headers = dict(answer.all_headers())
+    assert (answer.status, answer.type) == (200, "text/html; charset=utf-8")
+    assert b"default-src 'self'" in headers[b"content-security-policy"]
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert int(headers[b"content-length"]) == len(answer.body)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere() -> None:
+    served = site()
+    for path in ("/", "/page.css", "/page.js"):
+        answer = served.answer(scope(path))
+        assert answer.status == 200
+        assert b"://" not in answer.body.replace(b'"://"', b"").replace(b"http://www.w3.org", b"")
+
+
+def test_a_page_that_is_known_already_is_not_sent_again() -> None:
+    served = site()
+    tag = dict(served.answer(scope("/")).headers)[b"etag"].decode()
+    again = served.answer(scope("/", if_none_match=tag))
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../site.py", "/%2e%2e/site.py", "/..\\site.py", "//etc/passwd", "/page/../../door.py", "/x"],
+)
+def test_nothing_outside_the_page_s_folder_is_served(path: str) -> None:
+    answer = site().answer(scope(path))
+    assert answer.status == 404
+    assert told(answer)["error"]["code"] == "not_found"
+
+
+def test_folders_inside_the_page_are_served(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a.js").write_text("1", "utf-8")
+    served = site(page=tmp_path)
+    assert served.answer(scope("/assets/a.js")).type == "text/javascript; charset=utf-8"
+    assert served.answer(scope("/")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("ok", 200), ("degraded", 200), ("starting", 503), ("broken", 503)]
+)
+def test_health_is_what_the_house_says(status: str, code: int) -> None:
+    house = WebHouse()
+    house.health = {"status": status, "streams": 2}
+    answer = site(house).answer(scope("/health"))
+    assert (answer.status, told(answer)) == (code, house.health)
+
+
+def test_tables_come_as_json() -> None:
+    served = site()
+    assert told(served.answer(scope("/api/controls"))) == json.loads(json.dumps(describe()))
+    assert [row["name"] for row in told(served.answer(scope("/api/stations")))] == [
+        "study",
+        "dance",
+    ]
+    assert [row["title"] for row in told(served.answer(scope("/api/presets")))] == [
+        "Study",
+        "Dance",
+    ]
+    state = told(served.answer(scope("/api/stations/study")))
+    assert (state["stream"], state["bar"], state["seed"]) == ("study", 0, 7)
+
+
+def test_a_station_that_is_none_is_told_so() -> None:
+    house = WebHouse()
+    house.begin("own-1", False)
+    served = site(house)
+    for name in ("studdy", "own-1", ""):
+        answer = served.answer(scope(f"/api/stations/{name}"))
+        assert (answer.status, told(answer)["error"]["code"]) == (404, "unknown_stream")
+
+
+def test_only_reading_is_done() -> None:
+    served = site()
+    for method in ("POST", "PUT", "DELETE", "BREW"):
+        answer = served.answer(scope("/api/stations", method))
+        assert answer.status == 405
+        assert (b"allow", b"GET, HEAD, OPTIONS") in answer.headers
+    assert served.answer(scope("/api/stations", "HEAD")).status == 200
+    assert served.answer(scope("/ws")).status == 426
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/stations", "/api/stations/study", "/oscquery"])
+def test_tables_and_metrics_ask_for_the_token(path: str) -> None:
+    served = site(token=TOKEN)
+    refused = served.answer(scope(path))
+    assert refused.status == 401
+    assert (b"www-authenticate", b'Bearer realm="perpetuo"') in refused.headers
+    assert served.answer(scope(path, authorization="Bearer wrong-token")).status == 401
+    assert served.answer(scope(path, query="token=wrong-token")).status == 401
+    for allowed in (
+        scope(path, authorization=f"bearer {TOKEN}"),
+        scope(path, query=f"a=b&token={TOKEN}"),
+    ):
+        assert served.answer(allowed).status != 401
+    assert site(token=TOKEN, enter="everyone").answer(scope(path)).status != 401
+
+
+def test_page_and_health_need_no_token() -> None:
+    served = site(token=TOKEN)
+    assert served.answer(scope("/")).status == 200
+    assert served.answer(scope("/health")).status == 200
+
+
+def test_named_origins_may_read_and_others_are_not_told_so() -> None:
+    served = site(origins=("https://radio.example",))
+    answer = served.answer(scope("/api/stations", origin="https://radio.example"))
+    assert (b"access-control-allow-origin", b"https://radio.example") in answer.headers
+    preflight = served.answer(scope("/api/stations", "OPTIONS", origin="https://radio.example"))
+    assert preflight.status == 204
+    assert (b"access-control-allow-headers", b"authorization") in preflight.headers
+    other = served.answer(scope("/api/stations", origin="https://evil.example"))
+    assert not any(name.startswith(b"access-control") for name, _ in other.headers)
+
+
+# -- metrics ---------------------------------------------------------------------------------------
+
+
+def test_every_counter_of_the_house_is_a_metric() -> None:
+    house = WebHouse()
+    for number, field in enumerate(fields(Counters)):
+        if field.name != "guards":
+            setattr(house.counters, field.name, 1000 + number)
+    house.counters.guards = {"entropy": 7}
+    text = site(house).answer(scope("/metrics")).body.decode()
+    values = {line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")}
+    for number, field in enumerate(fields(Counters)):
+        assert field.name == "guards" or str(1000 + number) in values, field.name
+    assert 'perpetuo_guarded_bars_total{guard="entropy"} 7\n' in text
+    assert 'perpetuo_streams{kind="station"} 2\n' in text
+
+
+def test_metrics_are_written_as_prometheus_reads_them() -> None:
+    rows = [
+        Metric("a_total", COUNTER, "Two\nlines.", lambda: 3),
+        Metric("b", "gauge", "Labels.", lambda: {'x"y\\': 0.25}, "name"),
+    ]
+    assert exposition(rows) == (
+        "# HELP a_total Two\\nlines.\n# TYPE a_total counter\na_total 3\n"
+        '# HELP b Labels.\n# TYPE b gauge\nb{name="x\\"y\\\\"} 0.25\n'
+    )
+
+
+def test_no_two_metrics_share_a_name() -> None:
+    names = [row.name for row in house_metrics(WebHouse())]  # type: ignore[arg-type]
+    assert len(names) == len(set(names))
+
+
+# -- who comes in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "may"),
+    [
+        ({}, {"host": "127.0.0.1:8770"}, True),
+        ({}, {"host": "127.0.0.1:8770", "origin": "http://127.0.0.1:8770"}, True),
+        ({}, {"host": "localhost:8770", "origin": "http://localhost:8770"}, True),
+        ({}, {"host": "localhost:8770", "origin": "http://localhost:3000"}, False),
+        ({}, {"host": "localhost:8770", "origin": "https://evil.example"}, False),
+        ({}, {"host": "evil.example:8770", "origin": "http://evil.example:8770"}, False),
+        ({}, {"host": "localhost:8770", "origin": "null"}, False),
+        ({"host": "0.0.0.0"}, {"host": "radio:8770", "origin": "http://radio:8770"}, True),
+        ({"origins": ("https://a.example",)}, {"origin": "https://a.example"}, True),
+        ({"origins": ("https://a.example",)}, {"origin": "https://a.example.evil"}, False),
+        ({"origins": ("*",)}, {"origin": "https://any.example"}, True),
+    ],
+)
+def test_pages_connect_from_where_they_may(
+    settings: dict[str, Any], headers: dict[str, str], may: bool
+) -> None:
+    assert admits(WebSettings(**settings), scope("/ws", **headers)) == may
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.1", False)],
+)
+def test_visitors_from_this_machine_are_known(address: str, local: bool) -> None:
+    assert visitor({**scope("/ws"), "client": (address, 1)}).is_local == local
+    assert visitor({**scope("/ws"), "client": None}).is_local is False
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"origins": ("https://a.example/x",)}, {"origins": ("a",)}, {"tls_key": Path("k")}]
+)
+def test_settings_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"origins|go together"):
+        WebSettings(**wrong)
