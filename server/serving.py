@@ -23,6 +23,7 @@ from server.house.shelf import Shelf
 from server.house.stream import Stream
 from server.midi.opening import OpenedPort, open_ports
 from server.osc.door import OscDoor
+from server.osc.figures import osc_metrics
 from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
@@ -85,7 +86,7 @@ class Server:
         self._listen(midi, osc, folders.logs)
         await self.stations.open()
         stack.push_async_callback(self._say_goodbye)
-        page = await self._open_web()
+        page = await self._open_web(osc)
         self._start(self._keep_house())
         return Opened(
             page,
@@ -105,21 +106,26 @@ class Server:
         self._stack.push_async_callback(door.close)
         return door
 
-    async def _open_web(self) -> str:
+    async def _open_web(self, osc: OscDoor | None) -> str:
+        settings = self.configuration.web
+        if not settings.enabled:
+            return "switched off in the configuration"
+        rows = player_metrics(self.player)
+        if osc is not None:
+            rows += osc_metrics(osc.counts, osc.note_counts)
         door = WebDoor()
-        address = await door.open(self.house, self.configuration.web, player_metrics(self.player))
+        address = await door.open(self.house, settings, rows)
         self._stack.push_async_callback(door.close)
         return address
 
     def _listen(self, midi: Sequence[OpenedPort], osc: OscDoor | None, logs: Path) -> None:
         """Have every station played, and written down."""
-        heard_by_osc = {one.name for one in self.configuration.stations if one.osc}
 
         def attach(stream: Stream) -> None:
             for port in midi:
                 if port.output is not None and stream.name in port.stations:
                     self.player.add(stream.name, [port.output], port.offset)
-            if osc is not None and stream.name in heard_by_osc:
+            if osc is not None:
                 self.player.add(stream.name, [osc.output(stream)])
 
         self.house.newcomers.append(Feed(self.player, attach))

@@ -56,10 +56,15 @@ def under(package: str, files: set[str]) -> set[str]:
     return {file for file in files if file.startswith(f"{package}/")}
 
 
+# Packages that are imported under another name than they are installed by.
+IMPORTED_AS = {"python-osc": "pythonosc", "python-rtmidi": "rtmidi"}
+
+
 def declared(*lists: list[str]) -> set[str]:
-    """The import names of required packages, which all carry their package's name."""
-    names = {re.match(r"[\w.-]+", line) for requirements in lists for line in requirements}
-    return {name.group().replace("-", "_") for name in names if name}
+    """The import names of required packages."""
+    found = (re.match(r"[\w.-]+", line) for requirements in lists for line in requirements)
+    names = [match.group() for match in found if match]
+    return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names}
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -52,7 +52,6 @@ class StationSettings:
         {}, "Controls by name, on top of the preset, see controls.md.", form="controls by name"
     )
     start: str = option("playing", "How it begins.", choices=("playing", "stopped"))
-    osc: bool = option(True, "Whether it is sent out by OSC at all.")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Dispatch:
 
     def restart(self, stream: str) -> None:
         for voice in self._of(stream):
-            voice.schedule.restart()
+            voice.schedule.restart(self._clock())
 
     def panic(self, stream: str) -> None:
         for voice in self._of(stream):

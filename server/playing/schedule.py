@@ -27,6 +27,7 @@ from server.wire import WireBar, WireNote
 
 MAX_EARLY = 100_000  # by how much a note's shift may bring it before its bar line
 STALE = 100_000  # a note or clock tick that is later than this is not played any more
+PREPARED = 20_000  # before its first event is due, a bar is taken apart and cannot be revised
 SEAM = 20_000  # a bar that begins this long after the last one's end still continues it
 SHORTEST = 1_000  # that a note sounds
 TICKS_PER_SIXTEENTH = 6  # a clock can only be started there
@@ -51,8 +52,14 @@ class Planned:
     early: int  # by how much its first note comes before the bar line
 
     @property
-    def begins(self) -> int:
+    def first(self) -> int:
+        """When its first event is due."""
         return self.due - self.early
+
+    @property
+    def begins(self) -> int:
+        """When it cannot be changed any more."""
+        return self.first - PREPARED
 
 
 class _Carried(NamedTuple):
@@ -60,6 +67,7 @@ class _Carried(NamedTuple):
 
     number: int
     ticks: int
+    struck: int  # when it is or was
 
 
 class Schedule:
@@ -74,7 +82,7 @@ class Schedule:
         self._planned: dict[int, Planned] = {}
         self._begun = -1  # index of the last bar that has begun
         self._may_go_back = False
-        self._end = 0  # of that bar
+        self._line = self._end = 0  # when that bar begins and ends
         self._bars = 0  # begun so far, whatever their index
         self._clock: int | None = None  # the position of its next tick, while it runs
         self._carried: dict[Key, _Carried] = {}
@@ -121,13 +129,26 @@ class Schedule:
         """Play on; from an earlier bar if `move` says so before the next one begins."""
         self.running = True
 
-    def restart(self) -> None:
+    def restart(self, now: int) -> None:
         """All bars that have not begun are void; what sounds goes on to the end of its bar."""
         self._planned.clear()
         self._begun, self._may_go_back = -1, False
+        if self._line > now:
+            self._take_back()
         self._end_carried(self._end)
         self.programs = ()
         self.running = True
+
+    def _take_back(self) -> None:
+        """The last bar was prepared, but its line is yet to come: everything ends there."""
+        line, heap = self._line, self._heap
+        self._heap = [entry for entry in heap if entry[0] < line]
+        self._heap += [
+            (line, *entry[1:]) for entry in heap if entry[0] >= line and entry[1] == _OFF
+        ]
+        heapq.heapify(self._heap)
+        self._end = line
+        self._push(line, _EDGE, None, self._bars)
 
     def silence(self, now: int) -> list[Timed]:
         """End what sounds; the music goes on at the next note."""
@@ -191,7 +212,7 @@ class Schedule:
             self.missed += len(bar.notes)
             return
         carried, self._carried = self._carried, {}
-        self._end = due + bar.length
+        self._line, self._end = due, due + bar.length
         self._bars += 1
         self._push(self._end, _EDGE, None, self._bars)
         self._push(due, _BAR, BarLine(bar.index, bar.section, bar.chords))
@@ -206,7 +227,7 @@ class Schedule:
         programs, before = planned.bar.programs, self.programs
         for part, program in enumerate(programs):
             if part >= len(before) or before[part] != program:
-                self._push(planned.begins, _PROGRAM, Program(part + 1, program))
+                self._push(planned.first, _PROGRAM, Program(part + 1, program))
         self.programs = programs
 
     def _begin_notes(self, planned: Planned, carried: dict[Key, _Carried]) -> None:
@@ -215,13 +236,13 @@ class Schedule:
         for note in bar.notes:
             key = note.part, note.pitch
             if note.tie & 2 and key in carried:
-                number = carried.pop(key).number
-                self._end_at(number, key, note.tick + note.length, note.tie, planned, due)
+                number, _, on = carried.pop(key)
+                self._end_at(number, key, note.tick + note.length, note.tie, planned, on)
             else:
                 on = max(due - MAX_EARLY, due + _time(note.tick, bar.tempo) + note.shift)
                 struck.append((on, note))
-        for key, (number, ticks) in carried.items():
-            self._end_at(number, key, ticks, 0, planned, due)
+        for key, (number, ticks, on) in carried.items():
+            self._end_at(number, key, ticks, 0, planned, on)
         # In the order in which they sound: of one pitch, the last is the one that is carried on.
         for on, note in sorted(struck, key=lambda timed: timed[0]):
             self._numbers += 1
@@ -245,10 +266,10 @@ class Schedule:
         """End a note at a tick of a bar, or carry it into the next one."""
         bar = planned.bar
         if tick > bar.ticks or tie & 1:
-            self._carried[key] = _Carried(number, max(0, tick - bar.ticks))
+            self._carried[key] = _Carried(number, max(0, tick - bar.ticks), on)
             return
         off = planned.due + _time(tick, bar.tempo) + shift
-        self._push(max(off, on + SHORTEST) if tick else off, _OFF, NoteOff(*key), number)
+        self._push(max(off, on + SHORTEST), _OFF, NoteOff(*key), number)
 
     def _length(self, note: WireNote, bar: WireBar) -> int:
         """Microseconds that a note will sound, as far as the bars are planned."""
@@ -266,7 +287,7 @@ class Schedule:
 
     def _end_carried(self, due: int) -> None:
         for key, carried in self._carried.items():
-            self._push(due, _OFF, NoteOff(*key), carried.number)
+            self._push(max(due, carried.struck + SHORTEST), _OFF, NoteOff(*key), carried.number)
         self._carried.clear()
 
     def _push(self, due: int, rank: int, event: Event | None, number: int = 0) -> None:
@@ -288,7 +309,7 @@ class Schedule:
             if self._sounding.get(key) == carried.number:
                 del self._sounding[key]
                 events.append(Timed(due, NoteOff(*key)))
-        self._carried.clear()
+        self._end_carried(due)  # those that are struck later still: shifted beyond their bar
         if self._clock is not None:
             self._clock = None
             events.append(Timed(due, Stop()))

@@ -170,6 +170,7 @@ def test_undisturbed_music_is_heard_whole(music: list[Bar]) -> None:
     assert begun == struck + at_once
 
 
+@pytest.mark.usefixtures("patient_player")
 def test_the_player_ends_what_sounds_when_it_is_closed() -> None:
     synth = FakeSynth()
     player = Player(synth)
@@ -182,6 +183,7 @@ def test_the_player_ends_what_sounds_when_it_is_closed() -> None:
     player.close()
 
 
+@pytest.mark.usefixtures("patient_player")
 def test_a_port_that_is_gone_is_reported_and_ends_the_thread() -> None:
     reported = threading.Event()
     player = Player(FakeSynth(breaks=2), reported.set)

@@ -320,6 +320,7 @@ async def test_a_new_beginning_is_followed() -> None:
         assert (begun.epoch, begun.index, stream.epoch) == (1, 0, 1)
 
 
+@pytest.mark.usefixtures("patient_player")
 @in_a_loop
 async def test_playing_ends_every_note_whatever_happens() -> None:
     async with conversation(0, far=1000) as (scripted, server):
@@ -344,6 +345,7 @@ async def test_playing_ends_every_note_whatever_happens() -> None:
             await scripted.turn("study", "playing", 0)
 
 
+@pytest.mark.usefixtures("patient_player")
 @in_a_loop
 async def test_playing_into_a_port_that_vanishes_says_so() -> None:
     async with conversation(0, far=1000) as (scripted, server):

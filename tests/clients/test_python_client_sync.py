@@ -125,6 +125,7 @@ def test_ctrl_c_interrupts_reading_and_the_server_is_left_in_order() -> None:
             stream.panic()
 
 
+@pytest.mark.usefixtures("patient_player")
 @pytest.mark.skipif(os.name == "nt", reason="signals are others on Windows")
 def test_ctrl_c_ends_a_recording_and_its_file_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "cut.mid"
@@ -147,6 +148,7 @@ class InterruptingSynth(FakeSynth):
             interrupt()
 
 
+@pytest.mark.usefixtures("patient_player")
 def test_a_port_that_is_lost_is_told() -> None:
     with serving(0) as elsewhere, sync.connect(elsewhere.server.address) as server:
         stream = server.listen()

@@ -20,7 +20,7 @@ from server.playing.outputs import (
     Start,
     Stop,
 )
-from server.playing.schedule import MAX_EARLY, SHORTEST, STALE, Schedule, Timed
+from server.playing.schedule import MAX_EARLY, PREPARED, SHORTEST, STALE, Schedule, Timed
 from server.wire import WireBar
 from tests.server.bars import bar, streams
 
@@ -131,7 +131,7 @@ def test_whatever_happens_every_note_ends_once(bars: list[WireBar], data: st.Dat
                 case "move":
                     schedule.move(data.draw(st.integers(0, 8)), data.draw(st.integers(-9, 2**20)))
                 case "restart":
-                    schedule.restart()
+                    schedule.restart(now)
                 case "panic":
                     events += schedule.silence(now)
                 case "now":
@@ -152,7 +152,7 @@ def test_it_does_not_matter_when_one_asks(bars: list[WireBar], steps: list[int])
     """As long as one asks in time for nothing to be stale."""
     schedule = Schedule(wants_clock=True)
     offer(schedule, bars)
-    events, now = schedule.due_events(0), BEGIN - MAX_EARLY
+    events, now = schedule.due_events(0), BEGIN - 2 * MAX_EARLY
     for step in steps:
         now += min(step, STALE)
         events += schedule.due_events(now)
@@ -216,7 +216,7 @@ def test_at_one_instant_what_ends_comes_before_what_begins() -> None:
 def test_shifts_move_notes_even_before_the_bar_line() -> None:
     schedule = Schedule()
     offer(schedule, [bar(0, [(1, 60, 0, 24, -30_000), (1, 64, 24, 24, 20_000)])])
-    assert schedule.next_due() == BEGIN - 30_000
+    assert schedule.next_due() == BEGIN - 30_000 - PREPARED
     ons = [due for due, event in play(schedule) if isinstance(event, NoteOn)]
     assert ons == [BEGIN - 30_000, BEGIN + 24 * TICK + 20_000]
 
@@ -326,7 +326,7 @@ def test_beginning_anew_lets_the_bar_end_and_voids_the_others() -> None:
     offer(schedule, [bar(0, [(1, 60, 0, 96, 0, 1)]), bar(1, [(1, 60, 0, 96, 0, 2)])])
     now = BEGIN + BAR // 2
     events = play(schedule, now)
-    schedule.restart()
+    schedule.restart(now)
     end = BEGIN + BAR
     schedule.offer(0, 0, end, bar(0, [(1, 72, 0, 24)]))
     events += play(schedule)
@@ -338,6 +338,19 @@ def test_beginning_anew_lets_the_bar_end_and_voids_the_others() -> None:
         Timed(end, Start(0)),
         Timed(end + BAR, Stop()),
     ]
+
+
+def test_a_bar_that_is_prepared_but_not_begun_is_void_as_well() -> None:
+    schedule = Schedule(wants_clock=True)
+    tied = [bar(0, [(1, 60, 90, 6, 0, 1)]), bar(1, [(1, 60, 0, 96, 0, 2), (1, 64, 0, 24)])]
+    end = offer(schedule, tied) - BAR
+    events = play(schedule, end - 1)
+    schedule.restart(end - 1)
+    schedule.offer(0, 0, end, bar(0, [(1, 72, 0, 24)]))
+    events += play(schedule, begin=end - 1)
+    assert notes(events) == [("on", 60, 90), ("off", 60, 96), ("on", 72, 96), ("off", 72, 120)]
+    assert len([e for e in events if isinstance(e.event, BarLine)]) == 2
+    check_clock([event for _, event in events])
 
 
 def test_after_a_panic_the_music_goes_on() -> None:

@@ -162,17 +162,23 @@ def test_sessions_whose_time_is_over_are_ended(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(go())
 
 
-def stuck_client(port: int) -> socket.socket:
-    """A client that listens to the study and never reads."""
-    client = socket.socket()
+async def stuck_client(port: int) -> socket.socket:
+    """A client that listens to the study and reads nothing but the answer to its handshake."""
+    loop, client = asyncio.get_running_loop(), socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect(("127.0.0.1", port))
-    client.sendall(
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    await loop.sock_sendall(
+        client,
         b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
     )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += await loop.sock_recv(client, 1)
     for text in (b'{"type":"hello","protocol":1}', b'{"type":"listen","stream":"study"}'):
-        client.sendall(bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
+        unmasked = bytes((0x81, 0x80 | len(text))) + bytes(4) + text
+        await loop.sock_sendall(client, unmasked)
     return client
 
 
@@ -184,20 +190,18 @@ def test_a_client_that_reads_nothing_is_let_go_and_another_hears_all(
     async def go() -> None:
         async with served(queue=65_536) as it:
             study = it.house.find("study")
-            stuck = stuck_client(it.door.port)
+            stuck = await stuck_client(it.door.port)
             async with it.connect() as client:
                 await hello(client)
                 await say(client, LISTEN)
                 await hear(client, "state")
                 while len(study.listeners) < 2:
                     await asyncio.sleep(0)
-                planned = len(study.bars)
-                while len(study.listeners) == 2 and it.door._sessions.connected == 2:
-                    it.house.plan(study, notes=300)
-                    planned += 1
-                    await asyncio.sleep(0)
-                for index in range(planned):
+                for index in range(study.missing):
                     assert (await hear(client, "bar"))["bar"]["index"] == index
+                while it.door._sessions.connected == 2:
+                    planned = it.house.plan(study, notes=300)
+                    assert (await hear(client, "bar"))["bar"]["index"] == planned.index
                 _, _, body = await get(it.page, "/metrics")
                 assert b'perpetuo_web_let_go_total{reason="slow"} 1\n' in body
                 while len(it.door._server.server_state.connections) > 1:
@@ -353,16 +357,19 @@ def test_who_answers_no_ping_is_let_go() -> None:
 def test_closing_the_door_says_goodbye_and_cuts_off_who_does_not_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(door_module, "FAREWELL", 0.0)
+    monkeypatch.setattr(door_module, "FAREWELL", 0.5)
 
     async def go() -> None:
         door, house = WebDoor(), WebHouse(microseconds)
         page = await door.open(house, WebSettings(port=0))  # type: ignore[arg-type]
-        stuck = stuck_client(door.port)
-        async with connect(page.replace("http", "ws") + "ws", proxy=None) as client:
+        stuck = await stuck_client(door.port)
+        client = await connect(page.replace("http", "ws") + "ws", proxy=None)
+        async with asyncio.timeout(PATIENCE):
             await hello(client)
-            while len(house.find("study").listeners) < 1:
+            while not house.find("study").listeners:
                 await asyncio.sleep(0)
+            for _ in range(100):
+                house.plan(house.find("study"), notes=300)
             closing = asyncio.create_task(door.close())
             bye = await hear(client, "bye")
             assert bye["code"] == "shutdown"
@@ -370,8 +377,7 @@ def test_closing_the_door_says_goodbye_and_cuts_off_who_does_not_go(
                 await client.recv()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1001
-            async with asyncio.timeout(PATIENCE):
-                await closing
+            await closing
         stuck.close()
         with pytest.raises(OSError, match=r"refused|Connect"):
             await asyncio.open_connection("127.0.0.1", door.port)

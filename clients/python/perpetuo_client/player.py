@@ -87,6 +87,6 @@ class Player:
         for message in messages:
             try:
                 self._port.send_message(message)
-            except (OSError, RuntimeError) as error:
+            except Exception as error:  # of whatever kind the port's library has
                 self.failure = PortError(f"The MIDI port is gone: {error}.")
                 self._changed.notify()

@@ -14,7 +14,7 @@ CLIENT_NAME = "perpetuo client"
 class Port(Protocol):
     """What music can be played into; `rtmidi.MidiOut` is one.
 
-    OSError or RuntimeError from `send_message` tells that the port is gone.
+    An exception of `send_message` tells that the port is gone.
     """
 
     def send_message(self, message: Sequence[int], /) -> None: ...
@@ -47,10 +47,7 @@ def _virtual_port() -> Any:
     if sys.platform == "win32":
         raise PortError("Windows has no virtual MIDI ports: run loopMIDI and name its port.")
     for output in _outputs():
-        try:
-            return output.open_virtual_port(CLIENT_NAME)
-        except RuntimeError:  # this API cannot
-            continue
+        return output.open_virtual_port(CLIENT_NAME)
     raise PortError(
         "No virtual MIDI port can be opened: start ALSA's sequencer (modprobe snd-seq) or JACK."
     )
@@ -67,5 +64,5 @@ def _outputs() -> Iterator[Any]:
     for api in rtmidi.get_compiled_api():
         try:
             yield rtmidi.MidiOut(api, name=CLIENT_NAME)
-        except RuntimeError:  # compiled in, but the system has it not
+        except rtmidi.RtMidiError:  # compiled in, but the system has it not
             continue

@@ -1,0 +1,192 @@
+"""The whole server: what is heard is what a replay gives, through crashes and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from engine.control_log import ControlLog, read
+from engine.runtime import Network
+from server.composing.spelling import wire_bar
+from server.offline import composer_of
+from server.wire import WireBar
+from tests.bundles import tiny_bytes
+from tests.server.live import BRISK, Ear, RecordingOutput, configuration, music, running
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    path.write_bytes(tiny_bytes("gpt"))
+    return path
+
+
+def newest_log(state: Path) -> tuple[ControlLog, Path]:
+    folder = state / "logs"
+    path = max(folder.glob("test-*.jsonl"), key=lambda path: path.name)
+    return read(path.read_bytes()), folder
+
+
+def replayed(model: Path, log: ControlLog, folder: Path, bars: int) -> dict[int, WireBar]:
+    """The bars of a log, composed again by index."""
+    network = Network.load(model)
+    composer = composer_of(network, log, folder)
+    pending, found = list(log.changes), {}
+    while composer.next_bar < bars:
+        while pending and pending[0].bar <= composer.next_bar:
+            change = pending.pop(0)
+            composer.change(change.set, change.plan)
+        setting = composer.setting
+        bar = composer.compose_bar()
+        composer.commit(composer.next_bar)
+        found[bar.index] = wire_bar(bar, setting.controls.key, setting.limits.transposition)
+    return found
+
+
+def same(heard: dict[int, WireBar], again: dict[int, WireBar]) -> None:
+    assert heard
+    for index, bar in heard.items():
+        assert music(bar) == music(again[index]), f"bar {index}"
+
+
+def test_a_replay_of_the_log_gives_back_what_was_heard(model: Path, tmp_path: Path) -> None:
+    async def scenario() -> dict[int, WireBar]:
+        async with running(configuration(model, tmp_path)) as server:
+            ear = Ear(server)
+            for bar, change in ((1, {"density": 8}), (3, {"key": "D minor"}), (4, {"density": 1})):
+                await ear.until_bar(bar)
+                event = await server.house.change(ear.stream, change, by="test")
+                assert event.bar > bar
+            await ear.until_bar(8)
+            assert server.house.counters.late_bars == 0
+            return ear.sounded()
+
+    heard = asyncio.run(scenario())
+    log, folder = newest_log(tmp_path)
+    assert [change.set for change in log.changes] == [
+        {"density": 8.0},
+        {"key": "D minor"},
+        {"density": 1.0},
+    ]
+    same(heard, replayed(model, log, folder, max(heard) + 1))
+
+
+def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
+    async def scenario() -> dict[int, WireBar]:
+        settings = configuration(model, tmp_path, lookahead=12)
+        async with running(settings) as server:
+            ear = Ear(server)
+            await ear.until_bar(1)
+            event = await server.house.change(ear.stream, {"density": 8}, by="test")
+            # What was still to be revised when it died would sound as it was planned before.
+            await ear.until_revised(event.bar)
+            first = server.link.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await ear.until_bar(max(ear.planned) + 6)
+            assert server.link.pid not in (None, first)
+            assert server.house.counters.composer_restarts == 1
+            assert server.house.counters.late_bars == 0
+            heard = ear.sounded()
+            assert sorted(heard) == list(range(max(heard) + 1))
+            return heard
+
+    heard = asyncio.run(scenario())
+    log, folder = newest_log(tmp_path)
+    same(heard, replayed(model, log, folder, max(heard) + 1))
+
+
+def test_a_restarted_server_goes_on_with_the_same_music(model: Path, tmp_path: Path) -> None:
+    async def first() -> dict[int, WireBar]:
+        async with running(configuration(model, tmp_path)) as server:
+            ear = Ear(server)
+            await ear.until_bar(2)
+            await server.house.change(ear.stream, {"density": 8}, by="test")
+            await ear.until_bar(5)
+            return ear.sounded()
+
+    async def second() -> dict[int, WireBar]:
+        async with running(configuration(model, tmp_path)) as server:
+            ear = Ear(server)
+            await ear.until_bar(ear.stream.first + 4)
+            assert ear.stream.controls.density == 8
+            return ear.sounded()
+
+    before = asyncio.run(first())
+    log, folder = newest_log(tmp_path)
+    after = asyncio.run(second())
+    assert min(after) in (max(before), max(before) + 1)  # at the bar where it was
+    uninterrupted = replayed(model, log, folder, max(after) + 1)
+    same(before, uninterrupted)
+    same(after, uninterrupted)
+    # The log of the second run begins with a snapshot, and can be replayed alone.
+    log, folder = newest_log(tmp_path)
+    assert log.snapshot is not None
+    again = replayed(model, log, folder, max(after) + 1)
+    same({i: bar for i, bar in after.items() if i in again}, again)
+
+
+def test_a_changed_configuration_begins_anew(model: Path, tmp_path: Path) -> None:
+    async def first_bar(density: float) -> int:
+        settings = configuration(model, tmp_path)
+        (station,) = settings.stations
+        changed = type(station)("test", "Test", None, 7, None, {**BRISK, "density": density})
+        async with running(configuration(model, tmp_path, stations=(changed,))) as server:
+            ear = Ear(server)
+            await ear.until_bar(ear.stream.first + 2)
+            return ear.stream.first
+
+    assert asyncio.run(first_bar(2)) == 0
+    assert asyncio.run(first_bar(2)) >= 2
+    assert asyncio.run(first_bar(3)) == 0
+
+
+def test_every_note_that_is_struck_is_ended_when_the_server_ends(
+    model: Path, tmp_path: Path
+) -> None:
+    recording = RecordingOutput()
+
+    async def scenario() -> None:
+        async with running(configuration(model, tmp_path)) as server:
+            server.player.add("test", [recording])
+            ear = Ear(server)
+            await ear.until_bar(4)
+            while not recording.hanging():  # in the middle of a note
+                await asyncio.sleep(0.005)
+
+    asyncio.run(scenario())
+    assert recording.events
+    assert not recording.hanging()
+    assert recording.silenced
+
+
+def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
+    model: Path, tmp_path: Path
+) -> None:
+    recording = RecordingOutput()
+
+    async def scenario() -> dict[int, WireBar]:
+        async with running(configuration(model, tmp_path)) as server:
+            server.player.add("test", [recording])
+            ear = Ear(server)
+            await ear.until_bar(3)
+            await server.house.stop(ear.stream, by="test")
+            await asyncio.sleep(0.1)
+            count = len(recording.events)
+            assert not recording.hanging()
+            await asyncio.sleep(1.0)  # more than two bars
+            assert len(recording.events) == count
+            await server.house.go_on(ear.stream, by="test")
+            resting = max(ear.sounded())
+            await ear.until_bar(resting + 3)
+            assert len(recording.events) > count
+            assert server.house.counters.late_bars == 0
+            return {i: planned.bar for i, planned in ear.stream.bars.items()}
+
+    heard = asyncio.run(scenario())
+    log, folder = newest_log(tmp_path)
+    same(heard, replayed(model, log, folder, max(heard) + 1))
