@@ -38,6 +38,7 @@ from engine.score import Note
 from engine.setting import Setting, setting_of
 from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
 from engine.time import TICKS_PER_QUARTER
+from engine.touch import touched
 
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
@@ -320,8 +321,9 @@ class Composer:
         quarter = self._quarter
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
+        heard = sounding(notes, setting.limits.transposition, line.transposition)
         played, shifts = performed(
-            sounding(notes, setting.limits.transposition, line.transposition),
+            touched(heard, self._end, setting.controls.articulation),
             line.start,
             quarter,
             setting.controls.swing,

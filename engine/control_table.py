@@ -55,7 +55,8 @@ CONTROLS = (
     Control("dynamics", NUMBER, CONDITIONING, "texture", None, 1, 127, "mean velocity",
             "How loud it is; auto leaves it to the plan."),
     Control("articulation", NUMBER, CONDITIONING, "texture", None, 0.1, 2, "duration over gap",
-            "From staccato (small) to legato (1 and more); auto leaves it to the plan."),
+            "From staccato (small) to legato (1 and more): told to the model, and notes are let go "
+            "or held accordingly; auto leaves it to the plan."),
 
     Control("key", KEY, CONSTRAINT, "harmony", Key(0, "major"), 0, 0, "",
             "Home key: the tonic that sounds and its mode."),

@@ -16,6 +16,7 @@ from engine.bars import Bar
 from engine.score import DRUMS, Note
 from engine.time import Metre
 
+BEFORE_A_FALLBACK = 8  # bars that a fallback is made from
 PHRASE = 4  # bars after which music is likeliest to return
 LOUDNESS = (0.9, 0.8, 0.7, 0.6)  # by how many fallbacks came before in a row
 MOST_HELD = 4  # notes of the held chord

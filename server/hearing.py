@@ -8,10 +8,8 @@ from dataclasses import replace
 
 from engine.bars import Bar
 from engine.composer import Composer
-from engine.fallback import fallback_bar
+from engine.fallback import BEFORE_A_FALLBACK, fallback_bar
 from server.composing.spelling import sounding_key
-
-BEFORE_A_FALLBACK = 8  # bars that a fallback is made from
 
 
 class Heard:

@@ -24,11 +24,13 @@ from server.house.stream import Stream
 from server.midi.opening import OpenedPort, open_ports
 from server.osc.door import OscDoor
 from server.osc.figures import osc_metrics
+from server.osc.query import describe
 from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
 from server.playing.player import Player, prefer_the_player
 from server.web.door import WebDoor
+from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
@@ -114,9 +116,15 @@ class Server:
         if osc is not None:
             rows += osc_metrics(osc.counts, osc.note_counts)
         door = WebDoor()
-        address = await door.open(self.house, settings, rows)
+        address = await door.open(self.house, settings, rows, self._osc_query(osc))
         self._stack.push_async_callback(door.close)
         return address
+
+    def _osc_query(self, osc: OscDoor | None) -> OscQuery:
+        if osc is None:
+            return lambda path, attribute: None
+        host, port = osc.address
+        return lambda path, attribute: describe(self.house, path, attribute, host=host, port=port)
 
     def _listen(self, midi: Sequence[OpenedPort], osc: OscDoor | None, logs: Path) -> None:
         """Have every station played, and written down."""

@@ -43,8 +43,10 @@ class LoggedChange(msgspec.Struct, frozen=True):
 
 class Resume(msgspec.Struct, frozen=True):
     """Where a stream goes on: from the snapshot file, under these changes since, composing
-    silently up to `bar`, which is due at `due`. `revisions` are those of the bars from there on
-    that listeners hold: what is composed anew gets higher ones."""
+    silently up to `bar`, which is due at `due` (0: as soon as may be). `revisions` are those of
+    the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
+    snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
+    snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there."""
 
     snapshot: str
     changes: tuple[LoggedChange, ...]

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from engine.controls import Controls
 from engine.errors import PerpetuoError
+from engine.fallback import BEFORE_A_FALLBACK
 from server.composing.messages import (
     Change,
     Changed,
@@ -37,7 +38,6 @@ from server.playing.bridging import bridged
 log = logging.getLogger("perpetuo.house")
 
 BEGIN_LEAD = 50_000  # from its first bar's coming to a stream's beginning, if it came too late
-BEFORE_A_FALLBACK = 8  # bars that a fallback is made from
 
 R = TypeVar("R")
 
@@ -156,7 +156,7 @@ class Desk:
         self.counters.revised_bars += planned.revision > 0
         if planned.index == stream.first and stream.state == PLAYING:
             self._put_off(stream, planned)
-        stream.tell(BarPlanned(planned))
+        stream.tell(BarPlanned(stream.bars[planned.index]))
         self.watch.expect(stream)
 
     def _put_off(self, stream: Stream, planned: PlannedBar) -> None:

@@ -189,17 +189,24 @@ class House:
     ) -> Steered:
         """Steer a stream; a PerpetuoError and nothing changed if a value is bad."""
         stream.controls.with_values(controls)  # bad values need not travel
-        order = Change(
-            0,  # the line numbers it
-            stream.number,
-            dict(controls),
-            {b: dict(c) for b, c in plan.items()},
-        )
+        return await self._change(stream, controls, plan, by, stream.preset)
+
+    async def _change(
+        self,
+        stream: Stream,
+        controls: Mapping[str, Json],
+        plan: Mapping[int, Mapping[str, int]],
+        by: str,
+        preset: str | None,
+    ) -> Steered:
+        by_bar = {bar: dict(columns) for bar, columns in plan.items()}
+        order = Change(0, stream.number, dict(controls), by_bar)  # the line numbers it
         epoch = stream.epoch
         changed = await self.desk.ask(order, Changed)
         event = Steered(changed.controls, plan, changed.bar, changed.due, by)
         if stream.epoch == epoch and stream.state != ENDED:
             stream.controls = stream.controls.with_values(changed.controls)
+            stream.preset = preset
             stream.steered(event)
             stream.tell(event)
         self.counters.changes += 1
@@ -208,9 +215,7 @@ class House:
     async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
         """Set every control as the preset has it: what it leaves out takes its default."""
         setting = Controls().with_values(self._preset_controls(name))
-        event = await self.change(stream, setting.complete(), by=by)
-        stream.preset = name
-        return event
+        return await self._change(stream, setting.complete(), NO_PLAN, by, name)
 
     async def start(self, stream: Stream, *, by: str) -> None:
         """Begin anew from the first bar, with the same seed and the controls as they are."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.errors import PortError
 from server.midi import jack
 
 CLIENT = "perpetuo"
+LAST_WORDS = 0.1  # seconds, some periods of JACK
 SEQUENCER = Path("/dev/snd/seq")
 
 
@@ -58,8 +60,7 @@ def survey() -> list[ApiState]:
     for api in apis:
         reason = why_not(api)
         try:
-            client = _client(api) if not reason else None
-            states.append(ApiState(api, reason, _listed(client) if client else ()))
+            states.append(ApiState(api, reason, () if reason else _ports_of(api)))
         except PortError as error:
             states.append(ApiState(api, str(error)))
     return states
@@ -114,6 +115,13 @@ def _client(api: Api) -> Any:
         raise PortError(f"{api.name} cannot be used: {error}") from error
 
 
+def _ports_of(api: Api) -> tuple[str, ...]:
+    client = _client(api)
+    names = _listed(client)
+    client.delete()
+    return names
+
+
 def _listed(client: Any) -> tuple[str, ...]:
     return tuple(client.get_ports())
 
@@ -149,6 +157,9 @@ class Port:
         if client is None:
             return
         if self._serves():
+            if self._server is not None:
+                # What JACK has not carried to the others is lost with the port: the last note-offs.
+                time.sleep(LAST_WORDS)
             client.close_port()
             client.delete()
         else:

@@ -15,6 +15,7 @@ import numpy as np
 from pythonosc.parsing import osc_types
 
 # Of the types that OSC knows, colours, MIDI messages, times and blobs stay bytes.
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
 Value = int | float | str | bool | bytes | None
 
 MAX_DATAGRAM = 8192  # bytes that are read of one datagram
@@ -181,7 +182,7 @@ def _written(value: Value) -> tuple[str, bytes]:
 
 def _to_single(value: float) -> float:
     """What single precision cannot hold becomes infinite, as in arithmetic."""
-    return math.copysign(math.inf, value) if abs(value) > 3.4e38 else value
+    return math.copysign(math.inf, value) if abs(value) > _LARGEST_SINGLE else value
 
 
 def encode_bundle(timetag: int, *elements: bytes) -> bytes:

@@ -73,13 +73,21 @@ class Dispatch:
         self._voices.setdefault(stream, []).append(Voice(list(outlets), offset))
 
     def remove(self, stream: str) -> None:
-        for voice in self._voices.pop(stream, []):
+        self._end(self._voices.pop(stream, []))
+
+    def _end(self, voices: Sequence[Voice]) -> None:
+        """All of them are silent before the first is closed, which may take a moment."""
+        unused: list[Outlet] = []
+        for voice in voices:
             self._stop(voice)
             for outlet in voice.outlets:
                 outlet.removed = True
-                if not self._is_used(outlet.output):
+                known = any(outlet.output is other.output for other in unused)
+                if not known and not self._is_used(outlet.output):
                     outlet.silence()
-                    _careful(outlet.output.close, outlet)
+                    unused.append(outlet)
+        for outlet in unused:
+            _careful(outlet.output.close, outlet)
 
     def offer(self, stream: str, index: int, revision: int, due: int, bar: WireBar) -> None:
         for voice in self._of(stream):
@@ -138,8 +146,9 @@ class Dispatch:
 
     def close(self) -> None:
         """End everything on every output."""
-        for stream in list(self._voices):
-            self.remove(stream)
+        voices = list(self._all())
+        self._voices.clear()
+        self._end(voices)
 
     # -- what it does ------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -23,7 +23,7 @@ from server.web.requests import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
-from server.web.site import SOCKET, Answer, Site
+from server.web.site import SOCKET, Answer, OscQuery, Site
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 class WebDoor:
-    """Open it once; `close` says goodbye to everybody. `metrics` are rows of other parts."""
+    """Open it once; `close` says goodbye to everybody."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -65,13 +65,20 @@ class WebDoor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(
-        self, house: House, settings: WebSettings, metrics: tuple[Metric, ...] = ()
+        self,
+        house: House,
+        settings: WebSettings,
+        metrics: Iterable[Metric] = (),
+        osc: OscQuery = lambda path, attribute: None,
     ) -> str:
-        """Begin to serve; the address of the page. PortError or ConfigError if that fails."""
+        """Begin to serve; the address of the page. PortError or ConfigError if that fails.
+
+        `metrics` are rows of other parts, `osc` answers what is asked under /oscquery.
+        """
         self._settings = settings
         self._sessions = Sessions(house, settings)
         rows = [*house_metrics(house), *self._metrics(), *metrics]
-        self._site = Site(self._sessions, rows)
+        self._site = Site(self._sessions, rows, osc)
         allow_files(2 * settings.max_clients + 256)
         config = self._configuration(settings)
         listening = _bound(settings)

@@ -51,6 +51,8 @@ class ClientLine(WebSocketsSansIOProtocol):
         close = self.conn.close_sent
         if close is not None and self.close_timer is None:
             self._linger(close.code, close.reason)
+            if self.transport.can_write_eof():
+                self.transport.write_eof()  # what it answers is not understood any more
 
     def keepalive_timeout(self) -> None:
         self.pong_timer = None

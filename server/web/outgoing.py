@@ -140,7 +140,8 @@ class BarMessage(ServerMessage, frozen=True, kw_only=True, tag="bar"):
 
 
 class SteeredMessage(ServerMessage, frozen=True, kw_only=True, tag="steered"):
-    """Somebody changed controls or the plan; heard from `bar` on."""
+    """Somebody changed controls or the plan; heard from `bar` on. `preset` is the one that was
+    chosen last."""
 
     stream: str
     controls: Controls
@@ -148,6 +149,7 @@ class SteeredMessage(ServerMessage, frozen=True, kw_only=True, tag="steered"):
     bar: int
     due: Microseconds
     by: str
+    preset: str | None = None
     event: Event = 0
 
 

@@ -6,10 +6,8 @@ Pure: a request goes in as an ASGI scope, an `Answer` comes out.
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,8 @@ from server.web.metrics import CONTENT_TYPE, Metric, exposition
 from server.web.sessions import Sessions
 from server.web.telling import preset_row, state_of, station_row
 
+# What OSCQuery says of an OSC path or one attribute of it (see `server.osc.query.describe`).
+OscQuery = Callable[[str, str | None], dict[str, Any] | None]
 PAGE = Path(__file__).parent / "page"
 SOCKET = "/ws"
 _JSON = "application/json"
@@ -91,7 +91,14 @@ def page_files(folder: Path) -> dict[str, PageFile]:
 class Site:
     """See the module."""
 
-    def __init__(self, sessions: Sessions, metrics: list[Metric], page: Path = PAGE) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        metrics: list[Metric],
+        osc: OscQuery = lambda path, attribute: None,
+        page: Path = PAGE,
+    ) -> None:
+        self._osc = osc
         self._sessions, self._metrics = sessions, metrics
         self._house, self._settings = sessions.house, sessions.settings
         self._files = page_files(page)
@@ -134,7 +141,7 @@ class Site:
         return self._behind_the_token(path, scope)
 
     def _behind_the_token(self, path: str, scope: Scope) -> Answer:
-        known = path in self._guarded or path.startswith(("/api/stations/", "/oscquery"))
+        known = path in self._guarded or f"{path}/".startswith(("/api/stations/", "/oscquery/"))
         if not known:
             return _error(404, "not_found", f"there is nothing at {path[:80]}")
         if not self._sessions.may_enter(shown_token(scope)):
@@ -142,7 +149,7 @@ class Site:
             return Answer(401, _error(401, "unauthorised", words).body, headers=_ASK_FOR_THE_TOKEN)
         if path in self._guarded:
             return self._guarded[path]()
-        if path.startswith("/oscquery"):
+        if f"{path}/".startswith("/oscquery/"):
             return self._osc_query(path.removeprefix("/oscquery") or "/", query(scope))
         return self._station(path.removeprefix("/api/stations/"))
 
@@ -170,13 +177,11 @@ class Site:
         return _json(state_of(stream, self._house.now(), 0))
 
     def _osc_query(self, path: str, asked: Mapping[str, str]) -> Answer:
-        if find_spec("server.osc.query") is None:
-            return _error(404, "not_found", "this server has no OSCQuery")
-        module: Any = importlib.import_module("server.osc.query")
-        found = module.describe(self._house, path, next(iter(asked), None))
+        attribute = next((name for name in asked if name != "token"), None)
+        found = self._osc(path, attribute)
         if found is None:
             return _error(404, "not_found", f"there is no OSC address {path[:80]}")
-        return _json(found)
+        return _json(found) if found else Answer(204)
 
 
 _FRESH = ((b"cache-control", b"no-store"),)

@@ -87,6 +87,7 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
                     bar=bar,
                     due=due,
                     by=by,
+                    preset=stream.preset,
                 )
             )
         case Moved(bar, later):

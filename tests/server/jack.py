@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -39,6 +38,8 @@ while not (found := [i for i, name in enumerate(ear.get_ports()) if name.endswit
 ear.open_port(found[0], "in")
 print(json.dumps([0, []]), flush=True)
 sys.stdin.read()
+ear.close_port()
+ear.delete()
 """
 
 
@@ -64,9 +65,11 @@ class JackServer:
             self._process = None
 
     def close(self) -> None:
-        self.kill()
-        for left in Path("/dev/shm").glob(f"jack*{self.name}*"):
-            left.unlink(missing_ok=True)
+        """Politely: a server that is killed keeps one of the eight places that the machine has
+        for servers, until one of its name begins again."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(READY)
 
     def _run(self, *words: str) -> subprocess.Popen[bytes]:
         silent = subprocess.DEVNULL
@@ -115,13 +118,15 @@ class Ear:
         return self.heard
 
     def close(self) -> None:
-        """As it may be tied to a server that is dead, it is not asked."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        assert self._process.stdin is not None, "the ear was made with a pipe"
+        self._process.stdin.close()  # which ends it
+        try:
+            self._process.wait(READY)
+        finally:
+            self._process.kill()
+            self._reader.join()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None, "the ear was made with a pipe"

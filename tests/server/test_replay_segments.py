@@ -11,12 +11,11 @@ from engine.bars import Bar
 from engine.composer import Composer
 from engine.control_log import Change, ControlLog, write
 from engine.controls import Controls
-from engine.fallback import fallback_bar
+from engine.fallback import BEFORE_A_FALLBACK, fallback_bar
 from engine.snapshot import save
 from server.cli import main
 from server.composing.spelling import sounding_key, wire_bar
-from server.hearing import BEFORE_A_FALLBACK, Heard
-from server.house import desk
+from server.hearing import Heard
 from server.offline import midi_bytes
 from server.playing.bridging import bridged
 from server.wire import WireBar
@@ -144,7 +143,6 @@ def test_bars_after_a_late_one_follow_it_even_if_its_length_is_another() -> None
 
 
 def test_replay_and_server_bridge_alike() -> None:
-    assert BEFORE_A_FALLBACK == desk.BEFORE_A_FALLBACK
     network = TableNetwork(haste=0.8)
     composer = Composer(network, network.pool(1), 5, 2)
     late = (9, 10, 14)

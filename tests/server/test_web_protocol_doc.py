@@ -83,4 +83,11 @@ def test_a_real_conversation_fits_the_schema() -> None:
     house.plan(house.find("study"))
     for message in [*said, *talk.take()]:
         valid.validate(message)
-    assert {message["type"] for message in said} >= {"welcome", "state", "bar", "steered", "turned", "error"}
+    assert {message["type"] for message in said} >= {
+        "welcome",
+        "state",
+        "bar",
+        "steered",
+        "turned",
+        "error",
+    }

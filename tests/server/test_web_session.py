@@ -242,6 +242,41 @@ def test_garbage_is_answered_and_the_music_goes_on() -> None:
     assert types(talk.take()) == ["bar"]
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+FIELDS = ("id", "stream", "controls", "plan", "name", "seed", "prompt", "what", "t", "event")
+TAGS = ("hello", "listen", "open", "steer", "transport", "seed", "load", "prompt", "get", "ping")
+nearly = st.fixed_dictionaries(
+    {"type": st.sampled_from(TAGS)},
+    optional={
+        **dict.fromkeys(FIELDS, json_values),
+        "stream": st.sampled_from(["study", "dance", "own-0", ""]),
+        "action": st.sampled_from(["start", "stop", "continue", "panic", "?"]),
+        "protocol": st.integers(-1, 3),
+        "controls": st.dictionaries(st.sampled_from(["density", "key", "chords"]), json_values),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=40) | nearly.map(json.dumps), max_size=5))
+def test_whatever_is_sent_each_message_gets_an_answer_and_the_music_goes_on(
+    texts: list[str],
+) -> None:
+    house, talk = talking()
+    watcher = Talk(talk.sessions)
+    watcher.hello()
+    for text in texts:
+        assert talk.say(text)
+    watcher.say(LISTEN)
+    house.plan(house.find("study"))
+    assert watcher.take()[-1]["type"] == "bar"
+    assert talk.line.closed is None
+
+
 def test_no_hello_no_service() -> None:
     talk = Talk(Sessions(WebHouse(), WebSettings()))  # type: ignore[arg-type]
     assert talk.say({"type": "ping", "t": 5})[0]["t"] == 5
@@ -405,4 +440,3 @@ def test_the_number_of_sessions_that_wait_is_bounded() -> None:
     talks[-1].cut()
     Talk(sessions).hello()
     assert len(sessions) == 4
-

@@ -15,7 +15,7 @@ from server.web.admission import admits, visitor
 from server.web.metrics import COUNTER, Metric, exposition, house_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
-from server.web.site import Answer, Site
+from server.web.site import PAGE, Answer, Site
 from tests.server.web_house import WebHouse
 
 TOKEN = "open-sesame"
@@ -36,7 +36,12 @@ def site(house: WebHouse | None = None, page: Path | None = None, **settings: An
     house = house or WebHouse()
     sessions = Sessions(house, WebSettings(**settings))  # type: ignore[arg-type]
     rows = house_metrics(house)  # type: ignore[arg-type]
-    return Site(sessions, rows, page) if page else Site(sessions, rows)
+    return Site(sessions, rows, osc, page or PAGE)
+
+
+def osc(path: str, attribute: str | None) -> dict[str, Any] | None:
+    known = {None: {"FULL_PATH": path}, "VALUE": {"VALUE": [3.0]}}
+    return None if path == "/none" else known.get(attribute, {})
 
 
 def told(answer: Answer) -> Any:
@@ -161,6 +166,17 @@ def test_named_origins_may_read_and_others_are_not_told_so() -> None:
     assert (b"access-control-allow-headers", b"authorization") in preflight.headers
     other = served.answer(scope("/api/stations", origin="https://evil.example"))
     assert not any(name.startswith(b"access-control") for name, _ in other.headers)
+
+
+def test_osc_addresses_are_described_to_those_that_ask() -> None:
+    served = site()
+    assert told(served.answer(scope("/oscquery"))) == {"FULL_PATH": "/"}
+    density = "/oscquery/perpetuo/study/density"
+    assert told(served.answer(scope(density)))["FULL_PATH"] == "/perpetuo/study/density"
+    assert told(served.answer(scope(density, query="token=x&VALUE"))) == {"VALUE": [3.0]}
+    assert served.answer(scope(density, query="CRITICAL")).status == 204
+    assert served.answer(scope("/oscquery/none")).status == 404
+    assert served.answer(scope("/oscquerying")).status == 404
 
 
 # -- metrics ---------------------------------------------------------------------------------------

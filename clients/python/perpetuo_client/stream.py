@@ -179,6 +179,7 @@ class Stream:
                     timeline.tell_anew(message["state"], message["epoch"])
             case "steered":
                 self.controls.update(message["controls"])
+                self.preset = message.get("preset", self.preset)
             case "moved":
                 timeline.move(message["bar"], message["later"])
             case "turned":

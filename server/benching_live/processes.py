@@ -1,0 +1,63 @@
+"""What the system tells of running processes. Linux alone tells it like this."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_PROC = Path("/proc")
+
+
+def monotonic_us() -> int:
+    """The clock that a server's times are of: shared by all processes of a machine."""
+    return time.monotonic_ns() // 1000
+
+
+def cores() -> int:
+    """How many this process, and so its children, may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def can_tell() -> bool:
+    return (_PROC / "self" / "smaps_rollup").exists()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of a core that a process, all its threads together, has used so far."""
+    words = _stat(pid)
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    return [child for child, parent in _families() if parent == pid]
+
+
+class Memory(NamedTuple):
+    """Bytes: `resident` counts pages that several processes share in each of them, `proportional`
+    divides them."""
+
+    resident: int
+    proportional: int
+
+
+def memory(pid: int) -> Memory:
+    rows = (_PROC / str(pid) / "smaps_rollup").read_text("ascii", "replace").splitlines()
+    found = {row.split()[0]: 1024 * int(row.split()[1]) for row in rows if row.endswith(" kB")}
+    return Memory(found["Rss:"], found["Pss:"])
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields from the state on: the name before it may hold anything."""
+    return (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+
+
+def _families() -> Iterator[tuple[int, int]]:
+    for path in _PROC.iterdir():
+        if path.name.isdecimal():
+            try:
+                yield int(path.name), int(_stat(int(path.name))[1])
+            except (OSError, IndexError):
+                continue  # it has ended
