@@ -37,6 +37,18 @@ class Composed(NamedTuple):
     due: int
 
 
+class _Group:
+    """The streams of one pool. `due` is when the composed music of any of them ends first: to be
+    found anew by `settle` whenever that of one has changed."""
+
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        self.due = NEVER
+
+    def settle(self) -> None:
+        self.due = min((member.due for member in self.members), default=NEVER)
+
+
 class Ensemble:
     """Streams named by number. Use from one thread."""
 
@@ -57,8 +69,7 @@ class Ensemble:
         self.speed = 0.0  # steps a second, as measured by the caller
         self.computed = 0  # rows that the last step computed, those that sat out included
         self.elsewhere = 0.0  # share of the caller's time that other work than this takes
-        self._pools: list[Pool] = []
-        self._groups: list[list[Member]] = []  # the streams of each pool
+        self._groups: dict[Pool, _Group] = {}
 
     # -- coming and going ------------------------------------------------------------------------
 
@@ -116,11 +127,15 @@ class Ensemble:
 
     def _add(self, member: Member) -> None:
         self.members[member.stream] = member
-        self._groups[self._pools.index(member.composer.pool)].append(member)
+        group = self._groups[member.composer.pool]
+        group.members.append(member)
+        group.settle()
 
     def leave(self, stream: int) -> None:
         member = self.members.pop(stream)
-        self._groups[self._pools.index(member.composer.pool)].remove(member)
+        group = self._groups[member.composer.pool]
+        group.members.remove(member)
+        group.settle()
         member.composer.close()
 
     def _admit(self, stream: int) -> None:
@@ -138,13 +153,13 @@ class Ensemble:
             )
 
     def _pool(self) -> Pool:
-        for pool in self._pools:
+        for pool in self._groups:
             if pool.has_place:
                 return pool
-        room = self.most - len(self._pools) * self.rows_a_pool
-        self._pools.append(self.network.pool(min(self.rows_a_pool, max(room, 1))))
-        self._groups.append([])
-        return self._pools[-1]
+        room = self.most - len(self._groups) * self.rows_a_pool
+        pool = self.network.pool(min(self.rows_a_pool, max(room, 1)))
+        self._groups[pool] = _Group()
+        return pool
 
     @property
     def demand(self) -> float:
@@ -172,6 +187,7 @@ class Ensemble:
         member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
         member.forget_revised()
+        self._groups[member.composer.pool].settle()
         return first
 
     def due_of(self, stream: int, bar: int) -> int:
@@ -180,7 +196,9 @@ class Ensemble:
 
     def shift(self, stream: int, bar: int, later: int) -> None:
         """All bars of a stream from `bar` on are due later by so many microseconds."""
-        self.members[stream].shift(bar, later)
+        member = self.members[stream]
+        member.shift(bar, later)
+        self._groups[member.composer.pool].settle()
 
     # -- composing ---------------------------------------------------------------------------------
 
@@ -218,9 +236,9 @@ class Ensemble:
     def _ready(self, now: int, done: list[Composed]) -> list[Member]:
         """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
         which nothing more begins are finished on the way and put into `done`."""
-        for group in sorted(self._groups, key=_first_due):
+        for group in sorted(self._groups.values(), key=_first_due):
             ready = []
-            for member in group:
+            for member in group.members:
                 member.pass_time(now, self.horizon)
                 if member.is_needy(self.lookahead) and self._fill(member, done):
                     ready.append(member)
@@ -244,6 +262,7 @@ class Ensemble:
 
     def _finish(self, member: Member, bar: Bar, done: list[Composed]) -> None:
         due = member.add(bar)
+        self._groups[member.composer.pool].settle()
         if due is not None:
             done.append(Composed(member.stream, bar, due))
 
@@ -261,6 +280,5 @@ def _after(composer: Composer, script: Sequence[Change]) -> Controls:
     return controls
 
 
-def _first_due(group: list[Member]) -> int:
-    """When the composed music of a pool's streams ends first."""
-    return min((member.due for member in group), default=NEVER)
+def _first_due(group: _Group) -> int:
+    return group.due

@@ -139,7 +139,7 @@ class Server:
         self.house.newcomers.append(Feed(self.player, attach))
         rules = LogRules(logs, self.configuration.logs.max_bytes, self.configuration.logs.keep)
         self.chronicle = Chronicle(rules, self.house.now, self.house.counters, self.stations.keep)
-        self.house.newcomers.append(self.chronicle)
+        self.house.observers.append(self.chronicle)
         self._stack.callback(self.chronicle.close)
 
     # -- while it runs ---------------------------------------------------------------------------
@@ -257,6 +257,6 @@ def _rules(configuration: Configuration) -> HouseRules:
 
 def _osc_line(door: OscDoor | None) -> str:
     if door is None:
-        return "OSC: switched off in the configuration"
+        return "switched off in the configuration"
     host, port = door.address
-    return f"OSC: listens on {host} port {port}"
+    return f"listens on {host} port {port}"

@@ -183,9 +183,11 @@ class Chronicle:
         prefix, most = stream.name, self.rules.keep
         if not stream.is_station:
             prefix, most = OWN, 10 * self.rules.keep
+        in_use = {segment.path for segment in self._segments.values()}
         paths = sorted(self.rules.directory.glob(f"{prefix}-*{SUFFIX}"), key=_stamp)
         for path in paths[:-most]:
-            _remove(path, path.with_suffix(".stream"))
+            if path not in in_use:
+                _remove(path, path.with_suffix(".stream"))
 
 
 def _stamp(path: Path) -> tuple[str, str]:

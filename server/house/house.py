@@ -58,10 +58,12 @@ class House:
         self.counters = Counters()
         self.styles: tuple[str, ...] = ()  # of the default model, once that is known
         self.newcomers: list[Listener] = []  # listen to every station
+        self.observers: list[Listener] = []  # told of every stream, and no reason for it to go on
         self.desk = Desk(line, clock, self.counters, rules.horizon, self._announce)
 
     def _announce(self, stream: Stream) -> None:
         self.streams[stream.name] = stream
+        stream.observers = self.observers
         if stream.is_station:
             for listener in self.newcomers:
                 self.listen(stream, listener)

@@ -52,6 +52,7 @@ class Stream:
         self.bars: dict[int, PlannedBar] = {}
         self.late_bars = 0
         self.listeners: list[Listener] = []
+        self.observers: list[Listener] = []  # of all streams alike
         self.unheard_since: int | None = None
         self.history: deque[Steered] = deque(maxlen=HISTORY)
         self.kept = Kept()
@@ -168,7 +169,10 @@ class Stream:
     def steered(self, event: Steered) -> None:
         self.history.append(event)
         plan = {bar: dict(columns) for bar, columns in event.plan.items()}
-        self.kept.changes.append(LoggedChange(event.bar, dict(event.controls), plan))
+        changes, values = self.kept.changes, dict(event.controls)
+        if changes and changes[-1].bar == event.bar and not (plan or changes[-1].plan):
+            values = {**changes.pop().set, **values}  # a fader that is moved: its end counts
+        changes.append(LoggedChange(event.bar, values, plan))
 
     def was_kept(self, bar: int, path: str) -> None:
         since = [change for change in self.kept.changes if change.bar >= bar]
@@ -182,5 +186,5 @@ class Stream:
                 self._bridged.discard(index)
 
     def tell(self, event: StreamEvent) -> None:
-        for listener in tuple(self.listeners):
+        for listener in (*self.observers, *self.listeners):
             listener.hear(self, event)

@@ -26,7 +26,7 @@ class Writing(Scene):
         if not rules.directory.exists():
             rules.directory.mkdir()
         self.chronicle = Chronicle(rules, self.clock, self.house.counters, self._keep)
-        self.house.newcomers.append(self.chronicle)
+        self.house.observers.append(self.chronicle)
 
     async def _keep(self, stream: Stream) -> Kept:
         stream.was_kept(self.line.first_open.get(stream.number, 0), str(self.snapshot))
@@ -151,6 +151,22 @@ def test_a_full_disk_stops_the_log_and_not_the_music(
 
     with caplog.at_level("WARNING"):
         played(scenario())
+
+
+def test_own_streams_are_logged_and_their_log_does_not_keep_them(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Writing(tmp_path)
+        await scene.open()
+        own = await scene.house.open(seed=3, owner="me")
+        assert own.listeners == []
+        scene.clock.time += 61 * SECOND
+        await scene.house.tick()
+        assert own.state == "ended"
+        (log,) = (log for log in scene.logs() if log.seed == 3)
+        assert log.end is not None
+        scene.close()
+
+    played(scenario())
 
 
 def test_closing_the_server_leaves_logs_open_ended(tmp_path: Path) -> None:
