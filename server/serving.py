@@ -131,7 +131,7 @@ class Server:
 
         def attach(stream: Stream) -> None:
             for port in midi:
-                if port.output is not None and stream.name in port.stations:
+                if stream.name in port.stations:
                     self.player.add(stream.name, [port.output], port.offset)
             if osc is not None:
                 self.player.add(stream.name, [osc.output(stream)])

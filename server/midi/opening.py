@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from engine.errors import PortError
 from server.configuration.settings import Configuration
 from server.midi.output import MidiOutput
 from server.midi.settings import PortSettings
@@ -15,16 +14,16 @@ log = logging.getLogger("perpetuo.midi")
 
 @dataclass(frozen=True, slots=True)
 class OpenedPort:
-    """A port of the configuration; no output if it could not be opened, `line` says why."""
+    """A port of the configuration; if it is not there yet, it is played into once it is."""
 
-    output: MidiOutput | None
+    output: MidiOutput
     stations: tuple[str, ...]
     offset: int  # microseconds
     line: str  # for the user
 
 
 def open_ports(configuration: Configuration) -> list[OpenedPort]:
-    """Every port that can be had; those that cannot do not keep the server from playing."""
+    """Every port; those that cannot be had now do not keep the server from playing."""
     if not configuration.midi.enabled:
         return []
     first = configuration.stations[0].name
@@ -32,11 +31,10 @@ def open_ports(configuration: Configuration) -> list[OpenedPort]:
 
 
 def _opened(port: PortSettings, stations: tuple[str, ...]) -> OpenedPort:
-    offset = round(1000 * port.offset)
-    try:
-        output = MidiOutput(port)
-    except PortError as error:
-        log.warning("no MIDI for %s: %s", ", ".join(stations), error)
-        return OpenedPort(None, stations, offset, f"none: {error}; 'perpetuo doctor' helps")
+    output = MidiOutput(port)
     clock = ", with clock" if port.clock else ""
-    return OpenedPort(output, stations, offset, f"{output.name} plays {', '.join(stations)}{clock}")
+    line = f"{output.name} plays {', '.join(stations)}{clock}"
+    if output.trouble:
+        log.warning("no MIDI for %s: %s", ", ".join(stations), output.trouble)
+        line = f"not yet: {output.trouble}; 'perpetuo doctor' helps, it is tried every second"
+    return OpenedPort(output, stations, round(1000 * port.offset), line)

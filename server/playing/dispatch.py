@@ -142,7 +142,7 @@ class Dispatch:
             for part, program in enumerate(programs, 1):
                 self._send(outlet, Program(part, program), self._clock())
             if outlet.alive:
-                self._tell(outlet, f"{outlet.output.name} is there again.")
+                self._tell(outlet, f"{outlet.output.name} is there.")
 
     def close(self) -> None:
         """End everything on every output."""

@@ -76,7 +76,7 @@ class Player:
     def add(self, stream: str, outputs: Sequence[Output], offset: int = 0) -> None:
         """Play a stream into these outputs as well, so many microseconds later than due (or
         earlier). The player closes them when the stream is removed."""
-        outlets = [Outlet(stream, output) for output in outputs]
+        outlets = [Outlet(stream, output, output.is_alive()) for output in outputs]
         self._outlets = [*self._outlets, *outlets]
         self._order(self._dispatch.add, stream, outlets, offset)
 
