@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="FOLDER", help="where snapshots, seeds and logs are kept"
     )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="TIMES",
+        help="as fast as time everything runs, 1 to 100; for soak tests",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     set_up(configuration.log_level, configuration.log_format)
-    return asyncio.run(_serve(configuration))
+    return asyncio.run(_serve(configuration, args.speed))
 
 
 def configured(args: argparse.Namespace) -> Configuration:
@@ -77,13 +84,13 @@ def configured(args: argparse.Namespace) -> Configuration:
     return checked(changed, "command line")
 
 
-async def _serve(configuration: Configuration) -> int:
+async def _serve(configuration: Configuration, speed: float) -> int:
     import asyncio
     import signal
 
     from server.serving import Server
 
-    server = Server(configuration)
+    server = Server(configuration, speed)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM"):
@@ -116,3 +123,13 @@ def _told(configuration: Configuration) -> str:
     names = ", ".join(station.name for station in configuration.stations)
     count = len(configuration.stations)
     return f"{count} station{'s' if count > 1 else ''}: {names}"
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number from 1 to 100")
+    return speed

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError, PerpetuoError
+from server.clock import Clock, monotonic_us
 from server.composing.link import Link
 from server.composing.messages import Report
 from server.composing.settings import Settings
@@ -54,8 +55,10 @@ class Opened:
 class Server:
     """One server: `open`, and in the end `close`."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, speed: float = 1.0) -> None:
+        """`speed`: how many times as fast as time everything runs, for soak tests."""
         self.configuration = configuration
+        self.clock = Clock(speed, monotonic_us())
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
@@ -72,15 +75,19 @@ class Server:
         configuration, stack = self.configuration, self._stack
         folders = _folders(configuration)
         prefer_the_player()
-        self.link = Link(_settings(configuration, folders.streams), self._hear, self._lost)
+        self.link = Link(
+            _settings(configuration, folders.streams, self.clock), self._hear, self._lost
+        )
         ready = await self.link.start()
         stack.push_async_callback(self.link.close, SAVE_WITHIN)
-        self.house = House(self.link, _rules(configuration), load_presets(configuration.presets))
+        self.house = House(
+            self.link, _rules(configuration), load_presets(configuration.presets), self.clock
+        )
         self.house.styles = ready.styles
         stack.callback(self.house.desk.watch.close)
         shelf = Shelf(folders.streams)
         self.stations = Stations(self.house, shelf, configuration.stations, configuration.model)
-        self.player = Player(self._port_turned)
+        self.player = Player(self._port_turned, self.clock)
         self.player.start()
         stack.callback(self.player.close)
         midi = open_ports(configuration)
@@ -234,7 +241,7 @@ def _folders(configuration: Configuration) -> _Folders:
     return folders
 
 
-def _settings(configuration: Configuration, streams: Path) -> Settings:
+def _settings(configuration: Configuration, streams: Path, clock: Clock) -> Settings:
     return Settings(
         model=configuration.model,
         threads=configuration.threads,
@@ -243,6 +250,8 @@ def _settings(configuration: Configuration, streams: Path) -> Settings:
         most=len(configuration.stations) + (configuration.max_streams or MOST_STREAMS),
         directory=str(streams),
         keep_every=configuration.snapshot_bars,
+        speed=clock.speed,
+        origin=clock.origin,
     )
 
 

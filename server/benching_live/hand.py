@@ -12,9 +12,9 @@ from typing import Any
 from engine.errors import StreamError
 from server.benching_live.judging import Arrived, Judged, Sent, heard, judge
 from server.benching_live.ledger import percentiles
-from server.benching_live.processes import monotonic_us
 from server.benching_live.served import Served, Setup
 from server.benching_live.visit import PATIENCE, TimedBar, Visit
+from server.clock import monotonic_us
 from server.web.outgoing import Ack, ErrorMessage
 
 CHANGES = 1000

@@ -23,7 +23,7 @@ class Sent(NamedTuple):
 class Arrived(NamedTuple):
     """A bar as it came, `change` being the last one that it was composed under (-1: none)."""
 
-    index: int
+    bar: int
     revision: int
     due: int
     at: int
@@ -45,10 +45,10 @@ class Judged(NamedTuple):
 def heard(arrivals: Sequence[Arrived]) -> dict[int, Arrived]:
     """What sounded of each bar: its latest revision that came before its line."""
     sounded: dict[int, Arrived] = {}
-    for bar in arrivals:
-        held = sounded.get(bar.index)
-        if held is None or (bar.at <= held.due and bar.revision > held.revision):
-            sounded[bar.index] = bar
+    for one in arrivals:
+        held = sounded.get(one.bar)
+        if held is None or (one.at <= held.due and one.revision > held.revision):
+            sounded[one.bar] = one
     return sounded
 
 

@@ -16,7 +16,7 @@ class Arrival(NamedTuple):
     """A bar as it came. `bridged`: the server made it from others, as composing was late."""
 
     epoch: int
-    index: int
+    bar: int
     revision: int
     due: int
     length: int
@@ -60,13 +60,13 @@ class Ledger:
         self.found["tight"] += 0 <= bar.margin < TIGHT
         self.margins.append(bar.margin)
         if newest is not None:
-            self.found["gaps"] += max(0, bar.index - newest.index - 1)
+            self.found["gaps"] += max(0, bar.bar - newest.bar - 1)
         version = (bar.epoch, bar.revision)
-        self.found["doubles"] += self._held.get(bar.index, (-1, -1)) >= version
-        self._held[bar.index] = version
-        if newest is None or bar.index >= newest.index:
+        self.found["doubles"] += self._held.get(bar.bar, (-1, -1)) >= version
+        self._held[bar.bar] = version
+        if newest is None or bar.bar >= newest.bar:
             self._newest = bar
-            self._held.pop(bar.index - 256, None)
+            self._held.pop(bar.bar - 256, None)
 
     def is_silent(self, now: int) -> bool:
         """Whether all that came has sounded: the music has stopped."""

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
-
-
-def monotonic_us() -> int:
-    """The clock that a server's times are of: shared by all processes of a machine."""
-    return time.monotonic_ns() // 1000
 
 
 def cores() -> int:
@@ -29,6 +23,17 @@ def cpu_seconds(pid: int) -> float:
     """Seconds of a core that a process, all its threads together, has used so far."""
     words = _stat(pid)
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def waiting_seconds(pid: int) -> float:
+    """Seconds that its threads could have run and had no core."""
+    waited = 0
+    for task in (_PROC / str(pid) / "task").iterdir():
+        try:
+            waited += int((task / "schedstat").read_text("ascii").split()[1])
+        except OSError:
+            continue  # it has ended
+    return waited / 1e9
 
 
 def children(pid: int) -> list[int]:

@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from engine.errors import StreamError
-from server.benching_live.processes import Memory, children, cpu_seconds, memory, monotonic_us
+from server.benching_live.processes import Memory, children, cpu_seconds, memory
+from server.clock import monotonic_us
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 120.0  # seconds, on a machine however busy

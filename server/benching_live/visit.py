@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from engine.errors import StreamError
 from server.benching_live.ledger import Arrival
-from server.benching_live.processes import monotonic_us
+from server.clock import monotonic_us
 from server.web.fields import PROTOCOL
 from server.web.outgoing import Ack, Bye, ErrorMessage, FromServer, decode
 

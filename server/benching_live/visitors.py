@@ -18,8 +18,8 @@ import msgspec
 
 from engine.errors import PerpetuoError, StreamError
 from server.benching_live.ledger import Ledger, percentiles
-from server.benching_live.processes import monotonic_us
 from server.benching_live.visit import Message, TimedBar, Visit
+from server.clock import monotonic_us
 from server.web.door import allow_files
 from server.web.outgoing import Ack, Bye, ErrorMessage
 

@@ -10,7 +10,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic_ns, perf_counter
+from time import perf_counter
 
 from engine.composer import Composer
 from engine.control_log import MAX_SEED, MAX_STREAM, Change
@@ -24,6 +24,7 @@ from engine.primer import Primer, primer_of
 from engine.runtime import Pool
 from engine.score import TIED_FROM
 from engine.snapshot import restore, save
+from server.clock import Clock, seconds_until
 from server.composing import messages
 from server.composing.bell import Bell
 from server.composing.framing import LineError
@@ -45,11 +46,6 @@ LEAD, LEAD_STEPS = 250_000, 40
 STEPS_A_BAR = 20
 
 
-def now() -> int:
-    """Microseconds of the monotonic clock."""
-    return monotonic_ns() // 1000
-
-
 @dataclass(eq=False)
 class Voice:
     """A stream as it was asked for. `held` are orders that come before its time: it still
@@ -69,11 +65,12 @@ class Process:
         """Loads and measures the default model, and says so."""
         self.settings = settings
         self.line, self.bell = line, bell
+        self.now = Clock(settings.speed, settings.origin)
         self.shelf = Shelf(settings, bell)
         self.keeper = Keeper(bell)
         self.voices: dict[int, Voice] = {}
         self.waiting: dict[str, list[messages.Join]] = {}  # by key of the model that is loaded
-        self.meter = Meter(now())
+        self.meter = Meter(self.now())
         self.is_closing = False
         self._held: dict[int, Voice] = {}  # those with orders before their time
         self._last_kept = 0
@@ -107,7 +104,7 @@ class Process:
         wakes = [self.meter.due]
         if not self.line.is_full:
             wakes += [choir.ensemble.wakes for choir in self.shelf.choirs]
-        return (min(wakes) - now()) / 1e6
+        return seconds_until(min(wakes), self.now)
 
     # -- orders ----------------------------------------------------------------------------------
 
@@ -203,7 +200,7 @@ class Process:
 
     def _begin_anew(self, order: messages.Join, choir: Choir) -> Controls:
         controls, primer = _opening(order, choir)
-        due = order.due or now() + _lead(choir, LEAD_STEPS)
+        due = order.due or self.now() + _lead(choir, LEAD_STEPS)
         composer = choir.ensemble.join(
             order.stream, order.seed, due, controls, number=order.number, primer=primer
         )
@@ -228,7 +225,7 @@ class Process:
             order.stream,
             composer_on,
             resume.bar,
-            resume.due or now(),
+            resume.due or self.now(),
             tuple(Change(change.bar, change.set, change.plan) for change in resume.changes),
             resume.revisions,
         )
@@ -253,7 +250,7 @@ class Process:
 
     def _change(self, voice: Voice, order: messages.Change) -> None:
         ensemble, stream = voice.choir.ensemble, voice.stream
-        bar = ensemble.change(stream, now(), order.set, order.plan)
+        bar = ensemble.change(stream, self.now(), order.set, order.plan)
         controls = ensemble.members[stream].composer.controls
         self.line.report(
             messages.Changed(
@@ -299,7 +296,7 @@ class Process:
             return False
         for choir in self.shelf.choirs:
             ensemble = choir.ensemble
-            done, count = ensemble.step(now())
+            done, count = ensemble.step(self.now())
             if not (done or count):
                 continue
             for composed in done:
@@ -331,13 +328,13 @@ class Process:
             self._keep_now_and_then(voice, composer)
 
     def _report_load(self) -> None:
-        if now() < self.meter.due:
+        if self.now() < self.meter.due:
             return
         choirs = self.shelf.choirs
         members = [m for choir in choirs for m in choir.ensemble.members.values()]
         self.line.report(
             self.meter.load(
-                now(),
+                self.now(),
                 len(members),
                 self.shelf.default.ensemble.speed,
                 sum(choir.ensemble.demand for choir in choirs),
@@ -348,7 +345,7 @@ class Process:
     # -- snapshots -------------------------------------------------------------------------------
 
     def _keep_now_and_then(self, voice: Voice, composer: Composer) -> None:
-        time = now()
+        time = self.now()
         if (
             time - self._last_kept < KEEP_GAP
             or self.keeper.waiting >= MOST_UNWRITTEN

@@ -16,6 +16,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int = 0  # streams that one call of the network serves; 0: as it is fastest
     directory: str = ""
     keep_every: int = 8  # bars between snapshots of a stream
+    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.clock`
+    origin: int = 0
 
     def argument(self) -> str:
         return msgspec.json.encode(self).decode()

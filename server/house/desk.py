@@ -205,7 +205,7 @@ class Desk:
             stream.model,
             stream.seed,
             0,
-            controls.complete(),
+            controls.as_dict(),  # what is left out, a prompt may lend
             due,
             stream.prompt.plain() if stream.prompt else None,
             resume,

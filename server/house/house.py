@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from engine.control_prompt import Prompt
 from engine.control_values import Json
 from engine.controls import Controls, nearest
 from engine.errors import CapacityError, PerpetuoError, StreamError
+from server.clock import monotonic_us
 from server.composing.messages import Change, Changed, Report, Resume, Shift
 from server.configuration.presets import Preset
 from server.house.counters import Counters
@@ -50,7 +50,7 @@ class House:
         line: Line,
         rules: HouseRules,
         presets: Mapping[str, Preset],
-        clock: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
+        clock: Callable[[], int] = monotonic_us,
     ) -> None:
         self.rules, self.now = rules, clock
         self.presets = dict(presets)

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 
+from server.clock import seconds_until
 from server.house.stream import PLAYING, Stream
 
 # How long before its due time a bar must be there: time to make a fallback and to send it.
@@ -59,7 +60,7 @@ class Watch:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
         self._set_for = when
-        self._timer = loop.call_later(max(0, when - self._clock()) / 1e6, self._ring)
+        self._timer = loop.call_later(seconds_until(when, self._clock), self._ring)
 
     def _ring(self) -> None:
         self._timer = None

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from server.clock import monotonic_us, seconds_until
 from server.playing.dispatch import Dispatch, Outlet, PortReport
 from server.playing.lateness import Lateness
 from server.playing.outputs import Event, Output
@@ -28,10 +29,6 @@ WATCH_EVERY = 0.5  # seconds from one look at the outputs to the next
 REVIVE_EVERY = 2  # looks from one attempt to open a lost output to the next
 PRIORITY = 40  # of SCHED_FIFO: above what plays no music, below audio drivers
 SWITCH_INTERVAL = 0.0005
-
-
-def monotonic_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 def prefer_the_player() -> None:
@@ -158,7 +155,7 @@ class Player:
             self._dispatch.faults += 1
             log.exception("the player: a fault of ours")
             return SLICE
-        return SLICE if due is None else min(SLICE, max(0, due - self._clock()) / 1e6)
+        return SLICE if due is None else min(SLICE, seconds_until(due, self._clock))
 
     def _obey(self) -> None:
         while self._orders:
