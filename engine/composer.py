@@ -18,13 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.aim import NO_TRIMS, Trims, aimed
 from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.drift import drifted
 from engine.errors import PlanError
-from engine.finishing import sounding, summary_of
+from engine.finishing import heard_values, sounding, summary_of
 from engine.foresight import Foresight, Wish
 from engine.form import FormState, kept_bars
 from engine.guards import GuardState, nudge, observe, report, retuned
@@ -60,6 +61,7 @@ class BarLine(NamedTuple):
     chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
     transposition: int  # of the bar before
+    trims: Trims = NO_TRIMS
 
 
 class Composer:
@@ -253,7 +255,7 @@ class Composer:
         """Plan the bar under way and write everything that holds for all of it."""
         line, setting = self.lines[-1], self._in_force
         anchor = line.anchor if setting.progression == line.chords else line.bar
-        self._wish = Wish(setting, anchor, nudge(line.guards))
+        self._wish = Wish(setting, anchor, nudge(line.guards).and_more(line.trims))
         self._planned, following = self.foresight.plan(
             line.bar, line.form, line.planner, self._wish, self.hand
         )
@@ -355,9 +357,16 @@ class Composer:
         silent_from = max(ended, line.silent_from)
         silence = self._end - silent_from - self._in_force.limits.max_rest
         surprise = self._surprise / max(self._drawn, 1)
-        span = (self._start, self._end)
+        plan = self._planned.plan
+        values = heard_values(notes, (self._start, self._end), line.cursor.carried)
+        asked = self._in_force.positions
+        # The guards hold the music to what was meant, not to what it took to get there.
+        wanted = tuple(
+            level - trim if level and position is not None else level
+            for level, trim, position in zip(plan.levels, line.trims, asked, strict=True)
+        )
         guards = observe(
-            line.guards, summary_of(notes, span, self._planned.plan, surprise, silence)
+            line.guards, summary_of(notes, self._start, values, wanted, plan, surprise, silence)
         )
         self.lines.append(
             BarLine(
@@ -373,6 +382,7 @@ class Composer:
                 self._wish.setting.progression,
                 silent_from,
                 self._in_force.limits.transposition,
+                aimed(line.trims, asked, values),
             )
         )
         self._retune = False

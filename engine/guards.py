@@ -8,6 +8,7 @@ sleep again, so that nothing flutters.
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import add
 from typing import NamedTuple
 
 from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_NEAR
@@ -31,7 +32,7 @@ SILENT_TICKS = 288  # silence beyond what was asked that wakes the guard: three 
 
 _FAST, _LATE, _SLOW = 1 / 8, 1 / 16, 1 / 256  # shares of a new bar in running means
 _WATCHED = ("density", "register", "dynamics")
-_PLACES = tuple(list(ATTRIBUTE).index(name) for name in _WATCHED)
+WATCHED_PLACES = tuple(list(ATTRIBUTE).index(name) for name in _WATCHED)
 _CENTRES = tuple(
     [ATTRIBUTE[name].centre(b) for b in range(1, ATTRIBUTE[name].buckets + 1)] for name in _WATCHED
 )
@@ -51,7 +52,7 @@ class BarSummary(NamedTuple):
     shape: int
     surprise: float
     values: tuple[float | None, ...] = (None,) * len(_WATCHED)
-    wanted: tuple[int, ...] = (0,) * len(_WATCHED)
+    wanted: tuple[float, ...] = (0,) * len(_WATCHED)
     echo: int = 0
     silence: int = 0
 
@@ -64,6 +65,12 @@ class Nudge(NamedTuple):
     min_p: float = 1.0
     offsets: tuple[float, ...] = (0.0,) * len(ATTRIBUTES)
     fresh: bool = False
+
+    def and_more(self, offsets: tuple[float, ...]) -> Nudge:
+        """With these offsets of the plan on top."""
+        if not any(offsets):
+            return self
+        return self._replace(offsets=tuple(map(add, self.offsets, offsets)))
 
 
 NEUTRAL = Nudge()
@@ -135,11 +142,13 @@ def nudge(state: GuardState) -> Nudge:
     temperature = (1 + 0.06 * state.loop) * _cooling(state)
     min_p = 1 - 0.1 * state.loop
     offsets = list(NEUTRAL.offsets)
-    for i, place in enumerate(_PLACES):
+    for i, place in enumerate(WATCHED_PLACES):
         offsets[place] = _pull(state, i)
     if silent:
         temperature *= 1.1
-        offsets[_PLACES[0]] = max(offsets[_PLACES[0]], min(3.0, state.silence / SILENT_TICKS))
+        offsets[WATCHED_PLACES[0]] = max(
+            offsets[WATCHED_PLACES[0]], min(3.0, state.silence / SILENT_TICKS)
+        )
     return Nudge(temperature, min_p, tuple(offsets), state.loop >= FRESH_STEP)
 
 

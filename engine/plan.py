@@ -29,3 +29,8 @@ class BarPlan(NamedTuple):
     dynamics: int = 0
     articulation: int = 0
     ending: int = ENDING_FAR
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The attributes, in the order of `fields.ATTRIBUTES`."""
+        return self.density, self.register, self.polyphony, self.dynamics, self.articulation

@@ -79,17 +79,21 @@ class Asked:
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        positions = tuple(
-            None if value is None else attribute.position(value)
-            for attribute, value in zip(ATTRIBUTES, self.attributes, strict=True)
-        )
-        object.__setattr__(self, "positions", positions)
+        object.__setattr__(self, "positions", positions_of(self.attributes))
         for column, value in self.by_hand:
             _check_by_hand(column, value)
 
     @property
     def home(self) -> int:
         return key_id(9 if self.minor else 0, self.minor)
+
+
+def positions_of(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Values of the attributes in buckets and fractions of them."""
+    return tuple(
+        None if value is None else attribute.position(value)
+        for attribute, value in zip(ATTRIBUTES, values, strict=True)
+    )
 
 
 class PlannerState(NamedTuple):

@@ -13,7 +13,7 @@ from engine.control_key import LEARNED_MODES
 from engine.controls import Controls, style_weights
 from engine.fields import ATTRIBUTES, PITCH_CLASSES
 from engine.form import FormSettings
-from engine.planner import Asked, Progression
+from engine.planner import Asked, Progression, positions_of
 from engine.planner_table import PlannerTable
 from engine.score import PARTS
 from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
@@ -35,6 +35,7 @@ class Setting:
     mix: NDArray[np.float32]
     styles: tuple[float, ...]
     attributes: tuple[float | None, ...]
+    positions: tuple[float | None, ...]  # the same in buckets, as `Attribute.position` has them
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
@@ -90,6 +91,7 @@ def setting_of(
         _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
         mixed,
         attributes,
+        positions_of(attributes),
         progression_of(controls),
         FormSettings(
             controls.form,

@@ -23,7 +23,7 @@ from engine.plainly import from_plain, to_plain
 from engine.planner import PlannerState
 from engine.runtime import Mark, Network, Pool, Saved
 
-VERSION = 1
+VERSION = 2
 _TEXT = "stream"
 # Fields of a bar line that JSON holds, with their types; the others need more care.
 _LINE = {
@@ -37,6 +37,7 @@ _LINE = {
     "chords": tuple[tuple[int, ...], float] | None,
     "silent_from": int,
     "transposition": int,
+    "trims": tuple[float, ...],
 }
 
 

@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from server.benching_live import command
+from server.cli import Parser, add_debug
 from server.compose_command import count
 from server.console import paint
 
@@ -26,6 +28,7 @@ examples:
   perpetuo bench --model mine.onnx --streams 64 --seconds 20
   perpetuo bench --streams 1,64 --threads 1 --json  > figures.json
   perpetuo bench --endurance 100000          does a late bar cost what an early one did?
+  perpetuo bench live                        a whole running server, see 'perpetuo bench live -h'
 
 Everything goes through the whole composer: plan, masks, network, bar lines, guards. One stream is
 timed from note to note; several are stepped together and share each call's time. 'outside' is the
@@ -37,6 +40,12 @@ DEFAULT_STREAMS = (1, 8, 64, 256)
 DEFAULT_SECONDS = 5.0
 MOST_STREAMS = 4096
 LEAST_BARS = 40  # of an endurance run: fewer have no early and late parts
+
+
+class _LiveParser(Parser):
+    def __init__(self, prog: str, epilog: str) -> None:
+        super().__init__(prog, command.HELP, epilog)
+        add_debug(self)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +75,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "table is left out unless --streams is given too",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    _add_live(parser)
+
+
+def _add_live(parser: argparse.ArgumentParser) -> None:
+    """`perpetuo bench live …`, which has options of its own."""
+
+    others = parser.add_subparsers(dest="what", metavar="live", parser_class=_LiveParser)
+    live = others.add_parser("live", help=command.HELP, epilog=command.EPILOG)
+    command.add_arguments(live)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.what == "live":
+        return command.run(args)
     from engine.files import read_bytes
     from engine.library import model_file
     from engine.runtime import Network
@@ -76,9 +96,8 @@ def run(args: argparse.Namespace) -> int:
 
     path = model_file(args.model or DEFAULT_MODEL)
     bundle = read_bytes(path, "model")
-    load = _load()
     first = Network(bundle, str(path), args.device, args.threads or 1)
-    about = {"model": _model(path, first), "machine": {**_machine(), "load": load}}
+    about = {"model": _model(path, first), "machine": machine()}
     streams = args.streams or (() if args.endurance else DEFAULT_STREAMS)
     rows = _measured(args, bundle, streams)
     endurance = _endured(first, args.endurance) if args.endurance else None
@@ -150,8 +169,14 @@ def _model(path: Path, network: Any) -> dict[str, Any]:
     }
 
 
-def _machine() -> dict[str, Any]:
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform(terse=True)}
+def machine() -> dict[str, Any]:
+    """What the figures are of, and what it did in the minute before."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "load": _load(),
+    }
 
 
 def _cpu() -> str:

@@ -103,7 +103,7 @@ def _dispatch(words: list[str]) -> int:
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
     parser = Overview("perpetuo", "Composes music without end, and can be steered.", EXAMPLES)
     parser.usage = "perpetuo [--version] [--debug] COMMAND …"
-    _add_debug(parser)
+    add_debug(parser)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     options = parser.parse_strictly(words[:first])
     if options.version:
@@ -119,11 +119,11 @@ def _run(name: str, words: list[str]) -> int:
     command = _load(name)
     parser = Parser(f"perpetuo {name}", command.HELP, command.EPILOG)
     command.add_arguments(parser)
-    _add_debug(parser)
+    add_debug(parser)
     return command.run(parser.parse_strictly(words))
 
 
-def _add_debug(parser: argparse.ArgumentParser) -> None:
+def add_debug(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
 
 

@@ -18,6 +18,7 @@ from server.composing.settings import Settings
 from server.configuration.presets import load_presets
 from server.configuration.settings import Configuration
 from server.house.chronicle import Chronicle, LogRules
+from server.house.claim import Claim
 from server.house.house import House, HouseRules
 from server.house.opening import Stations
 from server.house.shelf import Shelf
@@ -30,14 +31,14 @@ from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
 from server.playing.player import Player, prefer_the_player
-from server.web.door import WebDoor
+from server.web.door import WebDoor, look_for_room
 from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
 TICK = 1.0  # seconds between two rounds of housekeeping
 MOST_STREAMS = 4096  # beyond which no machine is asked to go
-SAVE_WITHIN = 10.0  # seconds that the composing process has to save everything when it ends
+END_WITHIN = 3.0  # seconds that the composing process has to end when it is asked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,15 @@ class Server:
     async def _open(self) -> Opened:
         configuration, stack = self.configuration, self._stack
         folders = _folders(configuration)
+        stack.callback(_claimed(configuration.state_folder).release)
+        if configuration.web.enabled:
+            look_for_room(configuration.web)
         prefer_the_player()
         self.link = Link(
             _settings(configuration, folders.streams, self.clock), self._hear, self._lost
         )
         ready = await self.link.start()
-        stack.push_async_callback(self.link.close, SAVE_WITHIN)
+        stack.push_async_callback(self.link.close, END_WITHIN)
         self.house = House(
             self.link, _rules(configuration), load_presets(configuration.presets), self.clock
         )
@@ -234,11 +238,22 @@ def _folders(configuration: Configuration) -> _Folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(
-                f"the folder {folder} cannot be made ({error.strerror}): choose another with "
-                "'state' in the configuration or --state"
-            ) from error
+            raise _unusable(folder, error) from error
     return folders
+
+
+def _unusable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the folder {folder} cannot be made or used ({error.strerror}): choose another with"
+        " 'state' in the configuration or --state"
+    )
+
+
+def _claimed(folder: Path) -> Claim:
+    try:
+        return Claim(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from error
 
 
 def _settings(configuration: Configuration, streams: Path, clock: Clock) -> Settings:

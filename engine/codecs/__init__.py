@@ -53,6 +53,11 @@ class Cursor(Protocol):
         """How many notes still sound at `tick`."""
         ...
 
+    @property
+    def carried(self) -> tuple[int, ...]:
+        """Ends of notes that sound on at `tick`, as far as they are known."""
+        ...
+
     def copy(self) -> Cursor: ...
 
     def state(self) -> list[Any]:

@@ -197,6 +197,10 @@ class NotesCursor:
     def voices(self) -> int:
         return len(self.sounding)
 
+    @property
+    def carried(self) -> tuple[int, ...]:
+        return self.sounding
+
     def copy(self) -> NotesCursor:
         twin = NotesCursor(self.tick)
         twin.rank, twin.sounding = self.rank, self.sounding

@@ -171,6 +171,10 @@ class PerformanceCursor:
     def voices(self) -> int:
         return len(self.held)
 
+    @property
+    def carried(self) -> tuple[int, ...]:
+        return ()  # what is held comes tied into the bar
+
     def copy(self) -> PerformanceCursor:
         twin = PerformanceCursor(self.tick)
         twin.rank, twin.velocity, twin.held = self.rank, self.velocity, self.held

@@ -13,17 +13,17 @@ from engine.errors import StreamError
 from server.benching_live.judging import Arrived, Judged, Sent, heard, judge
 from server.benching_live.ledger import percentiles
 from server.benching_live.served import Served, Setup
+from server.benching_live.streams import Tell
 from server.benching_live.visit import PATIENCE, TimedBar, Visit
 from server.clock import monotonic_us
 from server.web.outgoing import Ack, ErrorMessage
 
-CHANGES = 1000
-MOST_CHANGES = 4000  # each has a tempo of its own
 PAUSE = 0.2  # seconds on average between two changes
 AFTERWARDS = 3.0  # seconds in which the last change is heard
 # Microseconds a quarter: 200 quarters a minute at first, a little faster with every change. A bar
 # of 2/4 lasts 0.4 to 0.6 seconds.
 SLOWEST, STEP = 300_000, 25
+MOST_CHANGES = 4000  # each has a tempo of its own
 METRE = "2/4"
 # What is turned beside the tempo that marks the change.
 TURNED: dict[str, Callable[[random.Random], Any]] = {
@@ -81,7 +81,7 @@ class Hand:
         self.arrivals: list[Arrived] = []
         self.errors: list[str] = []
 
-    async def turn(self, changes: int, tell: Callable[[int], object]) -> None:
+    async def turn(self, changes: int, tell: Tell) -> None:
         """Make so many changes; returns when the last one has been heard."""
         hearing = asyncio.create_task(self._hear())
         await asyncio.sleep(AFTERWARDS)
@@ -91,7 +91,7 @@ class Hand:
             at = monotonic_us()
             id = await self._visit.say("steer", stream=self._stream, controls=controls)
             self._asked[id] = (change, at)
-            tell(change)
+            tell(f"change {change + 1} of {changes}")
             if hearing.done():
                 break
         await asyncio.sleep(AFTERWARDS)
@@ -105,7 +105,7 @@ class Hand:
             if isinstance(message, TimedBar):
                 bar = message.arrival
                 change = change_of(message.tempo)
-                self.arrivals.append(Arrived(bar.index, bar.revision, bar.due, bar.at, change))
+                self.arrivals.append(Arrived(bar.bar, bar.revision, bar.due, bar.at, change))
                 continue
             match message.content:
                 case Ack(id=int(id), bar=int(bar_index)) if id in self._asked:
@@ -133,7 +133,7 @@ def figures_of(hand: Hand, changes: int) -> HandFigures:
     )
 
 
-async def _turn(address: str, changes: int, seed: int, tell: Callable[[int], object]) -> Hand:
+async def _turn(address: str, changes: int, seed: int, tell: Tell) -> Hand:
     visit = await Visit.begin(address)
     try:
         controls = {"tempo": 60e6 / quarter_of(-1), "metre": METRE}
@@ -147,10 +147,8 @@ async def _turn(address: str, changes: int, seed: int, tell: Callable[[int], obj
         await visit.end()
 
 
-def measure_hand(
-    setup: Setup, changes: int, seed: int, tell: Callable[[int], object]
-) -> HandFigures:
-    """Turn the controls of one stream so many times; `tell` is told the number of each."""
+def measure_hand(setup: Setup, changes: int, seed: int, tell: Tell) -> HandFigures:
+    """Turn the controls of one stream so many times."""
     with Served(setup) as server:
         hand = asyncio.run(_turn(server.socket, changes, seed, tell))
     return figures_of(hand, changes)

@@ -101,7 +101,7 @@ class Served:
 
     def last_words(self) -> str:
         lines = (self._home / "log").read_text("utf-8", "replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1].removeprefix("perpetuo: ") if lines else "it said nothing"
 
     def complaints(self) -> list[str]:
         """Warnings and errors that it has logged."""

@@ -14,7 +14,6 @@ from server.benching_live.served import NO_MIDI, STATION, Served, Setup
 from server.benching_live.streams import Tell
 from server.benching_live.striking import planned_notes
 from server.benching_live.visit import PATIENCE, Visit
-from server.clock import monotonic_us
 from server.web.outgoing import BarMessage
 
 STARTS = 3
@@ -65,24 +64,26 @@ class SoakFigures:
         return late - self.serving_early - self.composing_early
 
 
-def measure_start(setup: Setup, tell: Tell, starts: int = STARTS) -> StartFigures:
+def measure_start(setup: Setup, tell: Tell) -> StartFigures:
     """Start a server with one station several times."""
     setup = setup._replace(configuration=STATIONS + NO_MIDI)
-    slowest = [0.0, 0.0, 0.0]
-    for number in range(starts):
-        tell(f"start {number + 1} of {starts}")
+    page = bar = note = 0.0
+    for number in range(STARTS):
+        tell(f"start {number + 1} of {STARTS}")
         with Served(setup) as server:
             first_bar, first_note = asyncio.run(_first(server.socket))
-            times = (server.ready, first_bar, first_note)
-            taken = [(time - server.started) / 1e6 for time in times]
-            slowest = [max(pair) for pair in zip(slowest, taken, strict=True)]
-            if number == starts - 1:
+            page = max(page, (server.ready - server.started) / 1e6)
+            bar = max(bar, (first_bar - server.started) / 1e6)
+            note = max(note, (first_note - server.started) / 1e6)
+            if number == STARTS - 1:
                 tell(f"one stream plays for {PLAYED:g} s")
                 time.sleep(PLAYED)
                 serving, composing = server.memory()
     return StartFigures(
-        starts,
-        *slowest,
+        STARTS,
+        page,
+        bar,
+        note,
         serving.resident,
         composing.resident,
         serving.proportional + composing.proportional,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from server.benching_live.errands import Crowd
-from server.benching_live.processes import cores
+from server.benching_live.processes import cores, waiting_seconds
 from server.benching_live.served import Served, Setup
 from server.benching_live.visitors import Counted, Errand, Opened
 
@@ -27,6 +27,7 @@ class Shares:
     serving: float
     composing: float
     clients: float
+    waited: float  # for which serving and composing could have run, but had no core
 
     @property
     def total(self) -> float:
@@ -88,7 +89,9 @@ def limit_of(faults: dict[str, int], refusal: str, shares: Shares, cores: int) -
         return "the event loop of the server, which is one thread of Python"
     if shares.total >= FULL * cores:
         return f"the machine: its {cores} cores are busy"
-    return "waiting: no process is at its limit"
+    if shares.total + shares.waited >= FULL * cores:
+        return f"other work on the machine: {shares.waited:.0%} of a core was not to be had"
+    return "none of the processes: all of them had time to spare"
 
 
 def measure_streams(
@@ -100,12 +103,12 @@ def measure_streams(
         opened = crowd.opened()
         tell(f"{streams} streams: settling")
         time.sleep(min(SETTLED, seconds))
-        before, cpu = server.metrics(), (*server.cpu(), crowd.cpu())
+        before, used = server.metrics(), _used(server, crowd)
         begun = time.monotonic()
         crowd.count()
         tell(f"{streams} streams: counting for {seconds:g} s")
         time.sleep(seconds)
-        cpu_after, after = (*server.cpu(), crowd.cpu()), server.metrics()
+        used_after, after = _used(server, crowd), server.metrics()
         elapsed = time.monotonic() - begun
         serving, composing = server.memory()
         counted = crowd.end()
@@ -114,7 +117,7 @@ def measure_streams(
     def grown(name: str) -> float:
         return after[name] - before[name]
 
-    shares = Shares(*((a - b) / elapsed for a, b in zip(cpu_after, cpu, strict=True)))
+    shares = Shares(*((a - b) / elapsed for a, b in zip(used_after, used, strict=True)))
     return StreamsFigures(
         streams,
         elapsed,
@@ -130,6 +133,12 @@ def measure_streams(
         composing.resident,
         complaints[-5:],
     )
+
+
+def _used(server: Served, crowd: Crowd) -> tuple[float, float, float, float]:
+    """Seconds so far, in the order of `Shares`."""
+    waited = waiting_seconds(server.pid) + waiting_seconds(server.composing)
+    return *server.cpu(), crowd.cpu(), waited
 
 
 def search(holds: Callable[[int], bool], first: int, most: int) -> int:

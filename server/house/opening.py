@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from server.house.shelf import Place, Shelf, same_configuration
 from server.house.stream import STOPPED, Kept, Stream
 
 log = logging.getLogger("perpetuo.house")
+
+SAVE_WITHIN = 3.0  # seconds that saving may take when the server ends
 
 
 class Stations:
@@ -105,12 +108,18 @@ class Stations:
         stream.was_kept(report.bar, report.path)
         return stream.kept
 
-    async def close(self) -> None:
-        """Save every station, so that it goes on at this very bar."""
-        for stream in list(self.house.stations.values()):
-            try:
+    async def _keep_or_say(self, stream: Stream) -> None:
+        try:
+            async with asyncio.timeout(SAVE_WITHIN):
                 await self.keep(stream)
-            except PerpetuoError as error:
-                log.warning("%s could not be saved: %s", stream.name, error)
+        except PerpetuoError as error:
+            log.warning("%s could not be saved: %s", stream.name, error)
+        except TimeoutError:
+            log.warning("%s could not be saved: composing does not answer", stream.name)
+
+    async def close(self) -> None:
+        """Save every station, so that it goes on at this very bar; what cannot be saved in time
+        goes on there all the same, once it has been composed again."""
+        await asyncio.gather(*map(self._keep_or_say, self.house.stations.values()))
         self._shelved.clear()
         self.shelve()

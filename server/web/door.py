@@ -18,7 +18,7 @@ from server.web.admission import Scope, admits, header, visitor
 from server.web.conversation import Conversation
 from server.web.incoming import AnyRequest
 from server.web.line import LINE, ClientLine
-from server.web.metrics import COUNTER, GAUGE, Metric, house_metrics
+from server.web.metrics import Metric, house_metrics, web_metrics
 from server.web.requests import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions
@@ -77,7 +77,8 @@ class WebDoor:
         """
         self._settings = settings
         self._sessions = Sessions(house, settings)
-        rows = [*house_metrics(house), *self._metrics(), *metrics]
+        clients = web_metrics(self._sessions, lambda: len(self._conversations))
+        rows = [*house_metrics(house), *clients, *metrics]
         self._site = Site(self._sessions, rows, osc)
         allow_files(2 * settings.max_clients + 256)
         config = self._configuration(settings)
@@ -135,30 +136,6 @@ class WebDoor:
                 f" cannot be used ({error.strerror or error}): give PEM files that belong together"
             ) from error
         return config
-
-    def _metrics(self) -> list[Metric]:
-        sessions = self._sessions
-        return [
-            Metric(
-                "perpetuo_web_clients",
-                GAUGE,
-                "WebSocket clients that are connected.",
-                lambda: len(self._conversations),
-            ),
-            Metric(
-                "perpetuo_web_sessions",
-                GAUGE,
-                "Sessions, those that may be resumed included.",
-                lambda: len(sessions),
-            ),
-            Metric(
-                "perpetuo_web_let_go_total",
-                COUNTER,
-                "Connections that the server closed, by reason.",
-                lambda: sessions.ends,
-                "reason",
-            ),
-        ]
 
     # -- ASGI ------------------------------------------------------------------------------------
 
@@ -252,6 +229,12 @@ async def _refuse(send: Send, status: int, message: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": message.encode()})
+
+
+def look_for_room(settings: WebSettings) -> None:
+    """PortError if the address of the settings cannot be listened on: better told at once than
+    when everything else has begun."""
+    _bound(settings).close()
 
 
 def _bound(settings: WebSettings) -> socket.socket:

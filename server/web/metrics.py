@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from server.house.house import House
+    from server.web.sessions import Sessions
 
 COUNTER, GAUGE = "counter", "gauge"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -101,6 +102,26 @@ def house_metrics(house: House) -> list[Metric]:
             "Bars of each station that were bridged by a fallback.",
             lambda: {name: one.late_bars for name, one in house.stations.items()},
             "station",
+        ),
+    ]
+
+
+def web_metrics(sessions: Sessions, clients: Callable[[], int]) -> list[Metric]:
+    """The rows of the web door; `clients` tells how many are connected."""
+    return [
+        Metric("perpetuo_web_clients", GAUGE, "WebSocket clients that are connected.", clients),
+        Metric(
+            "perpetuo_web_sessions",
+            GAUGE,
+            "Sessions, those that may be resumed included.",
+            lambda: len(sessions),
+        ),
+        Metric(
+            "perpetuo_web_let_go_total",
+            COUNTER,
+            "Connections that the server closed, by reason.",
+            lambda: sessions.ends,
+            "reason",
         ),
     ]
 

@@ -1,0 +1,212 @@
+"""The command line of `perpetuo bench live`: which parts, how long, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from server.compose_command import count
+
+if TYPE_CHECKING:
+    from server.benching_live.dispatch import DispatchFigures
+    from server.benching_live.hand import HandFigures
+    from server.benching_live.served import Setup
+    from server.benching_live.starting import SoakFigures, StartFigures
+    from server.benching_live.streams import StreamsFigures
+
+HELP = "measure a live server: real processes, driven from outside"
+EPILOG = """\
+parts:
+  streams    own streams, each with a client that steers it once a minute: are all bars in time?
+  hand       control changes at random moments: when are they answered and heard?
+  dispatch   lateness of notes beside 64 streams, alone and with every core loaded; over JACK
+             too if jackd is installed
+  start      from the start of the server to its first note; memory with one stream
+  soak       one stream at 20 times the speed: does memory grow?
+
+examples:
+  perpetuo bench live                                       every part, some minutes
+  perpetuo bench live streams --streams 200 --seconds 600
+  perpetuo bench live streams --find --json  > figures.json
+  perpetuo bench live hand --changes 1000
+  perpetuo bench live soak --seconds 3600
+
+Clients and servers share this machine and its clock. Nothing else should run meanwhile.
+"""
+PARTS = ("streams", "hand", "dispatch", "start", "soak")
+SECONDS = 60.0
+STREAMS, FIRST, MOST = 50, 50, 4000
+CHANGES = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all of them"
+    )
+    parser.add_argument("--model", default="default", help="a model by name, or an .onnx file")
+    parser.add_argument(
+        "--threads", type=count, default=1, metavar="N", help="threads of the network (default 1)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=SECONDS,
+        metavar="S",
+        help=f"how long streams, dispatch and soak last, each time (default {SECONDS:g})",
+    )
+    parser.add_argument(
+        "--streams",
+        type=count,
+        metavar="N",
+        help=f"own streams of the part streams (default {STREAMS}); where --find begins",
+    )
+    parser.add_argument(
+        "--find", action="store_true", help="search for the largest number of streams that holds"
+    )
+    parser.add_argument(
+        "--changes",
+        type=_changes,
+        default=CHANGES,
+        metavar="N",
+        help=f"changes of the part hand (default {CHANGES})",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of what hands turn (default 1)")
+    # The parser before this one has the same option: left out here, it does not undo that one.
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+@dataclass
+class Figures:
+    """What was measured, part by part; nothing of those that were not asked for."""
+
+    streams: list[StreamsFigures] = field(
+        default_factory=list
+    )  # every number that was tried, in order
+    most: int | None = None  # the largest number of streams that holds, if it was searched
+    hand: HandFigures | None = None
+    dispatch: list[DispatchFigures] = field(default_factory=list)  # alone, then loaded
+    start: StartFigures | None = None
+    soak: SoakFigures | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        import msgspec
+
+        found = msgspec.to_builtins(self)
+        for plain, one in zip(found["streams"], self.streams, strict=True):
+            plain |= {"holds": one.holds, "faults": one.faults, "limit": one.limit}
+        return cast(dict[str, Any], found)
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.errors import StreamError
+    from server.bench_command import machine
+    from server.benching_live.pages import page
+    from server.benching_live.processes import can_tell
+    from server.benching_live.served import Setup
+
+    if not can_tell():
+        raise StreamError("live servers can be measured on Linux alone: it tells what they take")
+    parts = _parts(args.parts)
+    setup = Setup(model=_model(args.model), threads=args.threads)
+    about = machine()
+    figures = _measured(args, parts, setup)
+    if args.json:
+        whole = {"machine": about, "model": args.model, "threads": setup.threads}
+        print(json.dumps({**whole, **figures.plain()}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(page(about, figures)))
+    return 0
+
+
+def _measured(args: argparse.Namespace, parts: tuple[str, ...], setup: Setup) -> Figures:
+    from server.benching_live.dispatch import measure_dispatch
+    from server.benching_live.hand import measure_hand
+    from server.benching_live.starting import measure_soak, measure_start
+
+    figures = Figures()
+    with _telling() as tell:
+        if "streams" in parts:
+            _measure_streams(args, setup, tell, figures)
+        if "hand" in parts:
+            figures.hand = measure_hand(setup, args.changes, args.seed, tell)
+        if "dispatch" in parts:
+            figures.dispatch = [
+                measure_dispatch(setup, args.seconds, loaded, tell) for loaded in (False, True)
+            ]
+        if "start" in parts:
+            figures.start = measure_start(setup, tell)
+        if "soak" in parts:
+            figures.soak = measure_soak(setup, args.seconds, tell)
+    return figures
+
+
+def _measure_streams(
+    args: argparse.Namespace, setup: Setup, tell: Callable[[str], object], figures: Figures
+) -> None:
+    from server.benching_live.streams import measure_streams, search
+
+    def tried(streams: int) -> StreamsFigures:
+        found = measure_streams(setup, streams, args.seconds, tell)
+        figures.streams.append(found)
+        return found
+
+    if args.find:
+        figures.most = search(lambda n: tried(n).holds, args.streams or FIRST, MOST)
+    else:
+        tried(args.streams or STREAMS)
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], object]]:
+    """Something to tell on a terminal what is being done."""
+    from tqdm import tqdm
+
+    with tqdm(bar_format="{desc} ({elapsed})", disable=None, leave=False) as progress:
+        yield progress.set_description_str
+
+
+# -- options -----------------------------------------------------------------------------------
+
+
+def _parts(words: list[str]) -> tuple[str, ...]:
+    from engine.controls import nearest
+    from engine.errors import ConfigError
+
+    for word in words:
+        if word not in PARTS:
+            raise ConfigError(f"there is no part '{word}' of this bench: {nearest(word, PARTS)}")
+    return tuple(part for part in PARTS if part in words) or PARTS
+
+
+def _model(name: str) -> str:
+    """The whole path of a model; a PerpetuoError if there is none."""
+    from engine.files import read_bytes
+    from engine.library import model_file
+
+    path = model_file(name)
+    read_bytes(path, "model")
+    return str(path.absolute())
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number of seconds, 1 or more")
+    return seconds
+
+
+def _changes(text: str) -> int:
+    from server.benching_live.hand import MOST_CHANGES
+
+    changes = count(text)
+    if changes > MOST_CHANGES:
+        raise argparse.ArgumentTypeError(f"'{text}' must be {MOST_CHANGES} at most")
+    return changes

@@ -1,0 +1,44 @@
+"""One server to a state folder: two would write over each other's memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engine.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there nobody is refused
+    fcntl = None  # type: ignore[assignment]
+
+NAME = "in-use"
+
+
+class Claim:
+    """A lock on a folder that is there, from when this is made to `release`, or to the end of the
+    process however it comes. OutputError if another server holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._lock()
+        except BlockingIOError:
+            os.close(self._file)
+            raise OutputError(
+                f"the folder {folder} is in use by another server: end that one, or give this one"
+                " a folder of its own with 'state' in the configuration or --state"
+            ) from None
+
+    def release(self) -> None:
+        os.close(self._file)
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return  # a file system that knows no locks: better to play than to refuse

@@ -1,0 +1,278 @@
+"""`perpetuo serve` as its user has it: a process that is started, read, signalled and ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import tiny_bytes
+from tests.server.served import PATIENCE, ROOT, Served, brisk, command, serving
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals are sent")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    path.write_bytes(tiny_bytes("gpt"))
+    return path
+
+
+@pytest.fixture
+def words(model: Path, tmp_path: Path) -> list[object]:
+    """A quiet server of one station."""
+    return [brisk(tmp_path), "--model", model, "--port", 0, "--state", tmp_path / "state"]
+
+
+def done(*words: object) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        command(*words), cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+
+def refused(*words: object) -> str:
+    """The one sentence with which it ends."""
+    it = done(*words)
+    assert it.returncode == 1, it.stderr
+    (line,) = [line for line in it.stderr.splitlines() if line.startswith("perpetuo: ")]
+    assert "Traceback" not in it.stderr
+    assert "plays" not in it.stdout
+    return line
+
+
+# -- beginning -------------------------------------------------------------------------------------
+
+
+@posix
+def test_it_says_where_its_page_its_midi_port_and_its_osc_are(model: Path, tmp_path: Path) -> None:
+    configuration = brisk(tmp_path, '[[midi.port]]\nname = "no such port"\nvirtual = false\n')
+    with serving(configuration, "--model", model, "--port", 0, "--state", tmp_path) as served:
+        assert served.until("^perpetuo plays ").endswith("1 station: test")
+        assert json.loads(served.get("health"))["status"] == "ok"
+        assert "html" in served.get("")
+        midi = served.until("^  MIDI ")
+        assert re.search(r"none: .*(port 'no such port'|no MIDI port).*'perpetuo doctor'", midi)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(PATIENCE)
+            client.sendto(b"/perpetuo/ping\0\0,\0\0\0", ("127.0.0.1", served.osc))
+            assert client.recv(100).startswith(b"/perpetuo/pong\0")
+        assert str(model) in served.until("^  model ")
+        assert str(tmp_path) in served.until("^  memory ")
+        served.until_bar(1)
+        assert served.end() == 0
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "configs").glob("*.toml")))
+def test_every_configuration_that_comes_along_is_right(name: str) -> None:
+    it = done("--check", f"configs/{name}.toml")
+    assert (it.returncode, it.stderr) == (0, "")
+    assert f"{name}.toml is right" in it.stdout
+
+
+def test_checking_opens_makes_and_plays_nothing(model: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    it = done("--check", brisk(tmp_path), "--model", model, "--state", state)
+    assert (it.returncode, it.stderr) == (0, "")
+    assert it.stdout.endswith("is right: 1 station: test\n")
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "remedy"),
+    [
+        ("lookahead = 99", "lookahead", "from 1 to 16"),
+        ("lokahead = 3", "lokahead", "lookahead"),
+        ('[[station]]\nname = "a"\n[[station]]\nname = "a"', "station[1].name", "choose another"),
+        ('[[station]]\nname = "a"\npreset = "studi"', "station[0].preset", "study"),
+        ('[[station]]\nname = "a"\ncontrols = { tempo = 9000 }', "controls", "tempo"),
+        ('[[midi.port]]\nname = "a"\nchannels = { 1 = 17 }', "midi.port[0].channels", "16"),
+        ("[web]\nport = 70000", "web.port", "65535"),
+        ('[osc]\nallow = ["everyone"]', "osc", "192.168.1.0/24"),
+        ("lookahead = = 3", "", "is not TOML"),
+    ],
+)
+def test_checking_names_file_key_and_remedy(
+    tmp_path: Path, text: str, key: str, remedy: str
+) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text, "utf-8")
+    line = refused("--check", path)
+    assert line.startswith(f"perpetuo: {path}: {key}")
+    assert remedy in line
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["--port", "70000"], r"command line: web\.port must be .*65535"),
+        (["--model", "mine"], r"there is no model 'mine'.*'perpetuo models' lists"),
+        (["--model", "mine.onnx"], r"names no file \(.*mine\.onnx\): check the path"),
+        (["--preset", "stuudy"], r"'stuudy' is no preset: did you mean 'study'"),
+        (["--seed", "-1"], r"station\[0\]\.seed must be"),
+        (["nowhere.toml"], r"nowhere\.toml"),
+        (["--state", "/dev/null/state"], r"cannot be made or used .*: choose another with 'state'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_wrong_on_the_command_line_is_one_sentence(
+    tmp_path: Path, wrong: list[str], sentence: str
+) -> None:
+    words = ["--port", "0", "--state", tmp_path, *wrong]
+    assert re.search(sentence, refused(*words))
+
+
+def test_a_model_that_is_none_is_one_sentence(tmp_path: Path, words: list[object]) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"this is no model")
+    line = refused(*words, "--model", broken)
+    assert str(broken) in line
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_begun(
+    words: list[object], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refused(*words, "--port", port)
+    assert f"port {port} at 127.0.0.1 cannot be listened on" in line
+    assert "--port" in line
+    assert not list(tmp_path.glob("state/streams/*"))
+
+
+@posix
+def test_one_state_folder_serves_one_server(words: list[object]) -> None:
+    with serving(*words) as served:
+        line = refused(*words)
+        assert "is in use by another server" in line
+        assert "--state" in line
+        before = served.bar()
+        served.until_bar(before + 2)
+        assert served.metric("perpetuo_bars_late_total") == 0
+        assert served.end() == 0
+
+
+# -- ending ----------------------------------------------------------------------------------------
+
+
+@posix
+@pytest.mark.parametrize("way", ["interrupt", "end"])
+def test_it_ends_when_it_is_asked_to(words: list[object], way: str) -> None:
+    with serving(*words) as served:
+        served.until_bar(2)
+        if way == "interrupt":
+            served.interrupt()  # reaches the composing process no more than it should
+        else:
+            served.signal(signal.SIGTERM)
+        asked = time.monotonic()
+        assert served.wait() == 0
+        # Ten seconds are what service managers and `docker stop` give.
+        assert time.monotonic() - asked < 10
+        assert "ending: every note is let go, every station saved" in served.said
+        assert not [line for line in served.said if "WARNING" in line or "ERROR" in line]
+        assert not [line for line in served.said if "Traceback" in line]
+
+
+@posix
+def test_it_ends_though_the_composing_process_hangs(words: list[object]) -> None:
+    with serving(*words) as served:
+        served.until_bar(2)
+        composing = served.composing()
+        os.kill(composing, signal.SIGSTOP)
+        assert served.end() == 0
+        assert not Path(f"/proc/{composing}").exists()
+        served.until("test could not be saved")
+
+
+@posix
+def test_it_ends_while_it_begins(words: list[object]) -> None:
+    served = Served(*words)
+    try:
+        while not served.said and not served.is_catching(signal.SIGTERM):
+            time.sleep(0.005)
+        assert served.end() == 0
+    finally:
+        served.kill()
+    assert not [line for line in served.said if "Traceback" in line]
+
+
+# -- going on --------------------------------------------------------------------------------------
+
+
+@posix
+def test_started_again_it_goes_on(words: list[object]) -> None:
+    with serving(*words) as served:
+        served.until_bar(5)
+        assert served.end() == 0
+    with serving(*words) as served:
+        line = served.until("test goes on at bar")
+        bar = int(line.split()[-1])
+        assert bar >= 5
+        served.until_bar(bar + 2)
+        assert served.station()["seed"] == 7
+        assert served.end() == 0
+
+
+@posix
+def test_killed_it_goes_on_where_it_was(words: list[object]) -> None:
+    with serving(*words) as served:
+        served.until_bar(12)
+        bar = served.bar()
+        served.kill()
+    with serving(*words) as served:
+        line = served.until("test goes on at bar")
+        # It notes once a second where it is.
+        assert bar - 4 <= int(line.split()[-1]) <= bar + 1
+        assert served.end() == 0
+
+
+@posix
+def test_a_kill_leaves_no_composing_process_behind(words: list[object]) -> None:
+    with serving(*words) as served:
+        composing = served.composing()
+        served.kill()
+        end = time.monotonic() + PATIENCE
+        while Path(f"/proc/{composing}/exe").exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+# -- presets ---------------------------------------------------------------------------------------
+
+
+@posix
+def test_a_hangup_reads_the_presets_again(words: list[object], tmp_path: Path) -> None:
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    mine = 'title = "{}"\nhelp = "One of my own."\n[controls]\ndensity = {}\n'
+    (presets / "mine.toml").write_text(mine.format("Mine", 2))
+    configuration = tmp_path / "brisk.toml"
+    configuration.write_text(f'presets = "{presets}"\n' + configuration.read_text())
+    with serving(*words) as served:
+
+        def known() -> dict[str, str]:
+            rows = json.loads(served.get("api/presets"))["presets"]
+            return {row["name"]: row["title"] for row in rows}
+
+        assert known()["mine"] == "Mine"
+        (presets / "mine.toml").write_text(mine.format("Still mine", 3))
+        (presets / "other.toml").write_text(mine.format("Other", 1))
+        served.signal(signal.SIGHUP)
+        served.until("presets were read again")
+        assert (known()["mine"], known()["other"]) == ("Still mine", "Other")
+        (presets / "mine.toml").write_text(mine.format("Broken", 99))
+        served.signal(signal.SIGHUP)
+        assert re.search(r"mine\.toml.*density", served.until("presets stay as they were"))
+        assert known()["mine"] == "Still mine"
+        before = served.bar()
+        served.until_bar(before + 2)
+        assert served.metric("perpetuo_bars_late_total") == 0
+        assert served.end() == 0
