@@ -1,5 +1,5 @@
-# Names for the commands that .ci/run runs.
-.PHONY: install check format test ci
+# Names for the commands that .ci/run runs, and for the picture in README.md.
+.PHONY: install check format test picture ci
 
 install:
 	pip install -e '.[dev]'
@@ -15,6 +15,9 @@ format:
 
 test:
 	pytest
+
+picture:
+	docs/images/picture
 
 ci:
 	.ci/run

@@ -25,6 +25,9 @@ from engine.setting import setting_of
 # Streams that are stepped together at most. Large pools carry more streams; in smaller ones a step
 # is shorter, so that a hand is answered sooner.
 ROWS_A_POOL = 256
+# Bars beyond the lookahead that a stream composes when one of its pool has to compose anyway: a row
+# that sits out costs as much as one that takes part.
+COMPANY = 1
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
 PROMISED = 0.7
 
@@ -237,11 +240,15 @@ class Ensemble:
         """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
         which nothing more begins are finished on the way and put into `done`."""
         for group in sorted(self._groups.values(), key=_first_due):
-            ready = []
             for member in group.members:
                 member.pass_time(now, self.horizon)
-                if member.is_needy(self.lookahead) and self._fill(member, done):
-                    ready.append(member)
+            if not any(member.is_needy(self.lookahead) for member in group.members):
+                continue
+            ready = [
+                member
+                for member in group.members
+                if member.is_needy(self.lookahead + COMPANY) and self._fill(member, done)
+            ]
             if ready or done:
                 return ready
         return []

@@ -12,7 +12,8 @@ import pytest
 from server.cli import Parser
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CLIENTS = [ROOT / "clients" / "README.md", ROOT / "clients" / "python" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *CLIENTS]
 COMMANDS = metadata.entry_points(group="perpetuo.commands")
 # Commands stand in indented or fenced blocks, alone on a line or after "&&".
 COMMAND = re.compile(r"^(?: {4}|\$ )?(?:.*&& )?perpetuo ([a-z]+)(.*)$", re.MULTILINE)
@@ -25,7 +26,7 @@ def commands_of(page: Path) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_in_the_documentation_parse(page: Path) -> None:
     for name, words in commands_of(page):
         command = COMMANDS[name].load()
@@ -36,15 +37,15 @@ def test_commands_in_the_documentation_parse(page: Path) -> None:
 
 def test_the_readme_has_the_two_lines_that_a_newcomer_needs() -> None:
     names = [name for name, _ in commands_of(ROOT / "README.md")]
-    assert {"compose", "replay", "data", "train", "export"} <= set(names)
+    assert {"serve", "compose", "replay", "data", "train", "export"} <= set(names)
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert "\n    pip install . && perpetuo compose -o first.mid\n" in readme
+    assert "\n    pip install . && perpetuo serve\n" in readme
     install, _, test = "pip install -e '.[dev]' && pytest".partition(" && ")
     assert f"\n    {install} && {test}\n" in readme
     assert f"\n{install}\n" in (ROOT / ".ci" / "run").read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).is_file(), target
