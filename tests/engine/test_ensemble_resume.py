@@ -118,7 +118,9 @@ def test_it_goes_on_identically_under_changes_before_and_after_the_snapshot(
     second.run(first.now)
     assert not second.ensemble.members[0].is_catching_up
     assert min(second.dues) == bar
-    for index in second.dues:
+    shared = second.dues.keys() & first.bars.keys()  # one may be a bar ahead of the other
+    assert shared
+    for index in shared:
         assert as_heard(second.bars[index]) == as_heard(first.bars[index])
         assert second.dues[index] == first.dues[index]
     assert max(second.dues) >= max(index for index, at in first.dues.items() if at <= first.now)
