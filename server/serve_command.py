@@ -86,6 +86,7 @@ def configured(args: argparse.Namespace) -> Configuration:
 
 async def _serve(configuration: Configuration, speed: float) -> int:
     import asyncio
+    import gc
     import signal
 
     from server.serving import Server
@@ -99,6 +100,9 @@ async def _serve(configuration: Configuration, speed: float) -> int:
     if hasattr(signal, "SIGHUP"):
         loop.add_signal_handler(signal.SIGHUP, server.reload_or_say)
     print(_greeting(opened, configuration), flush=True)
+    # What is there by now stays. Looking through all of it takes so long that notes would be late.
+    gc.collect()
+    gc.freeze()
     await told.wait()
     print("ending: every note is let go, every station saved", flush=True)
     await server.close()
