@@ -62,11 +62,13 @@ def primer_of(score: Score, spec: Specification) -> tuple[Primer, dict[str, Json
     base = int(grid.starts[first])
     events = kept.events.astype(np.int64)
     before = np.concatenate((np.zeros_like(events[:1]), events[:-1]))
+    # An older network is told fewer things than the codec has to tell.
+    told = kept.context[:, [codec.context.index(name) for name, _ in spec.context]]
     primer = Primer(
         bars=len(grid.starts) - first,
         end=end - base,
         events=tuple(events[-1].tolist()),
-        inputs=np.concatenate((before, kept.context.astype(np.int64)), axis=1),
+        inputs=np.concatenate((before, told.astype(np.int64)), axis=1),
         ticks=kept.onsets - base,
         heard=_heard(kept, first, grid.starts, spec),
         planner=_remembered(analysis, first),

@@ -217,9 +217,9 @@ def _verdict(found: dict[str, Any]) -> Iterator[str]:
     if not found["can_play"]:
         text = "Nothing can be played here: see what is marked with -."
     elif midi["virtual_port"] or midi["ports"]:
-        text = "Music can be played over MIDI, OSC and in the browser: perpetuo serve"
+        text = "Music can be played over MIDI and OSC, and seen in the browser: perpetuo serve"
     else:
-        text = "Music can be played in the browser and over OSC, not over MIDI: perpetuo serve"
+        text = "Music can be played over OSC and seen in the browser, not over MIDI: perpetuo serve"
     yield from textwrap.wrap(text, columns())
 
 

@@ -99,13 +99,15 @@ async def _serve(configuration: Configuration, speed: float) -> int:
     opened = await server.open()
     if hasattr(signal, "SIGHUP"):
         loop.add_signal_handler(signal.SIGHUP, server.reload_or_say)
-    print(_greeting(opened, configuration), flush=True)
-    # What is there by now stays. Looking through all of it takes so long that notes would be late.
-    gc.collect()
-    gc.freeze()
-    await told.wait()
-    print("ending: every note is let go, every station saved", flush=True)
-    await server.close()
+    try:
+        print(_greeting(opened, configuration), flush=True)
+        # What is there by now stays. To look through all of it would take so long that notes are
+        # late.
+        gc.freeze()
+        await told.wait()
+        print("ending: every note is let go, every station saved", flush=True)
+    finally:  # whoever read what is printed may be gone
+        await server.close()
     return 0
 
 

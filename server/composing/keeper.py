@@ -43,7 +43,7 @@ class Keeper:
     def __init__(self, bell: Bell) -> None:
         self.waiting = 0  # given and not yet reported
         self._bell = bell
-        self._in: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
+        self._in: queue.SimpleQueue[Snapshot | Path | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Written] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="snapshots", daemon=True)
         self._thread.start()
@@ -51,6 +51,10 @@ class Keeper:
     def keep(self, snapshot: Snapshot) -> None:
         self.waiting += 1
         self._in.put(snapshot)
+
+    def remove(self, path: Path) -> None:
+        """Delete a snapshot, after all that is waiting was written."""
+        self._in.put(path)
 
     def written(self) -> list[Written]:
         """What was written, or failed, since the last call."""
@@ -68,6 +72,10 @@ class Keeper:
 
     def _work(self) -> None:
         while (snapshot := self._in.get()) is not None:
+            if isinstance(snapshot, Path):
+                with contextlib.suppress(OSError):
+                    snapshot.unlink()
+                continue
             self._out.put(Written(snapshot, _write(snapshot.path, snapshot.data)))
             self._bell.ring()
 

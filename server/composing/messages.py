@@ -56,7 +56,10 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):
+    """End a stream. `forget`: its snapshot is of no use any more."""
+
     stream: int
+    forget: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, tag="change"):
@@ -111,6 +114,7 @@ class Joined(msgspec.Struct, frozen=True, tag="joined"):
     controls: dict[str, Any]
     first: int
     due: int  # when that one sounds
+    styles: tuple[str, ...] = ()  # that the model knows
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

@@ -117,6 +117,9 @@ class Process:
             self._obey(order)
         except PerpetuoError as error:
             self._refuse(order, error)
+        except Exception as error:  # one order that goes wrong must not end the music of all
+            log.exception("a fault of ours")
+            self._refuse(order, StreamError(f"a fault of ours: {error!r}; see the server's log"))
 
     def _refuse(self, order: messages.Order, error: PerpetuoError) -> None:
         request = getattr(order, "request", 0)
@@ -128,7 +131,7 @@ class Process:
             case messages.Join():
                 self._join(order)
             case messages.Leave():
-                self._leave(order.stream)
+                self._leave(order.stream, forget=order.forget)
             case messages.Change() | messages.Keep():
                 self._obey_in_time(order)
             case messages.Shift():
@@ -195,6 +198,7 @@ class Process:
                 controls.complete(),
                 member.first,
                 member.dues[member.first],
+                choir.network.specification.styles,
             )
         )
 
@@ -234,7 +238,7 @@ class Process:
             choir.ensemble.shift(order.stream, start, _lead(choir, steps))
         return controls
 
-    def _leave(self, stream: int) -> None:
+    def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
             joins[:] = [order for order in joins if order.stream != stream]
         voice = self.voices.pop(stream, None)
@@ -247,6 +251,8 @@ class Process:
         self.meter.left(guard_report(member.composer.lines[-1].guards))
         voice.choir.ensemble.leave(stream)
         self.shelf.tidy(voice.choir)
+        if forget and self.settings.directory:
+            self.keeper.remove(Path(self.settings.directory, snapshot_name(voice.name)))
 
     def _change(self, voice: Voice, order: messages.Change) -> None:
         ensemble, stream = voice.choir.ensemble, voice.stream

@@ -25,6 +25,8 @@ log = logging.getLogger("perpetuo.logs")
 RETRY = 30_000_000  # microseconds until a log that could not be written is begun anew
 SUFFIX = ".jsonl"
 OWN = "own"  # own streams share one number of files
+# What stands behind the name of a stream in that of a file, as a pattern.
+_STAMP, _COUNT = f"{'[0-9]' * 8}T{'[0-9]' * 6}", "[0-9]" * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +182,13 @@ class Chronicle:
             segment.close()
 
     def _delete_old(self, stream: Stream) -> None:
-        prefix, most = stream.name, self.rules.keep
+        name, most = stream.name, self.rules.keep
         if not stream.is_station:
-            prefix, most = OWN, 10 * self.rules.keep
+            name, most = f"{OWN}-*", 10 * self.rules.keep
         in_use = {segment.path for segment in self._segments.values()}
-        paths = sorted(self.rules.directory.glob(f"{prefix}-*{SUFFIX}"), key=_stamp)
-        for path in paths[:-most]:
+        # Of this stream alone: another one's name may begin with its name.
+        paths = self.rules.directory.glob(f"{name}-{_STAMP}-{_COUNT}{SUFFIX}")
+        for path in sorted(paths, key=_stamp)[:-most]:
             if path not in in_use:
                 _remove(path, path.with_suffix(".stream"))
 

@@ -80,8 +80,9 @@ class Desk:
         return found
 
     def dismiss(self, stream: Stream) -> None:
+        """Have a stream no longer composed; that of a station may be taken up again."""
         self._by_number.pop(stream.number, None)
-        self.line.send(Leave(stream.number))
+        self.line.send(Leave(stream.number, forget=not stream.is_station))
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -104,20 +105,20 @@ class Desk:
     async def begin(
         self, stream: Stream, due: int = 0, reason: str = "begun", resume: Resume | None = None
     ) -> None:
-        number = self._number(stream)
+        number, controls = self._number(stream), stream.controls
         try:
-            order = self._join(stream, number, stream.controls, due, resume)
+            order = self._join(stream, number, controls, due, resume)
             joined = await self.ask(order, Joined)
         except PerpetuoError:
             del self._by_number[number]
             raise
         self._by_number.pop(stream.number, None)
-        stream.sha256 = joined.sha256
+        stream.sha256, stream.styles = joined.sha256, joined.styles
         stream.controls = Controls.from_dict(joined.controls)
         kept = stream.kept
         stream.begin(number, joined.first, joined.due)
         if resume is not None:
-            stream.kept = kept
+            stream.kept, stream.begun_with = kept, controls
         self.announce(stream)
         stream.tell(Turned(PLAYING, stream.epoch, reason))
         self.watch.expect(stream)

@@ -130,18 +130,20 @@ class House:
         seed: int | None,
         controls: Mapping[str, Json],
         model: str,
+        prompt: Prompt | None = None,
         kept: Kept | None = None,
         bar: int = 0,
     ) -> Stream:
-        """Begin a station, from what was kept of it before if there is any."""
+        """Begin a station; with what was kept of it, at this bar. `controls` are those with which
+        it first began."""
         stream = self._new(name, preset, seed, controls, model)
-        stream.is_station = True
-        if kept is not None and kept.path:
+        stream.is_station, stream.prompt = True, prompt
+        if kept is None:
+            await self.desk.begin(stream)
+        else:
             stream.kept = kept
             resume = Resume(kept.path, tuple(kept.changes), bar, 0)
             await self.desk.begin(stream, reason="goes on", resume=resume)
-        else:
-            await self.desk.begin(stream)
         return stream
 
     def _new(
@@ -292,7 +294,8 @@ class House:
 
     def status(self) -> dict[str, Any]:
         """Plain JSON for a health check."""
-        late = [s.name for s in self.streams.values() if self.desk.watch.is_behind(s)]
+        now = self.now()
+        late = [s.name for s in self.streams.values() if s.was_late(now)]
         state = "starting" if not self.streams else "degraded" if late else "ok"
         return {
             "status": state,

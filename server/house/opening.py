@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from engine.control_prompt import Prompt
 from engine.errors import PerpetuoError
 from server.composing.messages import Keep
 from server.composing.messages import Kept as KeptReport
@@ -42,7 +43,7 @@ class Stations:
         if place is not None and same_configuration(place, configured):
             try:
                 return await self._go_on(station, place)
-            except PerpetuoError as error:
+            except (PerpetuoError, ValueError) as error:
                 log.warning("%s begins anew: %s", station.name, error)
         seed = station.seed
         if seed is None and place is not None:
@@ -60,8 +61,9 @@ class Stations:
             station.name,
             preset=place.preset,
             seed=place.seed,
-            controls=place.controls,
+            controls=place.begun_with,
             model=place.model,
+            prompt=Prompt.read(place.prompt) if place.prompt else None,
             kept=place.kept,
             bar=place.bar,
         )

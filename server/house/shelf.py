@@ -27,7 +27,8 @@ class Place(msgspec.Struct, frozen=True):
     sha256: str
     preset: str | None
     configured: dict[str, Any]  # the configuration that it was begun with
-    controls: dict[str, Any]  # as they were steered since
+    begun_with: dict[str, Any]  # controls with which its epoch began
+    prompt: Any  # with which it began, as plain JSON
     bar: int  # that sounded
     state: str
     kept_bar: int
@@ -56,7 +57,8 @@ class Shelf:
             stream.sha256,
             stream.preset,
             dict(configured),
-            stream.controls.complete(),
+            stream.begun_with.complete(),
+            stream.prompt.plain() if stream.prompt else None,
             stream.resting_bar(now),
             stream.state,
             stream.kept.bar,

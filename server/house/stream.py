@@ -16,6 +16,7 @@ from server.wire import WireBar, encode_bar
 
 HISTORY = 256  # changes that late listeners are told of
 REMEMBERED = 60_000_000  # microseconds for which bars that have sounded are kept
+LATELY = 30_000_000  # microseconds for which a late bar is a bad sign
 PLAYING, STOPPED, ENDED = "playing", "stopped", "ended"
 # While a stream is stopped the composing process is told that its bars are due in the far future.
 FAR = 1 << 60
@@ -56,6 +57,7 @@ class Stream:
         self.unheard_since: int | None = None
         self.history: deque[Steered] = deque(maxlen=HISTORY)
         self.kept = Kept()
+        self._last_late: int | None = None  # when the last bridged bar was due
         self._rests_in = 0  # the bar in which it was stopped
         self._bridged: set[int] = set()  # bars that were played from a fallback
 
@@ -79,6 +81,10 @@ class Stream:
                 break
             sounding = self.bars[index]
         return sounding
+
+    def was_late(self, now: int) -> bool:
+        """Whether composing did not keep up lately."""
+        return self._last_late is not None and now - self._last_late < LATELY
 
     def is_bridged(self, bar: int) -> bool:
         """Whether a fallback stands in the place of this bar."""
@@ -156,6 +162,7 @@ class Stream:
         self.bars[bar.index] = planned
         self._bridged.add(bar.index)
         self.late_bars += 1
+        self._last_late = planned.due
         return planned
 
     def move(self, bar: int, later: int) -> None:

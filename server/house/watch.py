@@ -33,10 +33,6 @@ class Watch:
         heapq.heappush(self._needs, (when, self._count, stream.missing, stream))
         self._arm()
 
-    def is_behind(self, stream: Stream) -> bool:
-        """Whether its plan ends within the next moment: composing does not keep up."""
-        return stream.state == PLAYING and stream.planned_until < self._clock() + NEEDED_BEFORE
-
     def check(self, now: int) -> None:
         """Bridge what is needed by now."""
         while self._needs and self._needs[0][0] <= now:

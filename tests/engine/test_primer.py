@@ -83,6 +83,17 @@ def test_inputs_are_the_events_one_step_late_with_their_places(name: str, score:
 
 
 @each_codec
+def test_a_network_that_knows_fewer_fields_is_told_those(name: str) -> None:
+    full = TABLES[name].specification
+    fewer = replace(full, context=full.context[1::2])
+    whole, _ = primer_of(as_read(name, small_piece()), full)
+    part, _ = primer_of(as_read(name, small_piece()), fewer)
+    fields = len(full.event)
+    assert (part.inputs[:, :fields] == whole.inputs[:, :fields]).all()
+    assert (part.inputs[:, fields:] == whole.inputs[:, fields + 1 :: 2]).all()
+
+
+@each_codec
 def test_the_stream_goes_on_where_the_prompt_ends(name: str) -> None:
     network = TABLES[name]
     primer, suggested = primer_of(as_read(name, small_piece()), network.specification)

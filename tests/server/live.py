@@ -13,7 +13,7 @@ from server.configuration.settings import Configuration, StationSettings
 from server.house.events import BarPlanned, StreamEvent
 from server.house.stream import Stream
 from server.playing.outputs import Event, NoteOff, NoteOn
-from server.serving import Server
+from server.serving import Opened, Server
 from server.wire import WireBar
 
 # 2/4 at 300: a bar lasts 0.4 seconds.
@@ -39,13 +39,29 @@ def configuration(model: Path, state: Path, **changes: Any) -> Configuration:
 
 
 @asynccontextmanager
-async def running(configuration: Configuration) -> AsyncIterator[Server]:
+async def opened(configuration: Configuration) -> AsyncIterator[tuple[Server, Opened]]:
+    """A running server, and what it tells of itself."""
     server = Server(configuration)
-    await server.open()
+    told = await server.open()
     try:
-        yield server
+        yield server, told
     finally:
         await server.close()
+
+
+@asynccontextmanager
+async def running(configuration: Configuration) -> AsyncIterator[Server]:
+    async with opened(configuration) as (server, _):
+        yield server
+
+
+def socket_address(told: Opened) -> str:
+    """Of the WebSocket."""
+    return told.page.replace("http", "ws", 1)
+
+
+def osc_address(told: Opened) -> tuple[str, int]:
+    return "127.0.0.1", int(told.osc.split()[-1])
 
 
 class Ear:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -93,6 +94,13 @@ class Served:
     @property
     def osc(self) -> int:
         return int(self.until(r"^  OSC ").split()[-1])
+
+    def send_osc(self, address: str) -> None:
+        """A message without arguments."""
+        text = address.encode()
+        message = text + bytes(4 - len(text) % 4) + b",\0\0\0"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(message, ("127.0.0.1", self.osc))
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.page + path, timeout=PATIENCE) as answer:

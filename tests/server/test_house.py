@@ -279,8 +279,23 @@ def test_an_own_stream_ends_when_nobody_has_listened_for_a_while() -> None:
         scene.clock.time += 2 * SECOND
         await scene.house.tick()
         assert own.name not in scene.house.streams
-        assert scene.line.sent(Leave)[-1] == Leave(own.number)
+        assert scene.line.sent(Leave)[-1] == Leave(own.number, forget=True)
         assert list(scene.house.stations) == ["calm-radio"]  # stations stay
+        scene.close()
+
+    played(scenario())
+
+
+def test_health_says_that_bars_were_late_and_that_they_are_not_any_more() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=2)
+        assert scene.house.status()["status"] == "ok"
+        scene.pass_to(station.planned_until - 50_000)
+        status = scene.house.status()
+        assert (status["status"], status["late"]) == ("degraded", ["calm-radio"])
+        scene.clock.time += 33 * SECOND
+        assert scene.house.status()["status"] == "ok"
         scene.close()
 
     played(scenario())

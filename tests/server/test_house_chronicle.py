@@ -112,6 +112,26 @@ def test_old_segments_and_their_snapshots_are_deleted(tmp_path: Path) -> None:
     played(scenario())
 
 
+def test_logs_of_a_station_whose_name_begins_alike_are_kept(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Writing(tmp_path, keep=1)
+        station = await scene.open()
+        others = [
+            tmp_path / "logs" / f"{station.name}-{name}20260101T000000-000001.jsonl"
+            for name in ("night-", "20250101T000000-")
+        ]
+        for other in others:
+            other.write_bytes(b"")
+        old = tmp_path / "logs" / f"{station.name}-20260101T000000-000001.jsonl"
+        old.write_bytes(b"")
+        await scene.house.reseed(station, 8, by="test")
+        assert all(other.exists() for other in others)
+        assert not old.exists()
+        scene.close()
+
+    played(scenario())
+
+
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Writing to a log fails as on a full disk while the flag stands."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from server.cli import BROKEN_PIPE
 from tests.bundles import tiny_bytes
 from tests.server.served import PATIENCE, ROOT, Served, brisk, command, serving
 
@@ -60,7 +61,7 @@ def test_it_says_where_its_page_its_midi_port_and_its_osc_are(model: Path, tmp_p
         assert json.loads(served.get("health"))["status"] == "ok"
         assert "html" in served.get("")
         midi = served.until("^  MIDI ")
-        assert re.search(r"none: .*(port 'no such port'|no MIDI port).*'perpetuo doctor'", midi)
+        assert re.search(r"not yet: .*no MIDI port.*'perpetuo doctor' helps", midi)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(PATIENCE)
             client.sendto(b"/perpetuo/ping\0\0,\0\0\0", ("127.0.0.1", served.osc))
@@ -93,7 +94,11 @@ def test_checking_opens_makes_and_plays_nothing(model: Path, tmp_path: Path) -> 
         ("lokahead = 3", "lokahead", "lookahead"),
         ('[[station]]\nname = "a"\n[[station]]\nname = "a"', "station[1].name", "choose another"),
         ('[[station]]\nname = "a"\npreset = "studi"', "station[0].preset", "study"),
-        ('[[station]]\nname = "a"\ncontrols = { tempo = 9000 }', "controls", "tempo"),
+        (
+            '[[station]]\nname = "a"\ncontrols = { tempo = 9000 }',
+            "station[0].controls.tempo",
+            "300",
+        ),
         ('[[midi.port]]\nname = "a"\nchannels = { 1 = 17 }', "midi.port[0].channels", "16"),
         ("[web]\nport = 70000", "web.port", "65535"),
         ('[osc]\nallow = ["everyone"]', "osc", "192.168.1.0/24"),
@@ -204,6 +209,23 @@ def test_it_ends_while_it_begins(words: list[object]) -> None:
     assert not [line for line in served.said if "Traceback" in line]
 
 
+@posix
+def test_it_saves_all_though_nobody_reads_what_it_says(words: list[object], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith(b"Ctrl-C ends it"):
+        assert process.poll() is None
+    process.stdout.close()
+    process.terminate()
+    assert process.wait(PATIENCE) == BROKEN_PIPE
+    assert "test ended: the server ends" in log.read_text()
+    with serving(*words) as served:
+        served.until("test goes on at bar")
+        assert served.end() == 0
+
+
 # -- going on --------------------------------------------------------------------------------------
 
 
@@ -224,7 +246,7 @@ def test_started_again_it_goes_on(words: list[object]) -> None:
 @posix
 def test_killed_it_goes_on_where_it_was(words: list[object]) -> None:
     with serving(*words) as served:
-        served.until_bar(12)
+        served.until_bar(6)
         bar = served.bar()
         served.kill()
     with serving(*words) as served:
@@ -259,8 +281,7 @@ def test_a_hangup_reads_the_presets_again(words: list[object], tmp_path: Path) -
     with serving(*words) as served:
 
         def known() -> dict[str, str]:
-            rows = json.loads(served.get("api/presets"))["presets"]
-            return {row["name"]: row["title"] for row in rows}
+            return {row["name"]: row["title"] for row in json.loads(served.get("api/presets"))}
 
         assert known()["mine"] == "Mine"
         (presets / "mine.toml").write_text(mine.format("Still mine", 3))

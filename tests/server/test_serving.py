@@ -190,3 +190,55 @@ def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
     heard = asyncio.run(scenario())
     log, folder = newest_log(tmp_path)
     same(heard, replayed(model, log, folder, max(heard) + 1))
+
+
+def test_a_killed_server_goes_on_although_nothing_was_saved_yet(
+    model: Path, tmp_path: Path
+) -> None:
+    """Its place is noted every second; what came before is composed again from the beginning."""
+
+    async def first() -> tuple[dict[int, WireBar], bytes]:
+        async with running(configuration(model, tmp_path, snapshot_bars=1000)) as server:
+            ear = Ear(server)
+            await ear.until_bar(2)
+            event = await server.house.change(ear.stream, {"density": 8}, by="test")
+            await ear.until_bar(event.bar + 3)
+            server.stations.shelve()
+            return ear.sounded(), server.stations.shelf.path("test").read_bytes()
+
+    async def second() -> dict[int, WireBar]:
+        async with running(configuration(model, tmp_path)) as server:
+            ear = Ear(server)
+            await ear.until_bar(ear.stream.first + 3)
+            return ear.sounded()
+
+    before, place = asyncio.run(first())
+    log, folder = newest_log(tmp_path)
+    # As it would be after a kill: the place of a moment ago, and no snapshot.
+    (tmp_path / "streams" / "test.place").write_bytes(place)
+    (tmp_path / "streams" / "test.stream").unlink()
+    after = asyncio.run(second())
+    assert min(after) >= max(before)
+    again = replayed(model, log, folder, max(after) + 1)
+    same(before, again)
+    same(after, again)
+
+
+def test_what_was_kept_of_an_own_stream_is_deleted_when_it_ends(
+    model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "streams"
+
+    async def scenario() -> None:
+        async with running(configuration(model, tmp_path, snapshot_bars=1)) as server:
+            own = await server.house.open(controls=BRISK, owner="test")
+            path = folder / f"{own.name}.stream"
+            async with asyncio.timeout(30):
+                while not path.exists():
+                    await asyncio.sleep(0.05)
+                await server.house.close(own, "enough")
+                while path.exists():
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(scenario())
+    assert [path.name for path in folder.glob("*.stream")] == ["test.stream"]

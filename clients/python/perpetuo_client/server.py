@@ -148,6 +148,8 @@ class Server:
         **controls: Any,
     ) -> Stream:
         """Begin an own stream and listen to it."""
+        if prompt is not None and not isinstance(prompt, Prompt):
+            raise TypeError("a prompt is a perpetuo_client.Prompt: make one of your notes")
         answer = await self.link.ask(
             "open",
             preset=preset,
