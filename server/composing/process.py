@@ -13,21 +13,17 @@ from pathlib import Path
 from time import perf_counter
 
 from engine.composer import Composer
-from engine.control_log import MAX_SEED, MAX_STREAM, Change
-from engine.control_prompt import Prompt
-from engine.controls import Controls
+from engine.control_log import MAX_SEED, MAX_STREAM
 from engine.ensemble import Composed as EngineComposed
-from engine.errors import CapacityError, MidiError, OutputError, PerpetuoError, StreamError
-from engine.files import read_bytes
+from engine.errors import CapacityError, OutputError, PerpetuoError, StreamError
 from engine.guards import report as guard_report
-from engine.primer import Primer, primer_of
-from engine.runtime import Pool
 from engine.score import TIED_FROM
-from engine.snapshot import restore, save
+from engine.snapshot import save
 from server.clock import Clock, seconds_until
 from server.composing import messages
 from server.composing.bell import Bell
 from server.composing.framing import LineError
+from server.composing.joining import joined
 from server.composing.keeper import Keeper, Snapshot, snapshot_name
 from server.composing.line import Line
 from server.composing.meter import Meter
@@ -41,9 +37,6 @@ log = logging.getLogger("perpetuo.composing")
 # Between two snapshots that nobody asked for: bounds what many streams write.
 KEEP_GAP = 50_000
 MOST_UNWRITTEN = 4
-# A first bar of its own choice is due after so long, and the time that so many steps take.
-LEAD, LEAD_STEPS = 250_000, 40
-STEPS_A_BAR = 20
 
 
 @dataclass(eq=False)
@@ -180,13 +173,9 @@ class Process:
             self._begin(order, choir)
 
     def _begin(self, order: messages.Join, choir: Choir) -> None:
-        ensemble = choir.ensemble
-        ensemble.elsewhere = self.shelf.share_beside(choir)
-        if order.resume is None:
-            controls = self._begin_anew(order, choir)
-        else:
-            controls = self._resume(order, order.resume, choir)
-        member = ensemble.members[order.stream]
+        choir.ensemble.elsewhere = self.shelf.share_beside(choir)
+        controls = joined(order, choir, self.now())
+        member = choir.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
         self.voices[order.stream] = Voice(order.stream, order.name, choir, kept)
         self.line.report(
@@ -201,42 +190,6 @@ class Process:
                 choir.network.specification.styles,
             )
         )
-
-    def _begin_anew(self, order: messages.Join, choir: Choir) -> Controls:
-        controls, primer = _opening(order, choir)
-        due = order.due or self.now() + _lead(choir, LEAD_STEPS)
-        composer = choir.ensemble.join(
-            order.stream, order.seed, due, controls, number=order.number, primer=primer
-        )
-        return composer.controls
-
-    def _resume(self, order: messages.Join, resume: messages.Resume, choir: Choir) -> Controls:
-        network = choir.network
-        data = read_bytes(resume.snapshot, "the snapshot") if resume.snapshot else b""
-        start = 0
-
-        def composer_on(pool: Pool) -> Composer:
-            nonlocal start
-            if data:
-                composer = restore(data, network, pool)
-            else:
-                controls, primer = _opening(order, choir)
-                composer = Composer(network, pool, order.seed, order.number, controls, primer)
-            start = composer.next_bar
-            return composer
-
-        controls = choir.ensemble.resume(
-            order.stream,
-            composer_on,
-            resume.bar,
-            resume.due or self.now(),
-            tuple(Change(change.bar, change.set, change.plan) for change in resume.changes),
-            resume.revisions,
-        )
-        if not resume.due:
-            steps = LEAD_STEPS + STEPS_A_BAR * max(resume.bar - start, 0)
-            choir.ensemble.shift(order.stream, start, _lead(choir, steps))
-        return controls
 
     def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
@@ -399,23 +352,3 @@ class Process:
 
 def _can_be_saved(composer: Composer) -> bool:
     return composer.first_open <= composer.next_bar
-
-
-def _opening(order: messages.Join, choir: Choir) -> tuple[Controls, Primer | None]:
-    """The controls that a stream begins with, what its prompt lends included, and the primer."""
-    controls = Controls.from_dict(order.controls)
-    if order.prompt is None:
-        return controls, None
-    try:
-        score = Prompt.read(order.prompt).score()
-    except ValueError as error:
-        raise MidiError(f"the prompt is not understood: {error}") from None
-    primer, suggested = primer_of(score, choir.network.specification)
-    free = {name: value for name, value in suggested.items() if name not in order.controls}
-    return controls.with_values(free), primer
-
-
-def _lead(choir: Choir, steps: int) -> int:
-    """Microseconds that the composing of a new stream's first bars may take."""
-    rows = min(len(choir.ensemble.members) + 1, choir.ensemble.rows_a_pool)
-    return LEAD + round(1e6 * steps * choir.pace.seconds(rows))
