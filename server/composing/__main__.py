@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
@@ -16,13 +15,8 @@ from server.composing.messages import Refused
 from server.composing.process import Process
 from server.composing.settings import Settings
 
-NICENESS = 5
-
 
 def main(descriptor: int, settings: Settings) -> int:
-    # What is composed now sounds in seconds: whoever plays or answers goes first.
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     # The server decides when this ends: it closes the line.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

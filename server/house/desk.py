@@ -30,13 +30,14 @@ from server.composing.messages import (
     Trouble,
 )
 from server.house.counters import Counters
-from server.house.events import BarPlanned, PlannedBar, Turned
+from server.house.events import BarPlanned, Moved, PlannedBar, Turned
 from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Stream
 from server.house.watch import Watch
 from server.playing.bridging import bridged
 
 log = logging.getLogger("perpetuo.house")
 
+OUT_OF_STEP, IN_STEP_WITHIN = 2_000, 5_000_000  # microseconds
 BEGIN_LEAD = 50_000  # from its first bar's coming to a stream's beginning, if it came too late
 
 R = TypeVar("R")
@@ -150,14 +151,19 @@ class Desk:
             self._early.setdefault(report.stream, []).append(report)
             return
         planned = PlannedBar(report.index, report.revision, report.due, report.length, report.bar)
-        if not stream.accept(planned, self.now()):
+        later = stream.accept(planned, self.now())
+        if later is None:
             self.counters.discarded_bars += 1
             return
         self.counters.bars += 1
         self.counters.revised_bars += planned.revision > 0
-        if planned.index == stream.first and stream.state == PLAYING:
-            self._put_off(stream, planned)
+        if stream.state == PLAYING:
+            if planned.index == stream.first:
+                self._put_off(stream, planned)
+            self._keep_in_step(stream, report)
         stream.tell(BarPlanned(stream.bars[planned.index]))
+        if later:
+            stream.tell(Moved(planned.index + 1, later))
         self.watch.expect(stream)
 
     def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
@@ -166,6 +172,16 @@ class Desk:
         if later > 0:
             self.line.send(Shift(stream.number, planned.index + 1, later))
             stream.move(planned.index, later)
+
+    def _keep_in_step(self, stream: Stream, report: Composed) -> None:
+        """Tell the composing process when it takes a bar to be due that is due at another time,
+        because one before it was bridged by a fallback of another length. Not at once again: what
+        is on its way was composed before it heard of it."""
+        later, now = stream.bars[report.index].due - report.due, self.now()
+        is_next = report.index == stream.missing - 1
+        if is_next and abs(later) > OUT_OF_STEP and now - stream.in_step_since > IN_STEP_WITHIN:
+            stream.in_step_since = now
+            self.line.send(Shift(stream.number, report.index + 1, later))
 
     def _take_load(self, load: Load) -> None:
         counters = self.counters

@@ -207,7 +207,8 @@ class House:
         order = Change(0, stream.number, dict(controls), by_bar)  # the line numbers it
         epoch = stream.epoch
         changed = await self.desk.ask(order, Changed)
-        event = Steered(changed.controls, plan, changed.bar, changed.due, by)
+        due = stream.due_of(changed.bar) or changed.due
+        event = Steered(changed.controls, plan, changed.bar, due, by)
         if stream.epoch == epoch and stream.state != ENDED:
             stream.controls = stream.controls.with_values(changed.controls)
             stream.preset = preset

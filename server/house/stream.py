@@ -57,6 +57,7 @@ class Stream:
         self.unheard_since: int | None = None
         self.history: deque[Steered] = deque(maxlen=HISTORY)
         self.kept = Kept()
+        self.in_step_since = 0  # when the composing process was last told of other due times
         self._last_late: int | None = None  # when the last bridged bar was due
         self._rests_in = 0  # the bar in which it was stopped
         self._bridged: set[int] = set()  # bars that were played from a fallback
@@ -138,17 +139,29 @@ class Stream:
         self.begun_with = self.controls
         self.state = PLAYING
 
-    def accept(self, planned: PlannedBar, now: int) -> bool:
-        """Take a composed bar, unless it comes too late or is older than what is held."""
-        if self.state == STOPPED and planned.due > FAR // 2:
-            planned.due -= FAR
+    def accept(self, planned: PlannedBar, now: int) -> int | None:
+        """Take a composed bar: it is due when the one before it ends, whatever the composing
+        process took for that end. None if it comes too late or is older than what is held; else
+        by how much the held bars after it are due later now, because its length is another."""
         held = self.bars.get(planned.index)
         if planned.index in self._bridged or planned.index > self.missing:
-            return False
+            return None
         if held is not None and (planned.revision <= held.revision or self._has_begun(held, now)):
-            return False
+            return None
+        planned.due = self.due_of(planned.index) or planned.due
         self.bars[planned.index] = planned
-        return True
+        after = self.bars.get(planned.index + 1)
+        later = planned.end - after.due if after else 0
+        if later:
+            self.move(planned.index + 1, later)
+        return later
+
+    def due_of(self, bar: int) -> int | None:
+        """When a bar is due, if that is known: it is planned, or the first that is not."""
+        before, held = self.bars.get(bar - 1), self.bars.get(bar)
+        if before is not None:
+            return before.end
+        return held.due if held else None
 
     def _has_begun(self, planned: PlannedBar, now: int) -> bool:
         return self.state == PLAYING and planned.due <= now

@@ -25,7 +25,7 @@ def configuration(model: Path, state: Path, **changes: Any) -> Configuration:
     base = Configuration(
         model=str(model),
         state=state,
-        lookahead=3,
+        lookahead=5,
         snapshot_bars=4,
         stations=(StationSettings("test", "Test", None, 7, None, BRISK),),
     )

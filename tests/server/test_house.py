@@ -15,7 +15,15 @@ from server.configuration.presets import Preset
 from server.house.events import BarPlanned, Moved, Steered, Turned
 from server.house.house import House, HouseRules
 from server.house.stream import FAR, Stream
-from tests.server.house_fakes import BAR, SECOND, Notebook, ScriptedLine, SetClock
+from server.wire import encode_bar
+from tests.server.house_fakes import (
+    BAR,
+    SECOND,
+    Notebook,
+    ScriptedLine,
+    SetClock,
+    wire_bar,
+)
 
 PRESETS = {
     "calm": Preset("calm", "Calm", "Soft.", {"density": 1.0, "tempo": 60}),
@@ -109,6 +117,50 @@ def test_a_bar_that_is_not_there_in_time_is_bridged_and_then_not_taken() -> None
         assert station.missing == 4
         scene.pass_to(station.planned_until - 50_000)
         assert sorted(station.bars)[-1] == 4  # the watch goes on
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_revised_bar_of_another_length_moves_what_is_planned_after_it() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.clock.time = station.bars[0].due + 1
+        before = {index: planned.due for index, planned in station.bars.items()}
+        slower = structs.replace(wire_bar(1, revision=1), tempo=600_000)
+        report = scene.line.composed(station.number, 1, revision=1)
+        scene.house.take_report(
+            structs.replace(report, bar=encode_bar(slower), length=slower.length)
+        )
+        later = slower.length - BAR
+        assert later > 0
+        assert scene.notes.of(Moved) == [Moved(2, later)]
+        dues = {index: planned.due for index, planned in station.bars.items()}
+        assert dues == {0: before[0], 1: before[1], 2: before[2] + later, 3: before[3] + later}
+        # The next revised one is due where this one ends, as the other process has it too.
+        second = scene.line.composed(station.number, 2, revision=1)
+        scene.house.take_report(structs.replace(second, due=second.due + later))
+        assert station.bars[2].due == dues[2]
+        assert not scene.line.sent(Shift)
+        scene.close()
+
+    played(scenario())
+
+
+def test_after_a_fallback_of_another_length_both_processes_come_into_step() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=2)
+        scene.pass_to(station.planned_until - 50_000)
+        assert station.is_bridged(2)
+        # The bar that was not there in time was half as long for the composing process.
+        for index in (3, 4):
+            report = scene.line.composed(station.number, index)
+            scene.house.take_report(structs.replace(report, due=report.due - BAR // 2))
+        ends = [station.bars[index].end for index in range(4)]
+        assert [station.bars[index + 1].due for index in range(4)] == ends
+        assert scene.line.sent(Shift) == [Shift(station.number, 4, BAR // 2)]  # once
         scene.close()
 
     played(scenario())
