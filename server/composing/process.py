@@ -85,6 +85,7 @@ class Process:
         while self.line.is_open and not self.is_closing:
             for order in self.line.listen(idle):
                 self._take(order)
+            self.line.flush()  # whoever asked need not wait for the step that follows
             self.bell.clear()
             self._meet_arrivals()
             self._report_written()

@@ -65,11 +65,11 @@ class MidiOutput:
 
     def _try(self) -> str:
         """Open the port, in place of the one that there was; the reason if it cannot be."""
+        self.close()
         try:
             port = self._open(self._settings.name)
         except PortError as error:
             return str(error)
-        self.close()
         self._port = port
         self.name = f"MIDI port {port.name} ({port.api.name})"
         return ""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from engine.errors import PortError
 from server.midi import jack
@@ -109,6 +110,8 @@ def _rtmidi() -> Any:
 
 def _client(api: Api) -> Any:
     rtmidi = _rtmidi()
+    if api.name == "JACK":
+        _leave_dead_servers()
     try:
         return rtmidi.MidiOut(getattr(rtmidi, api.constant), CLIENT)
     except (rtmidi.RtMidiError, OSError) as error:
@@ -136,6 +139,8 @@ class Port:
         self.api, self.name, self.virtual = api, name, virtual
         self._client: Any = client
         self._server = jack.running_server() if api.name == "JACK" else None
+        if self._server is not None:
+            _OPEN.add(self)
 
     def send(self, message: Sequence[int]) -> None:
         """OSError if the port does not take it."""
@@ -163,14 +168,28 @@ class Port:
             client.close_port()
             client.delete()
         else:
-            # To close a client of a dead server can take a second, in which no thread runs.
+            # To close a client of a dead server takes a second, in which no thread runs.
             _BURIED.append(client)
 
     def _serves(self) -> bool:
         return self._server is None or self._server == jack.running_server()
 
 
+_OPEN: WeakSet[Port] = WeakSet()  # those on JACK
 _BURIED: list[Any] = []
+
+
+def _leave_dead_servers() -> None:
+    """End what is left of servers that have died, before another client is made. JACK's library
+    keeps one table of the other programs for all clients of a process: a new one beside an old
+    one would signal to programs that are gone, and the new server come to a standstill."""
+    for port in list(_OPEN):
+        if not port._serves():
+            port.close()
+    while _BURIED:
+        client = _BURIED.pop()
+        client.close_port()
+        client.delete()
 
 
 def open_virtual(name: str) -> Port:
