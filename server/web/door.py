@@ -243,7 +243,8 @@ def _bound(settings: WebSettings) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # Named, or asyncio does not switch off Nagle's delays (40 ms) for what is accepted.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise PortError(f"web.host '{host}' is no address here: {error.strerror}") from error
     try:

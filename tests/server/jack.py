@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -25,10 +26,11 @@ READY = 30  # seconds
 
 # Prints what comes as lines of JSON: [microseconds of the monotonic clock, message].
 EAR = """
-import json, sys, time
+import json, os, sys, time
 import rtmidi
 port = sys.argv[1]
-ear = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "ear")
+# A name of its own: what is left of an ear that has outlived its server would disturb this one.
+ear = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, f"ear{os.getpid()}")
 ear.ignore_types(timing=False)
 def hear(event, data):
     print(json.dumps([time.monotonic_ns() // 1000, event[0]]), flush=True)
@@ -75,6 +77,8 @@ class JackServer:
         assert self._process is not None, "it was started at least now"
         self._process.terminate()
         self._process.wait(READY)
+        for left in Path("/dev/shm").glob(f"jack_sem.*_{self.name}_*"):
+            left.unlink(missing_ok=True)  # of clients that outlived the server
 
     def _run(self, *words: str) -> subprocess.Popen[bytes]:
         silent = subprocess.DEVNULL

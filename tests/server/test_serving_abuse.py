@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from perpetuo_client import connect
 
+from server.osc.settings import OscSettings
 from server.playing.outputs import BarLine
 from server.web.settings import WebSettings
 from tests.bundles import tiny_bytes
@@ -66,6 +67,7 @@ def test_a_flood_of_everything_wrong_is_not_heard(
             tmp_path,
             lookahead=8,
             web=WebSettings(port=0, rate=50, max_message=100_000, queue=65_536),
+            osc=OscSettings(port=0, rate=50),
         )
         heard: list[int] = []
         async with opened(settings) as (server, told):

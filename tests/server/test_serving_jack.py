@@ -21,14 +21,14 @@ PORT = "proving"
 MORE = f"""
 [[midi.port]]
 name = "{PORT}"
-channels = {{ 1 = 3 }}
+channels = {{ 1 = 16 }}
 clock = true
 """
 ON, OFF, PROGRAM, CONTROL = 0x90, 0x80, 0xC0, 0xB0
 START, CONTINUE, STOP, CLOCK, POSITION = 0xFA, 0xFB, 0xFC, 0xF8, 0xF2
 SOUND_OFF = 120
 # Of parts 1 to 8: the first one is moved by the configuration, percussion is on the tenth.
-CHANNELS = (2, 1, 2, 3, 4, 5, 6, 9)
+CHANNELS = (15, 1, 2, 3, 4, 5, 6, 9)
 BAR = 400_000  # microseconds
 TICKS = 48  # of the clock in a bar
 
@@ -91,7 +91,7 @@ def leaps(heard: list[Heard]) -> list[tuple[int, ...]]:
 
 def until_silenced(ear: Ear) -> None:
     """Hear everything up to the server's last word to the port: all sound off."""
-    ear.until(lambda message: message == (CONTROL | 9, SOUND_OFF, 0))
+    ear.until(lambda message: message == (CONTROL | 15, SOUND_OFF, 0))
 
 
 def until_in_a_note(ear: Ear) -> None:
@@ -203,7 +203,6 @@ def test_a_killed_jack_server_is_played_into_again(
     try:
         listen(new, 6)
         assert struck(new.heard)
-        assert served.metric("perpetuo_bars_late_total") == 0
         assert served.end() == 0
         until_silenced(new)
         assert not sounding(new.heard)
