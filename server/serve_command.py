@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from engine.errors import PerpetuoError
 
 if TYPE_CHECKING:
     from server.configuration.settings import Configuration
@@ -58,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
             f"{args.configuration or 'the default configuration'} is right: {_told(configuration)}"
         )
         return 0
+    if sys.platform == "win32":
+        raise PerpetuoError(
+            "perpetuo serve does not run on Windows itself yet: run it in WSL, where this command "
+            "is the same"
+        )
     set_up(configuration.log_level, configuration.log_format)
     return asyncio.run(_serve(configuration, args.speed))
 
@@ -96,9 +104,8 @@ async def _serve(configuration: Configuration, speed: float) -> int:
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM"):
         loop.add_signal_handler(getattr(signal, name), told.set)
+    loop.add_signal_handler(signal.SIGHUP, server.reload_or_say)
     opened = await server.open()
-    if hasattr(signal, "SIGHUP"):
-        loop.add_signal_handler(signal.SIGHUP, server.reload_or_say)
     try:
         print(_greeting(opened, configuration), flush=True)
         # What is there by now stays. To look through all of it would take so long that notes are

@@ -36,6 +36,7 @@ from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
+HANGS_AFTER = 6.0  # seconds without a word of the composing process
 TICK = 1.0  # seconds between two rounds of housekeeping
 MOST_STREAMS = 4096  # beyond which no machine is asked to go
 END_WITHIN = 3.0  # seconds that the composing process has to end when it is asked to
@@ -62,7 +63,7 @@ class Server:
         self.clock = Clock(speed, monotonic_us())
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_closing = False
+        self._is_open = self._is_closing = False
 
     async def open(self) -> Opened:
         """Open everything; a PerpetuoError, and all is closed again, if something cannot be."""
@@ -101,6 +102,7 @@ class Server:
         stack.push_async_callback(self._say_goodbye)
         page = await self._open_web(osc)
         self._start(self._keep_house())
+        self._is_open = True
         return Opened(
             page,
             ready.model,
@@ -161,6 +163,8 @@ class Server:
         log.info("%d presets were read again", len(self.house.presets))
 
     def reload_or_say(self) -> None:
+        if not self._is_open:
+            return  # they are being read
         try:
             self.reload()
         except PerpetuoError as error:
@@ -194,6 +198,9 @@ class Server:
         while True:
             await asyncio.sleep(TICK)
             await self.house.tick()
+            if self.link.silent_for > HANGS_AFTER:
+                log.error("the composing process hangs: it is killed")
+                self.link.kill()
             self.stations.shelve()
             await self.chronicle.tick()
 

@@ -74,6 +74,7 @@ class Link:
         self._gone: asyncio.Future[None] | None = None
         self._is_closing = False
         self._started_at, self._wait = 0.0, 0.0
+        self._heard_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -82,6 +83,16 @@ class Link:
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the process last said anything; it says something every second."""
+        return monotonic() - self._heard_at if self.ready is not None else 0.0
+
+    def kill(self) -> None:
+        """End a process that hangs; `on_end` follows."""
+        if self._process is not None:
+            self._process.kill()
 
     # -- beginning and end -----------------------------------------------------------------------
 
@@ -219,13 +230,13 @@ class Link:
             return
         except ConnectionResetError:
             data = b""
+        self._heard_at = monotonic()
         try:
             for report in self._frames.feed(data):
                 self._take(report)
         except LineError as error:
             log.error("the composing process is ended: %s", error)
-            if self._process is not None:
-                self._process.kill()
+            self.kill()
             data = b""
         if not data:
             self._end()

@@ -100,6 +100,27 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
     same(heard, replayed(model, log, folder, max(heard) + 1))
 
 
+def test_a_composer_that_hangs_is_replaced(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.serving.HANGS_AFTER", 1.5)
+
+    async def scenario() -> None:
+        async with running(configuration(model, tmp_path, lookahead=12)) as server:
+            ear = Ear(server)
+            await ear.until_bar(1)
+            first = server.link.pid
+            assert first is not None
+            os.kill(first, signal.SIGSTOP)
+            async with asyncio.timeout(60):
+                while server.house.counters.composer_restarts == 0:
+                    await asyncio.sleep(0.05)
+            assert server.link.pid not in (None, first)
+            await ear.until_bar(max(ear.planned) + 3)
+
+    asyncio.run(scenario())
+
+
 def test_a_restarted_server_goes_on_with_the_same_music(model: Path, tmp_path: Path) -> None:
     async def first() -> dict[int, WireBar]:
         async with running(configuration(model, tmp_path)) as server:
