@@ -16,6 +16,7 @@ from server.benching_live import command
 from server.cli import Parser, add_debug
 from server.compose_command import count
 from server.console import paint
+from server.machine import machine
 
 if TYPE_CHECKING:
     from server.benching import Measured
@@ -167,33 +168,6 @@ def _model(path: Path, network: Any) -> dict[str, Any]:
         "bits": spec.bits,
         "device": network.device,
     }
-
-
-def machine() -> dict[str, Any]:
-    """What the figures are of, and what it did in the minute before."""
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(terse=True),
-        "load": _load(),
-    }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
-
-
-def _load() -> float | None:
-    """Processes that wanted a core in the last minute."""
-    try:
-        return round(os.getloadavg()[0], 2)
-    except (AttributeError, OSError):
-        return None
 
 
 def _versions() -> dict[str, str]:

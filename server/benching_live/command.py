@@ -6,16 +6,13 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
+from server.benching_live.figures import Figures
 from server.compose_command import count
 
 if TYPE_CHECKING:
-    from server.benching_live.dispatch import DispatchFigures
-    from server.benching_live.hand import HandFigures
     from server.benching_live.served import Setup
-    from server.benching_live.starting import SoakFigures, StartFigures
     from server.benching_live.streams import StreamsFigures
 
 HELP = "measure a live server: real processes, driven from outside"
@@ -79,35 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
-@dataclass
-class Figures:
-    """What was measured, part by part; nothing of those that were not asked for."""
-
-    streams: list[StreamsFigures] = field(
-        default_factory=list
-    )  # every number that was tried, in order
-    most: int | None = None  # the largest number of streams that holds, if it was searched
-    hand: HandFigures | None = None
-    dispatch: list[DispatchFigures] = field(default_factory=list)  # alone, then loaded
-    start: StartFigures | None = None
-    soak: SoakFigures | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        import msgspec
-
-        found = msgspec.to_builtins(self)
-        for plain, one in zip(found["streams"], self.streams, strict=True):
-            plain |= {"holds": one.holds, "faults": one.faults, "limit": one.limit}
-        return cast(dict[str, Any], found)
-
-
 def run(args: argparse.Namespace) -> int:
     from engine.errors import StreamError
-    from server.bench_command import machine
     from server.benching_live.pages import page
     from server.benching_live.processes import can_tell
     from server.benching_live.served import Setup
+    from server.machine import machine
 
     if not can_tell():
         raise StreamError("live servers can be measured on Linux alone: it tells what they take")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from server.benching_live.command import Figures
 from server.benching_live.dispatch import DispatchFigures
+from server.benching_live.figures import Figures
 from server.benching_live.hand import HandFigures
 from server.benching_live.starting import SoakFigures, StartFigures
 from server.benching_live.streams import StreamsFigures

@@ -1,0 +1,35 @@
+"""What a run of `perpetuo bench live` found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from server.benching_live.dispatch import DispatchFigures
+    from server.benching_live.hand import HandFigures
+    from server.benching_live.starting import SoakFigures, StartFigures
+    from server.benching_live.streams import StreamsFigures
+
+
+@dataclass
+class Figures:
+    """What was measured, part by part; nothing of those that were not asked for."""
+
+    streams: list[StreamsFigures] = field(
+        default_factory=list
+    )  # every number that was tried, in order
+    most: int | None = None  # the largest number of streams that holds, if it was searched
+    hand: HandFigures | None = None
+    dispatch: list[DispatchFigures] = field(default_factory=list)  # alone, then loaded
+    start: StartFigures | None = None
+    soak: SoakFigures | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        import msgspec
+
+        found = msgspec.to_builtins(self)
+        for plain, one in zip(found["streams"], self.streams, strict=True):
+            plain |= {"holds": one.holds, "faults": one.faults, "limit": one.limit}
+        return cast(dict[str, Any], found)
