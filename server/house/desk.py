@@ -167,19 +167,20 @@ class Desk:
         self.watch.expect(stream)
 
     def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
-        """A first bar that took too long begins later, and all after it."""
+        """A first bar that took too long begins later; `_keep_in_step` tells of it."""
         later = self.now() + BEGIN_LEAD - planned.due
         if later > 0:
-            self.line.send(Shift(stream.number, planned.index + 1, later))
             stream.move(planned.index, later)
 
     def _keep_in_step(self, stream: Stream, report: Composed) -> None:
         """Tell the composing process when it takes a bar to be due that is due at another time,
-        because one before it was bridged by a fallback of another length. Not at once again: what
-        is on its way was composed before it heard of it."""
+        because the stream began later, or a bar was bridged by a fallback of another length. Not
+        at once again: what is on its way was composed before it heard of it. So was a bar that is
+        due in the far future, when the stream has just gone on."""
         later, now = stream.bars[report.index].due - report.due, self.now()
         is_next = report.index == stream.missing - 1
-        if is_next and abs(later) > OUT_OF_STEP and now - stream.in_step_since > IN_STEP_WITHIN:
+        is_apart = OUT_OF_STEP < abs(later) < FAR // 2
+        if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
             stream.in_step_since = now
             self.line.send(Shift(stream.number, report.index + 1, later))
 

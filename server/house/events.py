@@ -60,7 +60,8 @@ class Steered:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """All bars from `bar` on are due later by so many microseconds (after a pause)."""
+    """All bars from `bar` on are due later by so many microseconds: after a pause, or because a
+    bar before them has another length now."""
 
     bar: int
     later: int

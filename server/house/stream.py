@@ -136,6 +136,7 @@ class Stream:
         self._bridged.clear()
         self.history.clear()
         self.kept = Kept(first)
+        self.in_step_since = 0
         self.begun_with = self.controls
         self.state = PLAYING
 

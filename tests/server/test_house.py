@@ -148,6 +148,42 @@ def test_a_revised_bar_of_another_length_moves_what_is_planned_after_it() -> Non
     played(scenario())
 
 
+def test_a_first_bar_that_comes_late_puts_the_stream_off_and_this_is_told_once() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open(bars=0)
+        due = station.begins
+        scene.clock.time = due + SECOND
+        for index in range(3):
+            scene.deliver(station, index)
+        later = station.bars[0].due - due
+        assert later > SECOND
+        assert station.bars[2].due == due + 2 * BAR + later
+        assert scene.line.sent(Shift) == [Shift(station.number, 1, later)]
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_bar_from_before_a_stream_went_on_moves_nothing() -> None:
+    """It was composed for the far future, and the composing process has been told since."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.clock.time = station.bars[1].due + BAR // 2
+        await scene.house.stop(station, by="test")
+        await scene.house.go_on(station, by="test")
+        told = scene.line.sent(Shift)
+        report = scene.line.composed(station.number, 4)
+        scene.house.take_report(structs.replace(report, due=report.due + FAR))
+        assert station.bars[4].due == station.bars[3].end
+        assert scene.line.sent(Shift) == told
+        scene.close()
+
+    played(scenario())
+
+
 def test_after_a_fallback_of_another_length_both_processes_come_into_step() -> None:
     async def scenario() -> None:
         scene = Scene()
