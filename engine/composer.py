@@ -36,6 +36,7 @@ from engine.planner_table import MAX_ECHO
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool
 from engine.score import Note
+from engine.seat import Seat
 from engine.setting import Setting, setting_of
 from engine.situation import NOTHING_HEARD, HeardBar, Situation, remember
 from engine.time import TICKS_PER_QUARTER
@@ -65,7 +66,7 @@ class BarLine(NamedTuple):
 
 
 class Composer:
-    """One stream on one row of a pool."""
+    """One stream, on one row of a pool while it computes."""
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Composer:
         self.controls = controls or Controls()
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
-        self.row = pool.acquire()
+        self.seat = Seat(pool)
         self.hand: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, HeardBar[int]] = {}
@@ -112,7 +113,7 @@ class Composer:
             primer.end,
             self.codec.cursor(primer.end),
             event,
-            self.pool.mark(self.row),
+            self.seat.mark(),
             FormState(),
             primer.planner,
             GuardState(),
@@ -124,6 +125,12 @@ class Composer:
 
     def _setting_of(self, controls: Controls) -> Setting:
         return setting_of(controls, self.spec, self.table, self._ensemble_draw)
+
+    @property
+    def row(self) -> int:
+        """The row of the pool that it computes on."""
+        assert not self.seat.is_aside, "only who sits has a row"
+        return self.seat.row
 
     # -- what is asked from outside --------------------------------------------------------------
 
@@ -151,7 +158,7 @@ class Composer:
     def first_open(self) -> int:
         """The first bar that a change can still reach."""
         for line in self.lines:
-            if line.bar >= self.committed and self.pool.can_rewind(self.row, line.mark):
+            if line.bar >= self.committed and self.seat.can_rewind(line.mark):
                 return line.bar
         return self.next_bar + 1
 
@@ -199,7 +206,7 @@ class Composer:
             self.heard.pop(dropped - 1, None)
         line = self.lines[-1]
         assert line.bar == bar, "the bar line was not kept"
-        self.pool.rewind(self.row, line.mark)
+        self.seat.rewind(line.mark)
         self._begin()
 
     def begin_at(self, line: BarLine) -> None:
@@ -210,7 +217,7 @@ class Composer:
 
     def close(self) -> None:
         """Give the row back."""
-        self.pool.release(self.row)
+        self.seat.close()
 
     # -- composing -------------------------------------------------------------------------------
 
@@ -236,8 +243,7 @@ class Composer:
         """
         if len(self.lines) == 1:
             return True
-        step = int(self.pool.steps[self.row, 0])
-        return step + 1 - self.lines[0].mark.step <= self.pool.margin
+        return self.seat.step + 1 - self.lines[0].mark.step <= self.pool.margin
 
     def _begin(self) -> None:
         """Set out on the bar after the last bar line."""
@@ -374,7 +380,7 @@ class Composer:
                 self._end,
                 self._cursor.copy(),
                 tuple(self._event),
-                self.pool.mark(self.row),
+                self.seat.mark(),
                 self._planned.form,
                 self._planned.planner,
                 retuned(guards) if self._retune else guards,

@@ -5,6 +5,7 @@ Looked up by (seed, stream, bar), so the same bar always has the same tempo, wha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import cos, pi
 
 from engine.noise import TEMPO_RIPPLE, TEMPO_WAVE, uniforms
@@ -32,8 +33,11 @@ def _eased(key: tuple[int, int, int], purpose: int, bars: int) -> float:
     """From one random height to the next in so many bars, setting out and arriving gently."""
     seed, stream, bar = key
     knot, place = divmod(bar, bars)
-    here, there = (
-        2 * float(uniforms(seed, stream, purpose, knot + step, 1)[0]) - 1 for step in (0, 1)
-    )
+    here, there = (_height(seed, stream, purpose, knot + step) for step in (0, 1))
     share = (1 - cos(pi * place / bars)) / 2
     return here + (there - here) * share
+
+
+@lru_cache(maxsize=8192)  # asked for some times a bar, and the same for some bars
+def _height(seed: int, stream: int, purpose: int, knot: int) -> float:
+    return 2 * float(uniforms(seed, stream, purpose, knot, 1)[0]) - 1

@@ -1,9 +1,9 @@
 """Many composers over one network, stepped together.
 
 The ensemble is told the time (microseconds of the caller's monotonic clock) and never looks at a
-clock itself. It steps the pool of that stream whose composed music ends first, and everyone else
-there who may compose ahead goes along: one call of the network serves them all. Rows do not
-disturb each other, so a stream sounds the same alone and among hundreds.
+clock itself. Those streams whose composed music ends first sit on the rows of one pool
+(`engine.seating`), and one call of the network serves them all. Rows do not disturb each other, so
+a stream sounds the same alone and among hundreds.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from engine.control_log import Change
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.errors import CapacityError, PlanError
-from engine.member import EXPECTED_DEMAND, NEVER, Member
+from engine.member import EXPECTED_DEMAND, Member
 from engine.primer import Primer
 from engine.runtime import Network, Pool
+from engine.seating import Seating
 from engine.setting import setting_of
 
-# Streams that are stepped together at most. Large pools carry more streams; in smaller ones a step
-# is shorter, so that a hand is answered sooner.
-ROWS_A_POOL = 256
-# Bars beyond the lookahead that a stream composes when one of its pool has to compose anyway: a row
+# Streams that are stepped together at most. With more of them, more notes a second may be composed;
+# with fewer, a step is shorter and a hand is answered sooner.
+SEATS = 256
+# Bars beyond the lookahead that a stream composes when another one has to compose anyway: a row
 # that sits out costs as much as one that takes part.
 COMPANY = 1
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
@@ -40,18 +41,6 @@ class Composed(NamedTuple):
     due: int
 
 
-class _Group:
-    """The streams of one pool. `due` is when the composed music of any of them ends first: to be
-    found anew by `settle` whenever that of one has changed."""
-
-    def __init__(self) -> None:
-        self.members: list[Member] = []
-        self.due = NEVER
-
-    def settle(self) -> None:
-        self.due = min((member.due for member in self.members), default=NEVER)
-
-
 class Ensemble:
     """Streams named by number. Use from one thread."""
 
@@ -62,17 +51,18 @@ class Ensemble:
         lookahead: int = 4,
         horizon: int = 150_000,
         most: int = 1024,
-        rows_a_pool: int = ROWS_A_POOL,
+        seats: int = SEATS,
     ) -> None:
         """`lookahead` in bars beyond the one that sounds; `horizon` in microseconds: bars due
-        within it are committed; `most` streams at once."""
-        self.network, self.lookahead, self.horizon, self.most = network, lookahead, horizon, most
-        self.rows_a_pool = rows_a_pool
+        within it are committed; `most` streams at once, `seats` of them together."""
+        self.network, self.lookahead, self.most = network, lookahead, most
+        self.horizon = horizon
+        self.seats = min(seats, most)
         self.members: dict[int, Member] = {}
         self.speed = 0.0  # steps a second, as measured by the caller
         self.computed = 0  # rows that the last step computed, those that sat out included
         self.elsewhere = 0.0  # share of the caller's time that other work than this takes
-        self._groups: dict[Pool, _Group] = {}
+        self._seating: Seating | None = None  # memory is taken when somebody comes
 
     # -- coming and going ------------------------------------------------------------------------
 
@@ -91,9 +81,8 @@ class Ensemble:
         draws, `stream` itself if none is given."""
         self._admit(stream)
         self._admit_speed()
-        pool = self._pool()
         drawn = stream if number is None else number
-        composer = Composer(self.network, pool, seed, drawn, controls, primer)
+        composer = Composer(self.network, self._room.pool, seed, drawn, controls, primer)
         self._add(Member(stream, composer, start))
         return composer
 
@@ -116,7 +105,7 @@ class Ensemble:
         was.
         """
         self._admit(stream)
-        composer = composer_on(self._pool())
+        composer = composer_on(self._room.pool)
         try:
             script = [change for change in changes if change.bar >= composer.next_bar]
             controls = _after(composer, script)
@@ -130,16 +119,10 @@ class Ensemble:
 
     def _add(self, member: Member) -> None:
         self.members[member.stream] = member
-        group = self._groups[member.composer.pool]
-        group.members.append(member)
-        group.settle()
+        self._room.enter(member)
 
     def leave(self, stream: int) -> None:
-        member = self.members.pop(stream)
-        group = self._groups[member.composer.pool]
-        group.members.remove(member)
-        group.settle()
-        member.composer.close()
+        self._room.leave(self.members.pop(stream))
 
     def _admit(self, stream: int) -> None:
         if stream in self.members:
@@ -155,14 +138,12 @@ class Ensemble:
                 "a second that this machine can promise: try again when one has ended"
             )
 
-    def _pool(self) -> Pool:
-        for pool in self._groups:
-            if pool.has_place:
-                return pool
-        room = self.most - len(self._groups) * self.rows_a_pool
-        pool = self.network.pool(min(self.rows_a_pool, max(room, 1)))
-        self._groups[pool] = _Group()
-        return pool
+    @property
+    def _room(self) -> Seating:
+        if self._seating is None:
+            pool = self.network.pool(self.seats + 1)
+            self._seating = Seating(pool, self.seats, self.lookahead, self.horizon)
+        return self._seating
 
     @property
     def demand(self) -> float:
@@ -190,7 +171,7 @@ class Ensemble:
         member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
         member.forget_revised()
-        self._groups[member.composer.pool].settle()
+        self._room.look_again(member)
         return first
 
     def due_of(self, stream: int, bar: int) -> int:
@@ -201,12 +182,12 @@ class Ensemble:
         """All bars of a stream from `bar` on are due later by so many microseconds."""
         member = self.members[stream]
         member.shift(bar, later)
-        self._groups[member.composer.pool].settle()
+        self._room.look_again(member)
 
     # -- composing ---------------------------------------------------------------------------------
 
     def step(self, now: int) -> tuple[list[Composed], int]:
-        """One step of the network for the pool that is most in need.
+        """One step of the network for the streams that are most in need.
 
         Returns the bars that it finished and how many streams took part: none and 0 if all are
         well ahead. (A bar in which nothing more begins is finished without taking part.)
@@ -216,62 +197,54 @@ class Ensemble:
         self.computed = 0
         if taking_part:
             rows = [member.composer.row for member in taking_part]
-            taking_part[0].composer.pool.run(rows)
+            self._room.pool.run(rows)
             self.computed = max(rows) + 1
         for member in taking_part:
             member.steps += 1
             bar = member.composer.absorb()
             if bar is not None:
-                self._finish(member, bar, done)
+                _finish(member, bar, done)
         return done, len(taking_part)
 
     @property
     def due(self) -> int:
         """When the composed music of any stream that may compose ends first; far off if none."""
-        dues = (m.due for m in self.members.values() if m.is_needy(self.lookahead))
-        return min(dues, default=NEVER)
+        return self._room.due
 
     @property
     def wakes(self) -> int:
         """When there may be something to compose again after `step` found nothing."""
-        return min((member.wakes for member in self.members.values()), default=NEVER)
+        return self._room.wakes
 
     def _ready(self, now: int, done: list[Composed]) -> list[Member]:
-        """The needy streams of the neediest one's pool, their rows filled for a step. Bars in
-        which nothing more begins are finished on the way and put into `done`."""
-        for group in sorted(self._groups.values(), key=_first_due):
-            for member in group.members:
-                member.pass_time(now, self.horizon)
-            if not any(member.is_needy(self.lookahead) for member in group.members):
-                continue
-            ready = [
-                member
-                for member in group.members
-                if member.is_needy(self.lookahead + COMPANY) and self._fill(member, done)
-            ]
-            if ready or done:
-                return ready
-        return []
+        """Who takes part in a step, their rows filled for it. Bars in which nothing more begins
+        are finished on the way and put into `done`."""
+        seated = self._room.settle(now)
+        if not any(member.is_needy(self.lookahead) for member in seated):
+            return []
+        beyond = self.lookahead + COMPANY
+        return [m for m in seated if m.is_needy(beyond) and _fill(m, done)]
 
-    def _fill(self, member: Member, done: list[Composed]) -> bool:
-        """Prepare a stream for a step, unless its bar is done without one."""
-        composer = member.composer
-        while not composer.is_under_way:
-            was_silent = member.is_silent
-            bar = composer.finished()
-            if bar is None:
-                break
-            self._finish(member, bar, done)
-            if not was_silent:
-                return False
-        composer.prepare()
-        return True
 
-    def _finish(self, member: Member, bar: Bar, done: list[Composed]) -> None:
-        due = member.add(bar)
-        self._groups[member.composer.pool].settle()
-        if due is not None:
-            done.append(Composed(member.stream, bar, due))
+def _fill(member: Member, done: list[Composed]) -> bool:
+    """Prepare a stream for a step, unless its bar is done without one."""
+    composer = member.composer
+    while not composer.is_under_way:
+        was_silent = member.is_silent
+        bar = composer.finished()
+        if bar is None:
+            break
+        _finish(member, bar, done)
+        if not was_silent:
+            return False
+    composer.prepare()
+    return True
+
+
+def _finish(member: Member, bar: Bar, done: list[Composed]) -> None:
+    due = member.add(bar)
+    if due is not None:
+        done.append(Composed(member.stream, bar, due))
 
 
 def _after(composer: Composer, script: Sequence[Change]) -> Controls:
@@ -285,7 +258,3 @@ def _after(composer: Composer, script: Sequence[Change]) -> Controls:
             if bar < change.bar:
                 raise PlanError(f"bar {bar} was planned at bar {change.bar}, when it was over")
     return controls
-
-
-def _first_due(group: _Group) -> int:
-    return group.due

@@ -59,3 +59,7 @@ class PortError(PerpetuoError):
 
 class OutputError(PerpetuoError):
     """A file could not be written."""
+
+
+class AudioError(PerpetuoError):
+    """Sound could not be made: a library or a SoundFont is missing."""

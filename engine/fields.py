@@ -9,6 +9,7 @@ names the context fields it was trained with; training, export and the composer 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,14 @@ class Attribute:
 
     def position(self, value: float) -> float:
         """Where a value lies between bucket centres, from 1.0 to `buckets`: bucket + fraction."""
-        centres = [self.centre(b) for b in range(1, self.buckets + 1)]
-        return float(np.interp(value, centres, np.arange(1, self.buckets + 1)))
+        return float(np.interp(value, *_scale(self)))
+
+
+@cache
+def _scale(attribute: Attribute) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The centres of all buckets and their numbers."""
+    numbers = np.arange(1.0, attribute.buckets + 1)
+    return np.array([attribute.centre(int(bucket)) for bucket in numbers]), numbers
 
 
 ATTRIBUTES = (

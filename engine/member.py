@@ -36,6 +36,7 @@ class Member:
         self.playing = self.first  # the bar that sounds, or the first one
         # When bars are due, from the one that sounds to the one under way.
         self.dues = {self.playing: start}
+        self.ticket = 0  # of its place in a queue of `engine.seating`: others are out of date
         self.steps = 0
         self.played = 0  # microseconds of music composed so far, rewound bars included
         self.due = start  # when the bar under way is due: how long the composed music lasts

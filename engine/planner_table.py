@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,7 +125,13 @@ class PlannerTable:
     def chord_weights(
         self, styles: tuple[float, ...], before: int, last: int, minor: bool, half: int
     ) -> Floats:
-        """How likely each chord is after `before` and `last`, [CHORDS], summing to 1."""
+        """How likely each chord is after `before` and `last`, [CHORDS], summing to 1. The caller's
+        own to change."""
+        return _chord_weights(self, styles, before, last, minor, half).copy()
+
+    def _weigh_chords(
+        self, styles: tuple[float, ...], before: int, last: int, minor: bool, half: int
+    ) -> Floats:
         common = np.zeros(CHORDS)
         common[FIRST_CHORD:] = 1 / (CHORDS - FIRST_CHORD)
         everything = len(self.styles)
@@ -298,3 +305,10 @@ def _plain_moves() -> NDArray[np.float32]:
     moves[0, [key_id(7, False), key_id(5, False), key_id(9, True)]] = (0.5, 0.2, 0.3)
     moves[1, [key_id(0, False), key_id(4, True), key_id(2, True)]] = (0.5, 0.2, 0.3)
     return moves
+
+
+@lru_cache(maxsize=4096)  # music comes back to the same chords all the time
+def _chord_weights(
+    table: PlannerTable, styles: tuple[float, ...], before: int, last: int, minor: bool, half: int
+) -> Floats:
+    return table._weigh_chords(styles, before, last, minor, half)

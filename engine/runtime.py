@@ -213,9 +213,16 @@ class Pool:
         for buffer, saved in zip(carried, mark.carried, strict=True):
             buffer.write(row, saved)
 
-    def save(self, row: int) -> Saved:
-        """The whole state of a row, for another pool of the same bundle to `load`."""
-        states = {b.state.name: b.read(row) for b in self._states}
+    def save(self, row: int, over: Saved | None = None) -> Saved:
+        """The whole state of a row, for another row of any pool of the same bundle to `load`;
+        written `over` what was saved before, if given."""
+        states = over.states if over else {}
+        for buffer in self._states:
+            name = buffer.state.name
+            if name in states:
+                np.copyto(states[name], buffer.view(row))
+            else:
+                states[name] = buffer.read(row)
         return Saved(int(self.steps[row, 0]), int(self.furthest[row]), states)
 
     def load(self, row: int, saved: Saved) -> None:
@@ -352,9 +359,12 @@ class _Buffer:
         binding.bind_input(name, self.device, 0, np.float32, shape, address)
         binding.bind_output(f"{name}_out", self.device, 0, np.float32, shape, address)
 
+    def view(self, row: int) -> NDArray[np.float32]:
+        seen: NDArray[np.float32] = self.values.numpy()[row]
+        return seen
+
     def read(self, row: int) -> NDArray[np.float32]:
-        copied: NDArray[np.float32] = self.values.numpy()[row].copy()
-        return copied
+        return self.view(row).copy()
 
     def write(self, row: int, values: NDArray[np.float32]) -> None:
         """Put a row's state in place; on a device by way of the host."""

@@ -48,9 +48,8 @@ def save(composer: Composer) -> bytes:
     opening = composer.first_open
     assert opening <= composer.next_bar, "finish the bar first"
     line = next(line for line in composer.lines if line.bar == opening)
-    pool, states = composer.pool, composer.spec.states
-    arrays: dict[str, Any] = dict(pool.save(composer.row).states)
-    carried = [state.name for state in states if state.kind == "carry"]
+    arrays: dict[str, Any] = dict(composer.seat.states())
+    carried = [state.name for state in composer.spec.states if state.kind == "carry"]
     arrays |= dict(zip(carried, line.mark.carried, strict=True))
     text = {
         "version": VERSION,

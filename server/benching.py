@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.composer import Composer
-from engine.ensemble import ROWS_A_POOL, Ensemble
+from engine.ensemble import SEATS, Ensemble
 from engine.errors import BundleError
 from engine.runtime import Network, Pool
 from server.floor import floor_of, stepper
@@ -199,7 +199,7 @@ class _Floor:
     """The products of one call for so many streams, run alone; `note` says why if they are not."""
 
     def __init__(self, network: Network, bundle: bytes, streams: int, threads: int) -> None:
-        self.rows = min(streams, ROWS_A_POOL)
+        self.rows = min(streams, SEATS)
         self.times: list[float] = []
         self.note = ""
         self._step = None

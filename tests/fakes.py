@@ -18,6 +18,7 @@ from engine.codecs import performance as tokens
 from engine.errors import CapacityError
 from engine.fields import CONTEXT, LENGTHS
 from engine.planner_table import PlannerTable
+from engine.runtime import Saved
 
 STYLES = ("calm", "lively")
 SITUATIONS = 61  # rows of each table
@@ -113,6 +114,15 @@ class TablePool:
         self.calls.append(("rewind", row, mark.step))
         self.steps[row] = mark.step
         self.memory[row] = mark.memory
+
+    def save(self, row: int, over: Saved | None = None) -> Saved:
+        step, furthest = int(self.steps[row, 0]), int(self.furthest[row])
+        return Saved(step, furthest, {"memory": np.array(self.memory[row])})
+
+    def load(self, row: int, saved: Saved) -> None:
+        first, second = saved.states["memory"].tolist()
+        self.memory[row] = (first, second)
+        self.steps[row], self.furthest[row] = saved.step, saved.furthest
 
     def prefill(self, row: int, inputs: NDArray[np.int64], ticks: NDArray[np.int64]) -> None:
         self.calls.append(("prefill", row, len(inputs)))

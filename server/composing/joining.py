@@ -76,5 +76,5 @@ def _opening(order: Join, choir: Choir) -> tuple[Controls, Primer | None]:
 
 def _lead(choir: Choir, steps: int) -> int:
     """Microseconds that the composing of a new stream's first bars may take."""
-    rows = min(len(choir.ensemble.members) + 1, choir.ensemble.rows_a_pool)
+    rows = min(len(choir.ensemble.members) + 1, choir.ensemble.seats)
     return LEAD + round(1e6 * steps * choir.pace.seconds(rows))

@@ -100,7 +100,7 @@ class Shelf:
             lookahead=settings.lookahead,
             horizon=settings.horizon,
             most=settings.most,
-            rows_a_pool=pace.rows,
+            seats=pace.rows,
         )
         ensemble.measured(1, 1 / pace.speed)
         return Choir(model, network, ensemble, pace)

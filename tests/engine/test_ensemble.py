@@ -53,7 +53,7 @@ def by_stream(composed: Iterable[Composed]) -> dict[int, list[Composed]]:
 
 @pytest.mark.parametrize("model", [TABLE, tiny("gpt"), tiny("lstm")], ids=["table", *NETWORKS])
 def test_a_stream_sounds_the_same_alone_and_among_others(model: Model) -> None:
-    ensemble = of(model, rows_a_pool=3)
+    ensemble = of(model, seats=3)
     for stream in range(5):
         ensemble.join(stream, 10 + stream, start=stream * 100_000)
     found: list[Composed] = []
@@ -117,7 +117,7 @@ def test_streams_of_a_pool_compose_together_whenever_their_bars_begin() -> None:
 
 
 def test_the_stream_whose_music_ends_first_is_served_first() -> None:
-    ensemble = of(TABLE, rows_a_pool=1)
+    ensemble = of(TABLE, seats=1)
     for stream, start in enumerate((9 * SECOND, 2 * SECOND, 5 * SECOND)):
         ensemble.join(stream, stream, start)
     served = []
@@ -130,7 +130,7 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
             assert (done, count) == ([], 0)
             break
         moved = {s for s, m in members.items() if m.steps > before[s]} | {c.stream for c in done}
-        assert len(moved) == 1  # each has a pool of its own
+        assert len(moved) == 1  # there is one seat
         assert needy[min(moved)] == min(needy.values())
         served.append(min(moved))
     assert served[0] == 1
