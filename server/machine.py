@@ -18,6 +18,14 @@ def machine() -> dict[str, Any]:
     }
 
 
+def cores() -> int:
+    """How many this process, and so its children, may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system can tell
+        return os.cpu_count() or 1
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()

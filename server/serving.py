@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import OutputError, PerpetuoError
 from server.clock import Clock, monotonic_us
-from server.composing.link import Link
+from server.composing.crew import Crew, Worker
 from server.composing.messages import Report
 from server.composing.settings import Settings
 from server.configuration.presets import load_presets
@@ -23,6 +23,7 @@ from server.house.house import House, HouseRules
 from server.house.opening import Stations
 from server.house.shelf import Shelf
 from server.house.stream import Stream
+from server.machine import cores
 from server.midi.opening import OpenedPort, open_ports
 from server.osc.door import OscDoor
 from server.osc.figures import osc_metrics
@@ -36,10 +37,8 @@ from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
-HANGS_AFTER = 6.0  # seconds without a word of the composing process
 TICK = 1.0  # seconds between two rounds of housekeeping
 MOST_STREAMS = 4096  # beyond which no machine is asked to go
-END_WITHIN = 3.0  # seconds that the composing process has to end when it is asked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,12 @@ class Server:
         if configuration.web.enabled:
             look_for_room(configuration.web)
         prefer_the_player()
-        self.link = Link(
-            _settings(configuration, folders.streams, self.clock), self._hear, self._lost
-        )
-        ready = await self.link.start()
-        stack.push_async_callback(self.link.close, END_WITHIN)
+        settings = _settings(configuration, folders.streams, self.clock)
+        self.crew = Crew(settings, configuration.composers or cores(), self._hear, self._lost)
+        stack.push_async_callback(self.crew.close)
+        ready = await self.crew.start()
         self.house = House(
-            self.link, _rules(configuration), load_presets(configuration.presets), self.clock
+            self.crew, _rules(configuration), load_presets(configuration.presets), self.clock
         )
         self.house.styles = ready.styles
         stack.callback(self.house.desk.watch.close)
@@ -173,22 +171,21 @@ class Server:
     def _hear(self, report: Report) -> None:
         self.house.take_report(report)
 
-    def _lost(self) -> None:
-        """The composing process has ended without being asked to."""
+    def _lost(self, worker: Worker, streams: frozenset[int]) -> None:
+        """A composing process has ended without being asked to."""
         log.error("the composing process has died: it is started again, the music goes on")
-        self._start(self._replace())
+        self._start(self._replace(worker, streams))
 
-    async def _replace(self) -> None:
+    async def _replace(self, worker: Worker, streams: frozenset[int]) -> None:
         try:
-            await self.link.restart()
-        except PerpetuoError as error:
-            # It died again while it began: `_lost` was called, or nothing can be done about it.
+            await self.crew.replace(worker)
+        except PerpetuoError as error:  # it died again while it began, or cannot begin
             log.error("composing cannot be started again: %s", error)
-            if not self.link.is_open:
+            if not worker.link.is_open:
                 await asyncio.sleep(TICK)
-                self._start(self._replace())
+                self._start(self._replace(worker, streams))
             return
-        await self.house.recover()
+        await self.house.recover(streams)
         log.info("every stream is composed again")
 
     def _port_turned(self, report: PortReport) -> None:
@@ -198,9 +195,7 @@ class Server:
         while True:
             await asyncio.sleep(TICK)
             await self.house.tick()
-            if self.link.silent_for > HANGS_AFTER:
-                log.error("the composing process hangs: it is killed")
-                self.link.kill()
+            await self.crew.tick()
             self.stations.shelve()
             await self.chronicle.tick()
 
@@ -266,6 +261,7 @@ def _claimed(folder: Path) -> Claim:
 def _settings(configuration: Configuration, streams: Path, clock: Clock) -> Settings:
     return Settings(
         model=configuration.model,
+        device=configuration.device,
         threads=configuration.threads,
         lookahead=configuration.lookahead,
         horizon=1000 * configuration.horizon,

@@ -13,13 +13,13 @@ from engine.errors import StreamError
 from server.benching_live.errands import Crowd
 from server.benching_live.jackd import PERIOD, SAMPLES_A_SECOND, Ear, Jack, Note, is_installed
 from server.benching_live.ledger import percentiles
-from server.benching_live.processes import cores
 from server.benching_live.served import NO_MIDI, STATION, Served, Setup
 from server.benching_live.streams import RATE, Tell
 from server.benching_live.striking import Struck, compare, planned_notes, within
 from server.benching_live.visit import PATIENCE, Visit
 from server.benching_live.visitors import Errand
 from server.clock import monotonic_us
+from server.machine import cores
 from server.web.outgoing import BarMessage
 
 STREAMS = 64  # that keep the composing process busy

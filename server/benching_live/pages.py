@@ -59,6 +59,7 @@ def _streams(one: StreamsFigures) -> list[tuple[str, str]]:
             _shares(shares.composing, shares.serving, shares.clients),
         ),
         ("could have run, but had no core", _shares(shares.waited)),
+        ("composing processes", f"{one.composers}"),
         ("memory: serving, composing", f"{_mb(one.serving_bytes)}, {_mb(one.composing_bytes)}"),
         ("refusals while opening", f"{one.opened.refusals}"),
     ]

@@ -10,11 +10,6 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 
 
-def cores() -> int:
-    """How many this process, and so its children, may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def can_tell() -> bool:
     return (_PROC / "self" / "smaps_rollup").exists()
 
@@ -36,8 +31,17 @@ def waiting_seconds(pid: int) -> float:
     return waited / 1e9
 
 
-def children(pid: int) -> list[int]:
-    return [child for child, parent in _families() if parent == pid]
+def composers(pid: int) -> list[int]:
+    """The composing processes of a server."""
+    children = (child for child, parent in _families() if parent == pid)
+    return [child for child in children if b"server.composing" in _words(child)]
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 class Memory(NamedTuple):

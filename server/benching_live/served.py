@@ -16,7 +16,13 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from engine.errors import StreamError
-from server.benching_live.processes import Memory, children, cpu_seconds, memory
+from server.benching_live.processes import (
+    Memory,
+    composers,
+    cpu_seconds,
+    memory,
+    waiting_seconds,
+)
 from server.clock import monotonic_us
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +80,6 @@ class Served:
             raise
         self.ready = monotonic_us()
         self.pid = self._process.pid
-        (self.composing,) = children(self.pid)
         return self
 
     def __exit__(
@@ -136,10 +141,15 @@ class Served:
 
     def cpu(self) -> tuple[float, float]:
         """Seconds of a core that serving and composing have used."""
-        return cpu_seconds(self.pid), cpu_seconds(self.composing)
+        return cpu_seconds(self.pid), sum(map(cpu_seconds, composers(self.pid)))
 
     def memory(self) -> tuple[Memory, Memory]:
-        return memory(self.pid), memory(self.composing)
+        composing = [memory(pid) for pid in composers(self.pid)]
+        return memory(self.pid), Memory(*map(sum, zip(*composing, strict=True)))
+
+    def waited(self) -> float:
+        """Seconds that serving and composing could have run and had no core."""
+        return sum(map(waiting_seconds, [self.pid, *composers(self.pid)]))
 
 
 def _configuration(setup: Setup) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from server.benching_live.errands import Crowd
-from server.benching_live.processes import cores, waiting_seconds
+from server.benching_live.processes import composers
 from server.benching_live.served import Served, Setup
 from server.benching_live.visitors import Counted, Errand, Opened
+from server.machine import cores
 
 RATE = 10.0  # streams that are opened in a second
 SETTLED = 10.0  # seconds after the last opening until the counting begins
@@ -51,6 +52,7 @@ class StreamsFigures:
     shares: Shares
     serving_bytes: int
     composing_bytes: int
+    composers: int  # processes, as it ends
     complaints: list[str] = field(default_factory=list)
 
     @property
@@ -72,10 +74,12 @@ class StreamsFigures:
     @property
     def limit(self) -> str:
         """What is scarce, in words."""
-        return limit_of(self.faults, self.opened.reason, self.shares, cores())
+        return limit_of(self.faults, self.opened.reason, self.shares, cores(), self.composers)
 
 
-def limit_of(faults: dict[str, int], refusal: str, shares: Shares, cores: int) -> str:
+def limit_of(
+    faults: dict[str, int], refusal: str, shares: Shares, cores: int, composers: int = 1
+) -> str:
     """What kept more streams from being held, as the shares of the cores tell it."""
     if not faults:
         return "none reached"
@@ -83,8 +87,8 @@ def limit_of(faults: dict[str, int], refusal: str, shares: Shares, cores: int) -
         return f"admission: {refusal}"
     if shares.clients >= FULL:
         return "the bench's own clients, which are one thread"
-    if shares.composing >= FULL:
-        return "composing, which has no more of its core to use"
+    if shares.composing >= FULL * composers:
+        return "composing, which has no more of its cores to use"
     if shares.serving >= FULL:
         return "the event loop of the server, which is one thread of Python"
     if shares.total >= FULL * cores:
@@ -110,7 +114,7 @@ def measure_streams(
         time.sleep(seconds)
         used_after, after = _used(server, crowd), server.metrics()
         elapsed = time.monotonic() - begun
-        serving, composing = server.memory()
+        (serving, composing), count = server.memory(), len(composers(server.pid))
         counted = crowd.end()
         complaints = server.complaints()
 
@@ -131,14 +135,14 @@ def measure_streams(
         shares,
         serving.resident,
         composing.resident,
+        count,
         complaints[-5:],
     )
 
 
 def _used(server: Served, crowd: Crowd) -> tuple[float, float, float, float]:
     """Seconds so far, in the order of `Shares`."""
-    waited = waiting_seconds(server.pid) + waiting_seconds(server.composing)
-    return *server.cpu(), crowd.cpu(), waited
+    return *server.cpu(), crowd.cpu(), server.waited()
 
 
 def search(holds: Callable[[int], bool], first: int, most: int) -> int:

@@ -168,6 +168,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     busy: float  # share of the last second spent composing
     memory: int  # resident bytes of the process
     guards: dict[str, int] = {}  # bars in which each guard was awake, over all streams
+    processes: int = 1  # that this tells of
 
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):

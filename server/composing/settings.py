@@ -9,6 +9,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Times in microseconds. `directory` holds the snapshots; "": none are kept."""
 
     model: str = "default"
+    device: str = "cpu"
     threads: int = 1
     lookahead: int = 4  # bars beyond the one that sounds
     horizon: int = 150_000  # bars due within it are not composed again

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.ensemble import Ensemble
+from engine.ensemble import SEATS, Ensemble
 from engine.errors import PerpetuoError
 from engine.library import model_file
 from engine.runtime import Network
@@ -93,8 +93,10 @@ class Shelf:
 
     def _choir(self, model: str) -> Choir:
         settings = self.settings
-        network = Network.load(model_file(model), threads=settings.threads)
-        pace = measure(network, settings.rows)
+        network = Network.load(model_file(model), settings.device, settings.threads)
+        # Elsewhere than on the CPU, putting states aside is dear and rows are cheap.
+        rows = settings.rows or (0 if network.device == "cpu" else SEATS)
+        pace = measure(network, rows)
         ensemble = Ensemble(
             network,
             lookahead=settings.lookahead,

@@ -71,7 +71,14 @@ class Configuration:
 
     model: str = option("default", "Name of an embedded model, or an .onnx file.")
     device: str = option("cpu", "What computes.", choices=("cpu", "cuda"))
-    threads: int = option(1, "Threads of the network.", low=1, high=64)
+    threads: int = option(1, "Threads of the network, in each composing process.", low=1, high=64)
+    composers: int = option(
+        0,
+        "Most composing processes: one at first, another when those cannot carry a stream more;"
+        " 0: as many as there are cores.",
+        low=0,
+        high=256,
+    )
     lookahead: int = option(4, "Bars that are composed beyond the one that sounds.", low=1, high=16)
     horizon: int = option(
         150,

@@ -19,6 +19,7 @@ class Counters:
     streams_closed: int = 0
     composer_restarts: int = 0
     troubles: int = 0  # full disks and the like
+    composers: int = 0  # processes
     composer_speed: float = 0.0  # notes a second that it can compose
     composer_demand: float = 0.0  # notes a second that the streams take
     composer_busy: float = 0.0  # share of the last second

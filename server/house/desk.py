@@ -189,6 +189,7 @@ class Desk:
         counters.composer_speed, counters.composer_demand = load.speed, load.demand
         counters.composer_busy, counters.composer_memory = load.busy, load.memory
         counters.composer_notes, counters.guards = load.notes, load.guards
+        counters.composers = load.processes
 
     # -- the composing process ends, and begins again ----------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -268,10 +268,11 @@ class House:
         """Everything it says but the answers to requests."""
         self.desk.take(report)
 
-    async def recover(self) -> None:
-        """Have a new composing process take every stream up where it was."""
+    async def recover(self, lost: Collection[int]) -> None:
+        """A composing process has died: have these of its streams taken up where they were."""
         self.counters.composer_restarts += 1
-        by_need = sorted(self.streams.values(), key=lambda s: (not s.is_station, s.planned_until))
+        streams = [stream for stream in self.streams.values() if stream.number in lost]
+        by_need = sorted(streams, key=lambda s: (not s.is_station, s.planned_until))
         for stream in by_need:
             try:
                 await self.desk.take_up(stream)

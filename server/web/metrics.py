@@ -55,11 +55,12 @@ _COUNTERS = (
     ("streams_closed", "streams_closed_total", COUNTER, "Streams that have ended."),
     ("composer_restarts", "composer_restarts_total", COUNTER, "Restarts of composing."),
     ("troubles", "troubles_total", COUNTER, "Troubles that ended nothing, such as a full disk."),
+    ("composers", "composer_processes", GAUGE, "Composing processes."),
     ("composer_speed", "composer_notes_per_second", GAUGE, "Notes a second it can compose."),
     ("composer_demand", "composer_demand_per_second", GAUGE, "Notes a second streams take."),
     ("composer_busy", "composer_busy_ratio", GAUGE, "Share of the last second spent composing."),
     ("composer_memory", "composer_memory_bytes", GAUGE, "Resident memory of composing."),
-    ("composer_notes", "composer_notes_total", COUNTER, "Notes composed by this process."),
+    ("composer_notes", "composer_notes_total", COUNTER, "Notes composed since the start."),
 )
 
 

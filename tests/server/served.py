@@ -41,6 +41,10 @@ def brisk(folder: Path, more: str = SILENT) -> Path:
     return path
 
 
+def _words(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "server", "serve", *map(str, words)]
 
@@ -129,9 +133,10 @@ class Served:
 
     def composing(self) -> int:
         """The id of the composing process."""
-        children = Path(f"/proc/{self.pid}/task").glob("*/children")
-        (child,) = {int(pid) for path in children for pid in path.read_text().split()}
-        return child
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
+        children = {int(pid) for path in tasks for pid in path.read_text().split()}
+        (found,) = (child for child in children if b"server.composing" in _words(child))
+        return found
 
     def is_catching(self, number: int) -> bool:
         """Whether it has said what it does at this signal."""

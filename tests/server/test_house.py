@@ -322,7 +322,7 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
         await scene.house.change(station, {"density": 4}, by="test")
         scene.clock.time = station.bars[1].due + 1
         before = dict(station.bars)
-        await scene.house.recover()
+        await scene.house.recover({stream.number for stream in scene.house.streams.values()})
         resume = scene.line.sent(Join)[-1].resume
         assert (resume.snapshot, resume.bar, resume.due) == ("/kept", 2, before[2].due)
         assert [change.set for change in resume.changes] == [{"density": 4}]

@@ -84,11 +84,11 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
             event = await server.house.change(ear.stream, {"density": 8}, by="test")
             # What was still to be revised when it died would sound as it was planned before.
             await ear.until_revised(event.bar)
-            first = server.link.pid
+            first = server.crew.workers[0].link.pid
             assert first is not None
             os.kill(first, signal.SIGKILL)
             await ear.until_bar(max(ear.planned) + 6)
-            assert server.link.pid not in (None, first)
+            assert server.crew.workers[0].link.pid not in (None, first)
             assert server.house.counters.composer_restarts == 1
             assert server.house.counters.late_bars == 0
             heard = ear.sounded()
@@ -103,19 +103,19 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
 def test_a_composer_that_hangs_is_replaced(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.serving.HANGS_AFTER", 1.5)
+    monkeypatch.setattr("server.composing.crew.HANGS_AFTER", 1.5)
 
     async def scenario() -> None:
         async with running(configuration(model, tmp_path, lookahead=12)) as server:
             ear = Ear(server)
             await ear.until_bar(1)
-            first = server.link.pid
+            first = server.crew.workers[0].link.pid
             assert first is not None
             os.kill(first, signal.SIGSTOP)
             async with asyncio.timeout(60):
                 while server.house.counters.composer_restarts == 0:
                     await asyncio.sleep(0.05)
-            assert server.link.pid not in (None, first)
+            assert server.crew.workers[0].link.pid not in (None, first)
             await ear.until_bar(max(ear.planned) + 3)
 
     asyncio.run(scenario())

@@ -1,0 +1,213 @@
+"""All composing processes, as one line. There is one at first; where those that are there cannot
+carry a stream more, another one is started, and it ends when it has had nothing to do for a while.
+
+Use in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from engine.errors import CapacityError, PerpetuoError, StreamError
+from server.composing.link import Answer, Link, Request
+from server.composing.messages import Join, Leave, Load, Order, Ready, Report
+from server.composing.settings import Settings
+
+log = logging.getLogger("perpetuo.composing")
+
+HANGS_AFTER = 6.0  # seconds without a word
+IDLE = 60.0  # seconds after which a further process with nothing to do is ended
+END_WITHIN = 3.0  # seconds that a process has to save everything and end
+NOTHING = Load(0, 0.0, 0.0, 0, 0, 0.0, 0, processes=0)
+
+
+@dataclass(eq=False)
+class Worker:
+    """One process at a time, and the numbers of the streams that it was asked to compose."""
+
+    link: Link
+    streams: set[int] = field(default_factory=set)
+    load: Load = NOTHING  # as it told last
+    idle_since: float = field(default_factory=monotonic)
+
+
+MakeLink = Callable[[Settings, Callable[[Report], None], Callable[[], None]], Link]
+
+
+class Crew:
+    """`on_report` hears every report that answers no request, `Load` as one for all;
+    `on_lost` is called when a process has ended without being asked to, with its worker, which
+    `replace` revives, and the streams that it had."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        most: int,
+        on_report: Callable[[Report], None],
+        on_lost: Callable[[Worker, frozenset[int]], None],
+        make_link: MakeLink = Link,
+    ) -> None:
+        self._settings, self._most = settings, most
+        self._on_report, self._on_lost, self._make_link = on_report, on_lost, make_link
+        self.workers: list[Worker] = []
+        self._by_stream: dict[int, Worker] = {}
+        self._growing = asyncio.Lock()
+        self._gone = NOTHING  # what processes counted that are no more
+
+    # -- beginning and end -----------------------------------------------------------------------
+
+    async def start(self) -> Ready:
+        """Start the first process; see `Link.start`."""
+        return await self._add()
+
+    async def _add(self) -> Ready:
+        worker = Worker(
+            self._make_link(
+                self._settings,
+                lambda report: self._take(worker, report),
+                lambda: self._lost(worker),
+            )
+        )
+        ready = await worker.link.start()
+        self.workers.append(worker)
+        return ready
+
+    async def replace(self, worker: Worker) -> None:
+        """Start another process in place of one that ended; see `Link.restart`."""
+        await worker.link.restart()
+
+    async def close(self) -> None:
+        """Let every process save its streams and end."""
+        await asyncio.gather(*(worker.link.close(END_WITHIN) for worker in self.workers))
+
+    def _lost(self, worker: Worker) -> None:
+        self._gone = together([self._gone, _counts(worker.load)])
+        worker.load = NOTHING
+        lost = frozenset(worker.streams)
+        for stream in lost:
+            self._forget(stream)
+        self._on_lost(worker, lost)
+
+    # -- housekeeping ------------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """End what hangs and what is not needed any more. Call about once a second."""
+        for worker in self.workers:
+            if worker.link.silent_for > HANGS_AFTER:
+                log.error("the composing process %s hangs: it is killed", worker.link.pid)
+                worker.link.kill()
+            if worker.streams:
+                worker.idle_since = monotonic()
+        for worker in self.workers[1:]:
+            if monotonic() - worker.idle_since > IDLE:
+                await self._dismiss(worker)
+
+    async def _dismiss(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        self._gone = together([self._gone, _counts(worker.load)])
+        log.info("a composing process is ended: it had nothing to do for %d s", IDLE)
+        await worker.link.close(END_WITHIN)
+
+    # -- as a line ---------------------------------------------------------------------------------
+
+    def send(self, order: Order) -> None:
+        """See `Link.send`; orders for a stream that nobody has are lost."""
+        stream = getattr(order, "stream", 0)
+        worker = self._by_stream.get(stream)
+        if worker is None:
+            return
+        if isinstance(order, Leave):
+            self._forget(stream)
+        worker.link.send(order)
+
+    async def request(self, order: Request) -> Answer:
+        """See `Link.request`. A stream that joins comes to the process that has the fewest and can
+        carry it."""
+        if isinstance(order, Join):
+            return await self._join(order)
+        worker = self._by_stream.get(order.stream)
+        if worker is None:
+            raise StreamError("the stream is not composed at the moment: try again in a moment")
+        return await worker.link.request(order)
+
+    async def _join(self, order: Join) -> Answer:
+        try:
+            return await self._join_among(self.workers, order)
+        except CapacityError:
+            if len(self.workers) >= self._most:
+                raise
+        known = set(self.workers)
+        async with self._growing:  # one at a time: whoever waited tries what has been started
+            if known.issuperset(self.workers):
+                await self._grow()
+            return await self._join_among([w for w in self.workers if w not in known], order)
+
+    async def _grow(self) -> None:
+        log.info("another composing process is started: more streams than one can carry")
+        try:
+            await self._add()
+        except PerpetuoError as error:
+            log.error("a further composing process cannot be started: %s", error)
+            raise CapacityError(
+                f"no further stream can be carried, as a process more did not start ({error})"
+            ) from error
+
+    async def _join_among(self, workers: list[Worker], order: Join) -> Answer:
+        """The answer of the first that takes it; else the last refusal."""
+        refusal: PerpetuoError = StreamError(
+            "nothing composes at the moment: try again in a moment"
+        )
+        running = [worker for worker in workers if worker.link.is_open]
+        for worker in sorted(running, key=lambda worker: len(worker.streams)):
+            self._by_stream[order.stream] = worker
+            worker.streams.add(order.stream)
+            try:
+                return await worker.link.request(order)
+            except CapacityError as error:
+                refusal = error
+                self._forget(order.stream)
+            except BaseException:
+                self._forget(order.stream)
+                raise
+        raise refusal
+
+    def _forget(self, stream: int) -> None:
+        worker = self._by_stream.pop(stream, None)
+        if worker is not None:
+            worker.streams.discard(stream)
+
+    # -- reports -----------------------------------------------------------------------------------
+
+    def _take(self, worker: Worker, report: Report) -> None:
+        if not isinstance(report, Load):
+            self._on_report(report)
+            return
+        worker.load = report
+        self._on_report(together([self._gone, *(worker.load for worker in self.workers)]))
+
+
+def together(loads: list[Load]) -> Load:
+    """One load for several processes."""
+    guards = sum((Counter(load.guards) for load in loads), Counter[str]())
+    processes = sum(load.processes for load in loads)
+    return Load(
+        sum(load.streams for load in loads),
+        sum(load.speed for load in loads),
+        sum(load.demand for load in loads),
+        sum(load.notes for load in loads),
+        sum(load.bars for load in loads),
+        sum(load.busy for load in loads) / max(processes, 1),
+        sum(load.memory for load in loads),
+        dict(guards),
+        processes,
+    )
+
+
+def _counts(load: Load) -> Load:
+    """Only what was counted since the start: nothing of what is now."""
+    return Load(0, 0.0, 0.0, load.notes, load.bars, 0.0, 0, load.guards, 0)
