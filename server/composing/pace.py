@@ -15,7 +15,7 @@ from engine.runtime import Network
 
 # Streams that are stepped together: few, so that a hand is answered soon and a bar that is needed
 # at once does not wait for others, unless many together are worth it (weights of 32 bits).
-FEW, MANY = 8, 32
+FEW, MANY = 16, 32
 WORTH = 1.25  # times as fast
 MEASURING = 0.08  # seconds of each of three measurements
 _LEAST_STEPS = 3
