@@ -137,6 +137,30 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
     assert set(served) == {0, 1, 2}
 
 
+def test_who_waits_computes_before_who_is_further_ahead() -> None:
+    """With few seats for many streams, no bar is composed later than it is due."""
+    ensemble = of(TABLE, seats=2, lookahead=2)
+    for stream in range(9):
+        ensemble.join(stream, stream, SECOND + stream * 1000, Controls.from_dict({"tempo": 120}))
+    for now in range(0, 30 * SECOND, SECOND // 4):
+        settle(ensemble, now)
+        for member in ensemble.members.values():
+            assert member.due > now
+        assert sum(not m.composer.seat.is_aside for m in ensemble.members.values()) <= 2
+
+
+def test_a_seat_is_taken_as_soon_as_somebody_leaves() -> None:
+    ensemble = of(TABLE, seats=1)
+    for stream in range(3):
+        ensemble.join(stream, stream, 0)
+    ensemble.step(0)
+    for stream in range(3):
+        ensemble.leave(stream)
+        done, count = ensemble.step(0)
+        assert (count == 1 or len(done) == 1) == (stream < 2)
+    assert ensemble.step(0) == ([], 0)
+
+
 def test_one_call_of_the_network_serves_all_who_share_a_pool() -> None:
     ensemble = of(TABLE)
     composers = [ensemble.join(stream, stream, 0) for stream in range(4)]
@@ -171,36 +195,51 @@ def test_a_change_is_heard_at_the_first_bar_that_is_not_due_within_the_horizon()
     check_bars([first[0].bar, again[0].bar, *[one.bar for one in later]])
 
 
+CHANGES: list[dict[str, object]] = [
+    {},
+    {"density": 6},
+    {"metre": "3/4"},
+    {"tempo": 170},
+    {"chords": "I V"},
+]
+Moment = tuple[int, int, dict[str, object]]  # a wait, whose change, and what
+
+
+@pytest.mark.parametrize("model", [TABLE, tiny("gpt"), tiny("lstm")], ids=["table", *NETWORKS])
 @given(
     moments=st.lists(
-        st.tuples(
-            st.integers(0, 2_500_000),
-            st.sampled_from(
-                [{}, {"density": 6}, {"metre": "3/4"}, {"tempo": 170}, {"chords": "I V"}]
-            ),
-        ),
+        st.tuples(st.integers(0, 2_500_000), st.integers(0, 3), st.sampled_from(CHANGES)),
         min_size=1,
         max_size=6,
-    )
+    ),
+    seats=st.integers(1, 5),
 )
-@settings(max_examples=20)
-def test_what_was_heard_can_be_replayed(moments: list[tuple[int, dict[str, object]]]) -> None:
-    ensemble = of(TABLE, lookahead=3)
-    ensemble.join(0, 5, 0)
-    ensemble.join(1, 6, 700_000)
-    now, heard, log = 0, {}, []
-    for wait, change in moments:
-        for one in settle(ensemble, now):
-            if one.stream == 0:
-                heard[one.bar.index] = one.bar
+@settings(max_examples=12, deadline=None)
+def test_what_was_heard_can_be_replayed_however_few_seats_there_are(
+    model: Model, moments: list[Moment], seats: int
+) -> None:
+    ensemble = of(model, lookahead=3, seats=seats)
+    streams = range(4)
+    for stream in streams:
+        ensemble.join(stream, 5 + stream, 700_000 * stream)
+    now, heard, logs = 0, {stream: {} for stream in streams}, {stream: [] for stream in streams}
+
+    def hear() -> None:
+        for stream, bar, _ in settle(ensemble, now):
+            heard[stream][bar.index] = bar
+
+    for wait, stream, change in moments:
+        hear()
         now += wait
-        log.append((ensemble.change(0, now, change), change, {}))
-    heard |= {one.bar.index: one.bar for one in settle(ensemble, now) if one.stream == 0}
-    last = max(ensemble.members[0].dues) - 1
-    again = replay(Composer(TABLE, TABLE.pool(1), 5, 0), log, last)
-    for index, bar in heard.items():
-        if index <= last:
-            assert as_heard(again[index]) == as_heard(bar)
+        logs[stream].append((ensemble.change(stream, now, change), change, {}))
+    hear()
+    for stream in streams:
+        last = max(ensemble.members[stream].dues) - 1
+        alone = Composer(model, model.pool(1), 5 + stream, stream)
+        again = replay(alone, logs[stream], last)
+        for index, bar in heard[stream].items():
+            if index <= last:
+                assert as_heard(again[index]) == as_heard(bar)
 
 
 def test_a_bad_change_is_refused_and_the_stream_goes_on() -> None:
@@ -259,8 +298,9 @@ def test_demand_is_measured_from_what_was_composed() -> None:
     assert member.composer.pool.steps[member.composer.row, 0] == member.steps
 
 
-def test_an_ensemble_that_runs_for_long_holds_no_more() -> None:
-    ensemble = of(TABLE)
+@pytest.mark.parametrize("seats", [1, 2, 8])
+def test_an_ensemble_that_runs_for_long_holds_no_more(seats: int) -> None:
+    ensemble = of(TABLE, seats=seats)
     for stream in range(3):
         ensemble.join(stream, stream, 0)
     for now in range(0, 200 * SECOND, 2 * SECOND):
