@@ -13,6 +13,7 @@ examples:
   perpetuo evaluate model.onnx ~/midi --train DATASET      real music from files
   perpetuo evaluate model.onnx DATASET --bars 0 --json     likelihood alone
   perpetuo evaluate model.onnx DATASET --bars 0 --notes 0 --endurance 10000
+  perpetuo evaluate default --presets configs/presets/*.toml --endurance 20000 --seeds 5
 
 DATA is a set prepared by 'perpetuo data' or a folder of MIDI or MusicXML. What the figures mean
 stands in docs/evaluation.md. Lower nats and higher overlaps are better; no overlap can be expected
@@ -28,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help="a .onnx file or the name of an embedded model"
     )
     parser.add_argument(
-        "data", type=Path, metavar="DATA", help="a prepared dataset, or a folder of music"
+        "data",
+        type=Path,
+        metavar="DATA",
+        nargs="?",
+        help="a prepared dataset, or a folder of music; not with --presets",
     )
     parser.add_argument(
         "--split",
@@ -63,6 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endurance", type=_count, default=0, metavar="BARS", help="follow one stream so long"
     )
+    parser.add_argument(
+        "--presets",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="instead of the rest, follow each of these presets for --endurance bars",
+    )
+    parser.add_argument(
+        "--seeds", type=_count, default=5, metavar="N", help="streams of each preset (5)"
+    )
     parser.add_argument("--seed", type=_count, default=0, help="another choice of everything (0)")
     parser.add_argument(
         "--quick", action="store_true", help="fewer notes, bars and styles, no search for copies"
@@ -85,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.png is not None:
         refuse_existing(args.png, force=args.force)
+    if args.presets:
+        return _follow(args)
+    if args.data is None:
+        raise ConfigError("there is nothing to compare with: name DATA, or --presets to follow")
     notes, bars, styles = QUICK if args.quick else FULL
     split = args.split if (args.data / META).is_file() else "test"
     options = Options(
@@ -110,6 +129,36 @@ def run(args: argparse.Namespace) -> int:
         from export.evaluation.pictures import picture
 
         write_whole(args.png, picture(report), force=args.force)
+    return 0
+
+
+def _follow(args: argparse.Namespace) -> int:
+    """Presets over many bars, and nothing else."""
+    import json
+
+    from engine.errors import ConfigError
+    from engine.files import write_whole
+    from engine.library import model_file
+    from engine.runtime import Network
+    from export.evaluation.lasting import last, read_preset, text
+    from export.evaluation.whole import showing
+
+    if args.data is not None:
+        raise ConfigError("--presets are compared with nothing: leave out DATA")
+    if not (args.endurance and args.seeds):
+        raise ConfigError("--presets are followed: say how long with --endurance BARS")
+    network = Network.load(model_file(args.model), args.device, args.threads)
+    presets = {path.stem: read_preset(path) for path in args.presets}
+    seeds = range(args.seed, args.seed + args.seeds)
+    rows = []
+    for name, controls in presets.items():
+        with showing(name, args.endurance * len(seeds), "bars") as progress:
+            rows.append(last(network, name, controls, seeds, args.endurance, progress))
+    print(json.dumps([row.plain() for row in rows], indent=1) if args.json else text(rows))
+    if args.png is not None:
+        from export.evaluation.pictures import lasting_picture
+
+        write_whole(args.png, lasting_picture(rows), force=args.force)
     return 0
 
 

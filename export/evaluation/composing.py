@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,30 +46,39 @@ def compose(
 
 
 def _together(composers: list[Composer], bars: int, progress: Progress) -> list[list[Bar]]:
-    """Step composers of one pool until each has so many bars."""
-    pool = composers[0].pool
+    """So many bars of each composer of one pool."""
     music: list[list[Bar]] = [[] for _ in composers]
+    for number, bar in bar_by_bar(composers, bars):
+        music[number].append(bar)
+        progress(1)
+    return music
+
+
+def bar_by_bar(composers: Sequence[Composer], bars: int) -> Iterator[tuple[int, Bar]]:
+    """Step composers of one pool until each has so many bars; every bar with whose it is."""
+    pool = composers[0].pool
+    missing = [bars] * len(composers)
+
+    def passed_on(number: int, bar: Bar) -> tuple[int, Bar]:
+        composers[number].commit(bar.index + 1)
+        missing[number] -= 1
+        return number, bar
+
     while True:
         stepping = []
         for number, composer in enumerate(composers):
-            bar = composer.finished() if len(music[number]) < bars else None
-            while bar is not None:
-                composer.commit(bar.index + 1)
-                music[number].append(bar)
-                progress(1)
-                bar = composer.finished() if len(music[number]) < bars else None
-            if len(music[number]) < bars:
+            while missing[number] and (bar := composer.finished()) is not None:
+                yield passed_on(number, bar)
+            if missing[number]:
                 composer.prepare()
                 stepping.append(number)
         if not stepping:
-            return music
+            return
         pool.run([composers[number].row for number in stepping])
         for number in stepping:
             bar = composers[number].absorb()
             if bar is not None:
-                composers[number].commit(bar.index + 1)
-                music[number].append(bar)
-                progress(1)
+                yield passed_on(number, bar)
 
 
 def score_of(bars: Sequence[Bar]) -> Score:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import log2
+from math import log2, sqrt
 from typing import NamedTuple
 
 from engine.bars import Bar
+from engine.fields import ECHO_NEAR
 from engine.score import DRUMS, TIED_FROM, Note
 from engine.time import TICKS_PER_QUARTER
 
@@ -36,16 +37,28 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How far bars lie around their mean, as standard deviations."""
+
+    pitch: float
+    density: float
+    velocity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Endurance:
     """A stream by blocks of `BLOCK_BARS`; `entropy`: its figures by blocks of `ENTROPY_BARS`.
 
-    `longest_silence` is in quarters and includes one at the end.
+    `unasked` are those repeated bars that complete eight of which the plan did not ask each to
+    echo an earlier one closely. `longest_silence` is in quarters and includes one at the end.
     """
 
     bars: int
     notes: int
     repeated: int
+    unasked: int
     longest_silence: float
+    spread: Spread
     blocks: tuple[Block, ...]
     entropy: tuple[Block, ...]
 
@@ -84,35 +97,92 @@ def entropy(counts: Counter[int]) -> float:
 
 
 def endure(bars: Iterable[Bar]) -> Endurance:
-    """Follow a stream to its end. Memory grows by one number a bar, to know what came before."""
-    long, short = _Tally(), _Tally()
-    blocks: list[Block] = []
-    entropies: list[Block] = []
-    listener = _Listener()
-    count = notes = repeated = 0
-    for count, bar in enumerate(bars, 1):
-        for tally in (long, short):
+    """Follow a stream to its end."""
+    follower = Follower()
+    for bar in bars:
+        follower.hear(bar)
+    return follower.found()
+
+
+class Follower:
+    """Hears a stream bar by bar. Memory grows by one number a bar, to know what came before."""
+
+    def __init__(self) -> None:
+        self._long, self._short = _Tally(), _Tally()
+        self._blocks: list[Block] = []
+        self._entropies: list[Block] = []
+        self._listener = _Listener()
+        self._moments = tuple(_Moments() for _ in range(3))
+        self._bars = self._notes = self._repeated = self._unasked = 0
+
+    def hear(self, bar: Bar) -> None:
+        for tally in (self._long, self._short):
             if not tally.bars:
-                tally.first = count - 1
-        heard = listener.hear(bar, (long, short))
-        notes += heard.notes
-        repeated += heard.repeated
-        if long.bars == BLOCK_BARS:
-            blocks.append(long.close())
-            long = _Tally()
-        if short.bars == ENTROPY_BARS:
-            entropies.append(short.close())
-            short = _Tally()
-    for tally, closed in ((long, blocks), (short, entropies)):
-        if tally.bars:
-            closed.append(tally.close())
-    silence = listener.silence() / TICKS_PER_QUARTER
-    return Endurance(count, notes, repeated, silence, tuple(blocks), tuple(entropies))
+                tally.first = self._bars
+        self._bars += 1
+        heard = self._listener.hear(bar, (self._long, self._short))
+        self._notes += heard.notes
+        self._repeated += heard.repeated
+        self._unasked += heard.repeated and not heard.asked
+        self._measure(bar)
+        if self._long.bars == BLOCK_BARS:
+            self._blocks.append(self._long.close())
+            self._long = _Tally()
+        if self._short.bars == ENTROPY_BARS:
+            self._entropies.append(self._short.close())
+            self._short = _Tally()
+
+    def _measure(self, bar: Bar) -> None:
+        begun = [note for note in bar.notes if not note.tie & TIED_FROM]
+        pitches = [note.pitch for note in begun if note.part != DRUMS]
+        pitch, density, velocity = self._moments
+        density.add(len(begun) * TICKS_PER_QUARTER / bar.metre.ticks)
+        if pitches:
+            pitch.add(sum(pitches) / len(pitches))
+        if begun:
+            velocity.add(sum(note.velocity for note in begun) / len(begun))
+
+    def found(self) -> Endurance:
+        """All of it so far, the blocks under way included."""
+        blocks, entropies = [*self._blocks], [*self._entropies]
+        for tally, closed in ((self._long, blocks), (self._short, entropies)):
+            if tally.bars:
+                closed.append(tally.close())
+        return Endurance(
+            self._bars,
+            self._notes,
+            self._repeated,
+            self._unasked,
+            self._listener.silence() / TICKS_PER_QUARTER,
+            Spread(*(moments.deviation for moments in self._moments)),
+            tuple(blocks),
+            tuple(entropies),
+        )
+
+
+@dataclass(slots=True)
+class _Moments:
+    """Mean and spread of numbers that come one by one (Welford)."""
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        before = value - self.mean
+        self.mean += before / self.count
+        self.squares += before * (value - self.mean)
+
+    @property
+    def deviation(self) -> float:
+        return sqrt(self.squares / self.count) if self.count else 0.0
 
 
 class _Heard(NamedTuple):
     notes: int
     repeated: bool
+    asked: bool  # each of the latest eight bars to be like an earlier one
 
 
 class _Listener:
@@ -121,6 +191,7 @@ class _Listener:
     def __init__(self) -> None:
         self.seen: set[int] = set()
         self.recent: deque[int] = deque(maxlen=LOOP_BARS)
+        self.asked: deque[bool] = deque(maxlen=LOOP_BARS)
         self.sounding_until = 0
         self.end = 0
         self.last_onset: int | None = None
@@ -128,6 +199,7 @@ class _Listener:
 
     def hear(self, bar: Bar, tallies: Sequence[_Tally]) -> _Heard:
         repeated = self._loops(bar)
+        self.asked.append(bar.plan.echo >= ECHO_NEAR)
         fresh = 0
         for note in sorted(bar.notes):
             self._sound(note)
@@ -140,7 +212,7 @@ class _Listener:
             tally.ticks += bar.metre.ticks
             tally.notes += fresh
             tally.repeated += repeated
-        return _Heard(fresh, repeated)
+        return _Heard(fresh, repeated, all(self.asked))
 
     def silence(self) -> int:
         return max(self.longest_silence, self.end - self.sounding_until)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.evaluation.endurance import Block
+from export.evaluation.lasting import Lasting
 from export.evaluation.report import Distributions, Points, Report
 from export.evaluation.statistics import FIGURES
 
@@ -31,6 +32,10 @@ _ENDURANCE = (
 )
 
 
+# The same of presets, from several seeds.
+_LASTING = tuple(panel for panel in _ENDURANCE if panel[2] not in ("repeated", "gap_entropy"))
+
+
 def picture(report: Report) -> bytes:
     """Distributions of composed and real music, self-similarity by lag, obedience by control,
     and what becomes of a long stream."""
@@ -47,6 +52,18 @@ def picture(report: Report) -> bytes:
         _obedience(next(places), control, points)
     for title, blocks, name in long:
         _course(next(places), title, getattr(report.endurance, blocks), name)
+    return _png(sheet)
+
+
+def lasting_picture(rows: Sequence[Lasting]) -> bytes:
+    """A row of panels a preset, a line a seed."""
+    sheet, axes = _sheet(COLUMNS * len(rows))
+    places = iter(axes)
+    for row in rows:
+        for title, blocks, name in _LASTING:
+            place = next(places)
+            for course in row.courses:
+                _course(place, f"{row.name}: {title}", getattr(course.found, blocks), name, None)
     return _png(sheet)
 
 
@@ -116,9 +133,11 @@ def _obedience(place: Axes, control: str, points: Points) -> None:
     place.set_ylabel("heard", fontsize=8)
 
 
-def _course(place: Axes, title: str, blocks: Sequence[Block], name: str) -> None:
+def _course(
+    place: Axes, title: str, blocks: Sequence[Block], name: str, color: str | None = _COMPOSED
+) -> None:
     values = [getattr(block, name) for block in blocks]
     heights = [np.nan if value is None else value for value in values]
-    place.plot([block.first for block in blocks], heights, color=_COMPOSED)
+    place.plot([block.first for block in blocks], heights, color=color, linewidth=1)
     place.set_title(title, fontsize=9)
     place.set_xlabel("bar", fontsize=8)

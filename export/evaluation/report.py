@@ -93,7 +93,7 @@ def _curve(pieces: Sequence[Measured]) -> list[float | None]:
     return [None if np.isnan(v) else float(v) for v in mean_similarity(list(pieces))]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned: the first to the left, the others to the right."""
     lines = [head, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
@@ -119,11 +119,11 @@ def _likelihood_lines(rows: Sequence[Likelihood]) -> str:
         [row.label, _number(row.nats_per_note), *(_number(row.nats[name]) for name in names)]
         for row in rows
     ]
-    text = _table(head, told)
+    text = table(head, told)
     exact = [row for row in rows if row.accuracy]
     if exact:
         hits = [[row.label, *(_number(row.accuracy[name]) for name in names)] for row in exact]
-        text += "\n\n" + _table(["likeliest value right", *names], hits)
+        text += "\n\n" + table(["likeliest value right", *names], hits)
     return text
 
 
@@ -131,7 +131,7 @@ def _benchmark_lines(found: Benchmark | None) -> str:
     if found is None:
         return ""
     rows = [[label, str(found.units), _number(nats)] for label, nats in found.nats.items()]
-    return _table(["benchmark", f"{found.unit}s", f"nats a {found.unit}"], rows)
+    return table(["benchmark", f"{found.unit}s", f"nats a {found.unit}"], rows)
 
 
 def _comparison_lines(rows: Sequence[Comparison]) -> str:
@@ -146,7 +146,7 @@ def _comparison_lines(rows: Sequence[Comparison]) -> str:
         ]
         for row in rows
     ]
-    return _table(head, told)
+    return table(head, told)
 
 
 def mean_overlap(rows: Sequence[Comparison]) -> tuple[float | None, float | None]:
@@ -166,7 +166,7 @@ def _style_lines(styles: Mapping[str, Sequence[Comparison]]) -> str:
     if not styles:
         return ""
     rows = [[style, *(_number(v) for v in mean_overlap(rows))] for style, rows in styles.items()]
-    return _table(["style", "overlap", "real–real"], rows)
+    return table(["style", "overlap", "real–real"], rows)
 
 
 def _copying_lines(found: Mapping[str, Sequence[Copying]]) -> str:
@@ -183,7 +183,7 @@ def _copying_lines(found: Mapping[str, Sequence[Copying]]) -> str:
         for whose, several in found.items()
         for row in several
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _obedience_lines(rows: Sequence[Obedience]) -> str:
@@ -192,14 +192,14 @@ def _obedience_lines(rows: Sequence[Obedience]) -> str:
     told = [
         [row.control, str(row.bars), _number(row.pearson), _number(row.spearman)] for row in rows
     ]
-    return _table(["obedience", "bars", "Pearson", "Spearman"], told)
+    return table(["obedience", "bars", "Pearson", "Spearman"], told)
 
 
 def _harmony_lines(found: Mapping[str, Harmony]) -> str:
     if not found:
         return ""
     rows = [[whose, _number(row.key), _number(row.chord)] for whose, row in found.items()]
-    return _table(["share of notes", "in key", "in chord"], rows)
+    return table(["share of notes", "in key", "in chord"], rows)
 
 
 def _endurance_lines(found: Endurance | None) -> str:
@@ -216,7 +216,7 @@ def _endurance_lines(found: Endurance | None) -> str:
         for block in found.blocks
     ]
     return (
-        _table(head, rows)
+        table(head, rows)
         + f"\n{found.bars} bars, {found.notes} notes; bars in loops of eight: {found.repeated}; "
         f"longest silence: {found.longest_silence:.1f} quarters"
     )

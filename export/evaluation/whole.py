@@ -31,8 +31,9 @@ from export.evaluation.composing import (
     sweep_settings,
 )
 from export.evaluation.copying import READINGS, Copying, copying
-from export.evaluation.endurance import Endurance, endure
+from export.evaluation.endurance import Endurance
 from export.evaluation.forcing import forced_likelihoods
+from export.evaluation.lasting import last
 from export.evaluation.music import RealMusic, opened, read_music
 from export.evaluation.obedience import obedience_of
 from export.evaluation.overlap import compare, compare_by_style
@@ -120,14 +121,14 @@ def _forced(
     network: Network, music: RealMusic, *, open_unknown: bool
 ) -> tuple[Likelihood, Likelihood]:
     total = sum(len(piece.events) for piece in music.pieces)
-    with _progress("likelihood", total, "notes") as progress:
+    with showing("likelihood", total, "notes") as progress:
         return forced_likelihoods(network, music, progress, open_unknown=open_unknown)
 
 
 def _baselines(network: Network, training: RealMusic, tested: RealMusic) -> list[Likelihood]:
     names, sizes = zip(*network.specification.event, strict=True)
     train, test = training.corpus(), tested.corpus()
-    with _progress("baselines", 2, "models") as progress:
+    with showing("baselines", 2, "models") as progress:
         found = []
         for model in (unigram, markov):
             found.append(model(train, test, names, sizes))
@@ -172,7 +173,7 @@ def _composed(
 
 
 def _compose(network: Network, order: Commission, bars: int, seed: int) -> list[list[Bar]]:
-    with _progress("composing", bars * len(order.settings), "bars") as progress:
+    with showing("composing", bars * len(order.settings), "bars") as progress:
         return compose(network, order.settings, bars, seed, progress)
 
 
@@ -180,7 +181,7 @@ def _sweep(
     network: Network, base: Sequence[Controls], seed: int
 ) -> dict[str, tuple[list[float], list[float]]]:
     asked = sweep_settings(grounds(base))
-    with _progress("obedience", len(asked) * SWEEP_BARS, "bars") as progress:
+    with showing("obedience", len(asked) * SWEEP_BARS, "bars") as progress:
         return sweep(network, asked, SWEEP_BARS, seed, progress)
 
 
@@ -191,7 +192,7 @@ def _copies(
     amount = sum(len(score.notes) for score in composed)
     sizes = np.cumsum([len(score.notes) for score in real])
     held_out = real[: int(np.searchsorted(sizes, amount)) + 1]
-    with _progress("copies", len(READINGS), "readings") as progress:
+    with showing("copies", len(READINGS), "readings") as progress:
         found: dict[str, list[Copying]] = {"composed": [], "real": []}
         for reading in READINGS:
             for whose, scores in (("composed", composed), ("real", held_out)):
@@ -202,9 +203,9 @@ def _copies(
 
 def _endurance(network: Network, options: Options) -> Endurance:
     """One stream with every control at its default."""
-    with _progress("endurance", options.endurance, "bars") as progress:
-        (bars,) = compose(network, [Controls()], options.endurance, options.seed, progress)
-    return endure(bars)
+    with showing("endurance", options.endurance, "bars") as progress:
+        alone = last(network, "", Controls(), [options.seed], options.endurance, progress)
+    return alone.courses[0].found
 
 
 def _points(asked: Sequence[float], heard: Sequence[float]) -> Points:
@@ -215,7 +216,7 @@ def _points(asked: Sequence[float], heard: Sequence[float]) -> Points:
 
 
 @contextmanager
-def _progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
+def showing(what: str, total: int, unit: str) -> Iterator[Callable[[int], object]]:
     """A bar on a terminal, nothing elsewhere."""
     with tqdm(total=total, desc=what, unit=f" {unit}", disable=None, leave=False) as bar:
         yield bar.update

@@ -1,11 +1,15 @@
 """Streams with planted loops, silences and drift."""
 
 from collections import Counter
+from dataclasses import replace
 from math import log2
 
 import pytest
 
 from engine.bars import Bar
+from engine.controls import Controls
+from engine.errors import ConfigError
+from engine.fields import ECHO_LOOSE, ECHO_NEAR
 from engine.plan import BarPlan
 from engine.score import DRUMS, TIED_FROM, TIED_ON, Note
 from engine.time import COMMON_TIME
@@ -16,8 +20,10 @@ from export.evaluation.endurance import (
     endure,
     entropy,
 )
-from export.evaluation.pictures import picture
+from export.evaluation.lasting import Course, Lasting, last, read_preset, text
+from export.evaluation.pictures import lasting_picture, picture
 from export.evaluation.report import Report
+from tests.bundles import tiny
 
 BAR = 96
 
@@ -115,3 +121,95 @@ def test_the_report_tells_it_all():
     report = Report("m", "d", endurance=found)
     assert "longest silence: 484.0 quarters" in str(report)
     assert picture(report).startswith(b"\x89PNG")
+
+
+GUARDS = {"looping": 1, "astray": 0}
+
+
+def echoing(one, echo):
+    return replace(one, plan=BarPlan(echo=echo, source=0)) if echo else one
+
+
+def eightfold(echo):
+    """Eight bars, then the same ones again, the second time as the plan asked."""
+    once = [bar(i, [60 + i, 62]) for i in range(LOOP_BARS)]
+    again = [echoing(bar(LOOP_BARS + i, [60 + i, 62]), echo) for i in range(LOOP_BARS)]
+    return [*once, *again]
+
+
+@pytest.mark.parametrize(("echo", "unasked"), [(0, 1), (ECHO_LOOSE, 1), (ECHO_NEAR, 0)])
+def test_a_return_that_was_asked_for_is_no_fault(echo, unasked):
+    found = endure(eightfold(echo))
+    assert (found.repeated, found.unasked) == (1, unasked)
+
+
+def lasting(*streams, rest=4.0):
+    courses = tuple(Course(i, endure(bars), GUARDS) for i, bars in enumerate(streams))
+    return Lasting("calm", 4.0, rest, courses)
+
+
+def lively(index, pitch=60, velocity=64):
+    """Never the same twice, around a pitch."""
+    steps = (index % 13, index // 13 % 11, -(index // 143 % 5))
+    return bar(index, [pitch + step for step in steps], velocity)
+
+
+def test_a_steady_preset_holds():
+    row = lasting(*([lively(i) for i in range(BLOCK_BARS)] for _ in range(2)))
+    assert row.faults == []
+    assert row.bars == 2 * BLOCK_BARS
+    assert row.guarded("looping") == pytest.approx(2 / (2 * BLOCK_BARS))
+    assert "holds" in text([row])
+
+
+@pytest.mark.parametrize(
+    ("fault", "stranger"),
+    [
+        ("pitch", [lively(i, 80) for i in range(BLOCK_BARS)]),
+        ("velocity", [lively(i, velocity=90) for i in range(BLOCK_BARS)]),
+        ("density", [bar(i, [60 + i % 7] * 8) for i in range(BLOCK_BARS)]),
+        ("entropy", [lively(i) for i in range(100)] + [bar(i, [60, 61]) for i in range(100, 300)]),
+        ("silence", [lively(0), *(bar(i) for i in range(1, 5)), lively(5)]),
+        ("repeats", eightfold(0)),
+    ],
+)
+def test_what_does_not_hold_is_named(fault, stranger):
+    usual = [[lively(i) for i in range(BLOCK_BARS)] for _ in range(4)]
+    assert fault in lasting(*usual, stranger).faults
+
+
+def test_silence_that_a_preset_allows_is_none():
+    streams = [lively(0), *(bar(i) for i in range(1, 5)), lively(5)]
+    assert lasting(streams, rest=16.0).silence == 0
+    assert lasting(streams, rest=4.0).silence == pytest.approx(3, abs=0.2)
+
+
+def test_a_preset_is_followed_from_each_seed():
+    network = tiny("gpt")
+    told = []
+    row = last(network, "calm", Controls(), [3, 4], 24, told.append)
+    assert [course.seed for course in row.courses] == [3, 4]
+    assert [course.found.bars for course in row.courses] == [24, 24]
+    assert sum(told) == 48
+    assert row.courses[0].found != row.courses[1].found
+    again = last(network, "calm", Controls(), [4], 24)
+    assert again.courses[0].found == row.courses[1].found
+    assert lasting_picture([row]).startswith(b"\x89PNG")
+    assert row.plain()["courses"][0]["found"]["bars"] == 24
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[controls\n", "no TOML"),
+        ("title = 'x'\n", "no table"),
+        ("[controls]\ndensty = 3\n", "densty"),
+    ],
+)
+def test_a_file_that_is_no_preset_is_refused(tmp_path, content, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        read_preset(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_preset(tmp_path / "none.toml")

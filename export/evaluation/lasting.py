@@ -1,0 +1,183 @@
+"""Presets over tens of thousands of bars: do they stay what they are?"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.composer import Composer
+from engine.controls import Controls
+from engine.errors import ConfigError, ControlError
+from engine.runtime import Network
+from engine.time import TICKS_PER_QUARTER
+from export.evaluation.composing import bar_by_bar
+from export.evaluation.endurance import Endurance, Follower
+from export.evaluation.report import table
+
+# What is allowed: standard deviations of bars that a block may be away, bars of silence that
+# nobody asked for, share of the entropy at the beginning that must be left.
+FURTHEST, LONGEST_SILENCE, LEAST_ENTROPY = 2.0, 2.0, 0.5
+DRIFTING = ("pitch", "density", "velocity")
+_GUARDED = "_bars"
+_NO_SPREAD = 1e-6  # where all bars are alike, any other is far away
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One stream: what became of it, and in how many bars each guard was awake."""
+
+    seed: int
+    found: Endurance
+    guards: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A preset, from several seeds."""
+
+    name: str
+    quarters: float  # in a bar
+    rest: float  # quarters of silence that it allows
+    courses: tuple[Course, ...]
+
+    @property
+    def bars(self) -> int:
+        return sum(course.found.bars for course in self.courses)
+
+    @property
+    def unasked(self) -> int:
+        return sum(course.found.unasked for course in self.courses)
+
+    @property
+    def silence(self) -> float:
+        """The longest, in bars beyond what the preset allows."""
+        longest = max(course.found.longest_silence for course in self.courses)
+        return max(0.0, longest - self.rest) / self.quarters
+
+    @property
+    def entropy(self) -> float:
+        """The least of any hundred bars, as a share of the first hundred of the same stream."""
+        return min(
+            min(
+                _share(block.pitch_entropy, course.found.entropy[0].pitch_entropy),
+                _share(block.gap_entropy, course.found.entropy[0].gap_entropy),
+            )
+            for course in self.courses
+            for block in course.found.entropy
+        )
+
+    def drift(self, name: str) -> float:
+        """How far any block of any stream is from the mean of all, in standard deviations of the
+        preset's bars."""
+        means: list[float] = [
+            mean
+            for course in self.courses
+            for block in course.found.blocks
+            if (mean := getattr(block, name)) is not None
+        ]
+        spreads = [getattr(course.found.spread, name) for course in self.courses]
+        spread: float = sum(spreads) / len(spreads)
+        centre: float = sum(means) / max(len(means), 1)
+        furthest = max((abs(mean - centre) for mean in means), default=0.0)
+        return furthest / max(spread, _NO_SPREAD)
+
+    def guarded(self, guard: str) -> float:
+        """Share of bars in which a guard was awake."""
+        return sum(course.guards[guard] for course in self.courses) / max(self.bars, 1)
+
+    @property
+    def faults(self) -> list[str]:
+        found = [name for name in DRIFTING if self.drift(name) > FURTHEST]
+        found += ["repeats"] * (self.unasked > 0)
+        found += ["silence"] * (self.silence > LONGEST_SILENCE)
+        found += ["entropy"] * (self.entropy < LEAST_ENTROPY)
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "preset": self.name,
+            "bars": self.bars,
+            "faults": self.faults,
+            "unasked_repeats": self.unasked,
+            "silence_bars": self.silence,
+            "least_entropy": self.entropy,
+            "drift": {name: self.drift(name) for name in DRIFTING},
+            "guards": {guard: self.guarded(guard) for guard in self.courses[0].guards},
+            "courses": [asdict(course) for course in self.courses],
+        }
+
+
+def _share(entropy: float, beginning: float) -> float:
+    return entropy / beginning if beginning else 1.0
+
+
+def read_preset(path: Path) -> Controls:
+    """The controls of a preset's file; ConfigError if it is none."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the preset {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from error
+    values = table.get("controls")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is no preset: it has no table [controls]")
+    try:
+        return Controls().with_values(values)
+    except ControlError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def last(
+    network: Network,
+    name: str,
+    controls: Controls,
+    seeds: Sequence[int],
+    bars: int,
+    progress: Callable[[int], object] = lambda bars: None,
+) -> Lasting:
+    """Compose so many bars of a preset from each seed, and keep the figures alone."""
+    pool = network.pool(len(seeds))
+    composers = [Composer(network, pool, seed, 0, controls) for seed in seeds]
+    followers = [Follower() for _ in seeds]
+    for number, bar in bar_by_bar(composers, bars):
+        followers[number].hear(bar)
+        progress(1)
+    courses = tuple(
+        Course(seed, follower.found(), _guards(composer))
+        for seed, follower, composer in zip(seeds, followers, composers, strict=True)
+    )
+    quarters = composers[0].setting.metre.ticks / TICKS_PER_QUARTER
+    return Lasting(name, quarters, controls.max_rest, courses)
+
+
+def _guards(composer: Composer) -> dict[str, int]:
+    found = composer.guard_report
+    return {
+        name.removesuffix(_GUARDED): int(count)
+        for name, count in found.items()
+        if name.endswith(_GUARDED)
+    }
+
+
+def text(rows: Sequence[Lasting]) -> str:
+    """All of them as a table."""
+    guards = list(rows[0].courses[0].guards) if rows else []
+    head = ["preset", "bars", "repeats", *DRIFTING, "silence", "entropy", *guards, "verdict"]
+    lines = [
+        [
+            row.name,
+            f"{row.bars:,}",
+            f"{row.unasked}",
+            *(f"{row.drift(name):.2f}" for name in DRIFTING),
+            f"{row.silence:.1f}",
+            f"{row.entropy:.2f}",
+            *(f"{row.guarded(guard):.1%}" for guard in guards),
+            ", ".join(row.faults) or "holds",
+        ]
+        for row in rows
+    ]
+    return table(head, lines)
