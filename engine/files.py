@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import OutputError, PerpetuoError
@@ -61,14 +62,34 @@ def write_whole(path: str | Path, data: bytes, *, force: bool = False) -> None:
         raise OutputError(f"{path} cannot be written: {_reason(error)}") from error
 
 
-def _write_beside(target: Path, data: bytes, *, force: bool) -> None:
-    """Write to another name in the same folder, then put it in place at once."""
-    temporary = target.with_name(f".perpetuo-{os.urandom(8).hex()}.part")
+@contextlib.contextmanager
+def writing_whole(path: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """As `write_whole`, for what is written piece by piece: into the file that the block is given,
+    which must be no stream, and is put in place when the block ends well."""
     try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        target = Path(os.path.realpath(path))
+        refuse_existing(path, force=force)
+        with _beside(target, force=force) as temporary:
+            yield temporary
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {_reason(error)}") from error
+
+
+def _write_beside(target: Path, data: bytes, *, force: bool) -> None:
+    with _beside(target, force=force) as temporary, open(temporary, "xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def _beside(target: Path, *, force: bool) -> Iterator[Path]:
+    """Another name in the same folder, for a file that is then put in place at once."""
+    temporary = target.with_name(f".perpetuo-{os.urandom(8).hex()}.part{target.suffix}")
+    try:
+        yield temporary
         if force:
             with contextlib.suppress(FileNotFoundError):
                 os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))

@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.control_log import ControlLog
+    from engine.runtime import Network
 
 HELP = "compose into a MIDI file"
 EPILOG = """\
@@ -30,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--bars", type=count, metavar="N", help=f"bars (default {DEFAULT_BARS})")
     length.add_argument("--minutes", type=_minutes, metavar="M", help="whole bars for M minutes")
+    add_music_arguments(parser)
+    add_output_arguments(parser)
+
+
+def add_music_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is composed."""
     parser.add_argument(
         "--seed",
         type=_seed,
@@ -48,7 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="set a control (may be given again; see 'perpetuo controls')",
     )
     parser.add_argument("--prompt", type=Path, metavar="FILE.mid", help="music to go on from")
-    add_output_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +81,16 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from server.offline import Length, composer_of, record
+
+    refuse_outputs(args)
+    network, log = begun(args)
+    record(composer_of(network, log), log, Length(log.bars, args.minutes), args)
+    return 0
+
+
+def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
+    """The stream that the command line describes, before its first bar, and its network."""
     from engine.control_log import ControlLog
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
@@ -78,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
     from engine.smf import read
     from server.configuration.presets import preset_named
     from server.console import naming
-    from server.offline import DEFAULT_MODEL, Length, composer_of, lent, open_model, record
+    from server.offline import DEFAULT_MODEL, lent, open_model
 
-    refuse_outputs(args)
     preset = preset_named(args.preset) if args.preset else None
     by_hand = dict(parse_assignment(text) for text in args.set)
     chosen = {**(preset.controls if preset else {}), **by_hand}
@@ -104,9 +123,7 @@ def run(args: argparse.Namespace) -> int:
         controls=controls,
         prompt=prompt,
     )
-    log = lent(network, log, chosen)
-    record(composer_of(network, log), log, Length(bars, args.minutes), args)
-    return 0
+    return network, lent(network, log, chosen)
 
 
 def refuse_outputs(args: argparse.Namespace) -> None:

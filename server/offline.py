@@ -34,16 +34,17 @@ DEFAULT_MODEL = "default"
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How much to compose: a number of bars, or whole bars until so many minutes are full."""
+    """How much to compose: a number of bars, or whole bars until so many minutes are full; of
+    both, what comes first."""
 
     bars: int | None = None
     minutes: float | None = None
 
     def is_reached(self, bars: int, microseconds: int) -> bool:
-        if self.bars is not None:
-            return bars >= self.bars
-        assert self.minutes is not None
-        return microseconds >= self.minutes * 60_000_000
+        enough_bars = self.bars is not None and bars >= self.bars
+        return enough_bars or (
+            self.minutes is not None and microseconds >= self.minutes * 60_000_000
+        )
 
 
 def open_model(name: str, device: str, threads: int) -> Network:

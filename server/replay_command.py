@@ -15,6 +15,7 @@ from server.compose_command import (
 )
 
 if TYPE_CHECKING:
+    from engine.composer import Composer
     from engine.control_log import ControlLog
 
 HELP = "repeat a logged stream into a MIDI file"
@@ -39,13 +40,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from engine.errors import LogError
+    from server.offline import Length, record
+
+    refuse_outputs(args)
+    composer, log = begun(args)
+    if log.snapshot and args.log_output:
+        raise LogError(
+            f"{args.log} goes on from a snapshot: copy it and {log.snapshot} rather than log it "
+            "anew"
+        )
+    if args.model:
+        log = replace(log, model=loggable(args.model))
+    bars = args.bars or bars_of(log, composer.next_bar, args.log)
+    record(composer, log, Length(bars), args)
+    return 0
+
+
+def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
+    """A log's composer before its first bar, and the log."""
     from engine.control_log import read
     from engine.errors import LogError
     from engine.files import read_bytes
     from server.console import complain, naming
-    from server.offline import Length, composer_of, open_model, record
+    from server.offline import composer_of, open_model
 
-    refuse_outputs(args)
     with naming(args.log):
         log = read(read_bytes(args.log, "log"))
     network = open_model(args.model or _model_of(log, args.log), args.device, args.threads)
@@ -56,17 +75,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if log.cut:
         complain(f"{args.log} breaks off in its last line: replaying what stands before it")
-    if log.snapshot and args.log_output:
-        raise LogError(
-            f"{args.log} goes on from a snapshot: copy it and {log.snapshot} rather than log it "
-            "anew"
-        )
-    composer = composer_of(network, log, args.log.parent)
-    bars = args.bars or _bars_of(log, composer.next_bar, args.log)
-    if args.model:
-        log = replace(log, model=loggable(args.model))
-    record(composer, log, Length(bars), args)
-    return 0
+    return composer_of(network, log, args.log.parent), log
 
 
 def _model_of(log: ControlLog, path: Path) -> str:
@@ -85,7 +94,7 @@ def _model_of(log: ControlLog, path: Path) -> str:
     return log.model
 
 
-def _bars_of(log: ControlLog, first: int, path: Path) -> int:
+def bars_of(log: ControlLog, first: int, path: Path) -> int:
     """How many bars a log's stream has; `first` is the index of the first one composed."""
     from engine.errors import LogError
 

@@ -125,6 +125,7 @@ def _greeting(opened: Opened, configuration: Configuration) -> str:
         f"  page      {opened.page}",
         *(f"  MIDI      {line}" for line in opened.midi),
         f"  OSC       {opened.osc}",
+        f"  sound     {opened.sound}",
         f"  model     {opened.model}: {opened.speed:,.0f} notes a second",
         f"  memory    {state}",
         "Ctrl-C ends it.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError, PerpetuoError
+from server.audio.opening import Sound
 from server.clock import Clock, monotonic_us
 from server.composing.crew import Crew, Worker
 from server.composing.messages import Report
@@ -51,6 +52,7 @@ class Opened:
     stations: tuple[str, ...]
     osc: str
     midi: tuple[str, ...]  # a line each: what is open, or why not and what to do
+    sound: str
 
 
 class Server:
@@ -88,6 +90,9 @@ class Server:
         )
         self.house.styles = ready.styles
         stack.callback(self.house.desk.watch.close)
+        self.sound = Sound(self.house, configuration, self.clock)
+        self.sound.start()
+        stack.push_async_callback(self.sound.close)
         shelf = Shelf(folders.streams)
         self.stations = Stations(self.house, shelf, configuration.stations, configuration.model)
         self.player = Player(self._port_turned, self.clock)
@@ -98,7 +103,9 @@ class Server:
         self._listen(midi, osc, folders.logs)
         await self.stations.open()
         stack.push_async_callback(self._say_goodbye)
+        await self.sound.ready()
         page = await self._open_web(osc)
+        self.sound.open()
         self._start(self._keep_house())
         self._is_open = True
         return Opened(
@@ -108,6 +115,7 @@ class Server:
             tuple(self.house.stations),
             _osc_line(osc),
             tuple(port.line for port in midi),
+            self.sound.line,
         )
 
     async def _open_osc(self) -> OscDoor | None:
@@ -126,9 +134,11 @@ class Server:
         rows = player_metrics(self.player)
         if osc is not None:
             rows += osc_metrics(osc.counts, osc.note_counts)
-        door = WebDoor()
-        address = await door.open(self.house, settings, rows, self._osc_query(osc))
+        rows += self.sound.metrics
+        door, query = WebDoor(), self._osc_query(osc)
+        address = await door.open(self.house, settings, rows, query, self.sound.door)
         self._stack.push_async_callback(door.close)
+        self._stack.callback(self.sound.cut_all)  # first, or the door would wait for them
         return address
 
     def _osc_query(self, osc: OscDoor | None) -> OscQuery:
@@ -197,6 +207,7 @@ class Server:
             await self.house.tick()
             await self.crew.tick()
             self.stations.shelve()
+            self.sound.tick()
             await self.chronicle.tick()
 
     async def _say_goodbye(self) -> None:

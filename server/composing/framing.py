@@ -23,7 +23,7 @@ class LineError(Exception):
     """What came is no message: the two ends of the line do not understand each other."""
 
 
-def encode(message: Order | Report) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """A message as it goes over the line; LineError if it is longer than the other end takes."""
     content = _encoder.encode(message)
     if len(content) > MAX_MESSAGE:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.controls import nearest
-from engine.errors import BundleError, ConfigError
+from engine.errors import AudioError, BundleError, ConfigError
 from engine.files import read_bytes
 from engine.library import SUFFIX, model_file
+from server.audio.libraries import look_at
+from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.options import Source, options_of
 from server.configuration.presets import Preset, checked_controls, load_presets, table_of
 from server.configuration.settings import Configuration, StationSettings
@@ -50,6 +52,7 @@ def _checked(source: Source, configuration: Configuration) -> Configuration:
     return replace(
         configuration,
         web=_web(source, configuration.web),
+        audio=_audio(source, configuration.audio),
         model=_model(source, "model", configuration.model),
         stations=tuple(
             replace(station, model=station.model and _model(source, at, station.model))
@@ -91,6 +94,13 @@ def _check_outputs(source: Source, configuration: Configuration) -> None:
         made[port.name] = at
     for i, target in enumerate(configuration.osc.targets):
         _refer(source, f"osc.target[{i}].stations", target.stations, known)
+    _refer(source, "audio.stations", configuration.audio.stations, known)
+    for i, icecast in enumerate(configuration.audio.icecasts):
+        if icecast.station and icecast.station not in known:
+            source.refuse(
+                f"audio.icecast[{i}].station",
+                f"'{icecast.station[:40]}' is no station: {nearest(icecast.station, known)}",
+            )
 
 
 def _refer(source: Source, at: str, names: Iterable[str], known: list[str]) -> None:
@@ -105,15 +115,42 @@ def _web(source: Source, web: WebSettings) -> WebSettings:
         path = getattr(web, key)
         if path is not None and not path.is_file():
             source.refuse(f"web.{key}", f"names no file ({path}): check the path")
-    if web.token_file is None:
-        return web
-    if web.token is not None:
-        source.refuse("web.token_file", "and web.token exclude each other: keep one of them")
-    token = read_bytes(web.token_file, "the token").decode("utf-8", "replace").strip()
-    allowed = options_of(WebSettings)["token"]
-    if not allowed.takes(token):
-        source.refuse("web.token_file", f"({web.token_file}) must hold {allowed.form}")
+    token = _secret(source, "web", web, "token", "the token")
     return replace(web, token=token, token_file=None)
+
+
+def _audio(source: Source, audio: AudioSettings) -> AudioSettings:
+    """The settings with the passwords that files hold; the SoundFont is one."""
+    if audio.soundfont is not None:
+        try:
+            look_at(audio.soundfont)
+        except AudioError as error:
+            source.refuse("audio.soundfont", f"is of no use: {error}")
+    icecasts = []
+    for i, icecast in enumerate(audio.icecasts):
+        at = f"audio.icecast[{i}]"
+        password = _secret(source, at, icecast, "password", "the password")
+        if password is None:
+            source.refuse(f"{at}.password", "is missing: give it, or password_file")
+        icecasts.append(replace(icecast, password=password, password_file=None))
+    return replace(audio, icecasts=tuple(icecasts))
+
+
+def _secret(
+    source: Source, at: str, settings: WebSettings | IcecastSettings, key: str, what: str
+) -> str | None:
+    """A secret that stands in the settings or in the file that they name."""
+    path: Path | None = getattr(settings, f"{key}_file")
+    given: str | None = getattr(settings, key)
+    if path is None:
+        return given
+    if given is not None:
+        source.refuse(f"{at}.{key}_file", f"and {at}.{key} exclude each other: keep one of them")
+    secret = read_bytes(path, what).decode("utf-8", "replace").strip()
+    allowed = options_of(type(settings))[key]
+    if not allowed.takes(secret):
+        source.refuse(f"{at}.{key}_file", f"({path}) must hold {allowed.form}")
+    return secret
 
 
 def _numbered(

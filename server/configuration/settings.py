@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.audio.settings import AudioSettings
 from server.configuration.options import option
 from server.midi.settings import MidiSettings
 from server.osc.settings import OscSettings
@@ -109,6 +110,7 @@ class Configuration:
     midi: MidiSettings = option(MidiSettings(), "MIDI output.")
     osc: OscSettings = option(OscSettings(), "OSC in and out.")
     web: WebSettings = option(WebSettings(), "The page, WebSocket and HTTP.")
+    audio: AudioSettings = option(AudioSettings(), "Sound made by the server.")
     logs: LogSettings = option(LogSettings(), "Control logs.")
 
     @property

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from engine.errors import ConfigError, PortError
-from server.web.admission import Scope, admits, header, visitor
+from server.web.admission import Scope, admits, header, shown_token, visitor
 from server.web.conversation import Conversation
 from server.web.incoming import AnyRequest
-from server.web.line import LINE, ClientLine
+from server.web.line import LINE, ClientLine, HttpLine
 from server.web.metrics import Metric, house_metrics, web_metrics
 from server.web.requests import carry_out
 from server.web.session import Session
@@ -26,6 +26,7 @@ from server.web.settings import WebSettings
 from server.web.site import SOCKET, Answer, OscQuery, Site
 
 if TYPE_CHECKING:
+    from server.audio.door import AudioDoor
     from server.house.house import House
 
 log = logging.getLogger("perpetuo.web")
@@ -70,13 +71,17 @@ class WebDoor:
         settings: WebSettings,
         metrics: Iterable[Metric] = (),
         osc: OscQuery = lambda path, attribute: None,
+        audio: AudioDoor | None = None,
     ) -> str:
         """Begin to serve; the address of the page. PortError or ConfigError if that fails.
 
-        `metrics` are rows of other parts, `osc` answers what is asked under /oscquery.
+        `metrics` are rows of other parts, `osc` answers what is asked under /oscquery, `audio`
+        what is asked for to be heard.
         """
-        self._settings = settings
+        self._settings, self._audio = settings, audio
         self._sessions = Sessions(house, settings)
+        if audio is not None:
+            self._sessions.streams_of = audio.offers
         clients = web_metrics(self._sessions, lambda: len(self._conversations))
         rows = [*house_metrics(house), *clients, *metrics]
         self._site = Site(self._sessions, rows, osc)
@@ -113,6 +118,7 @@ class WebDoor:
     def _configuration(self, settings: WebSettings) -> uvicorn.Config:
         config = uvicorn.Config(
             self._application,
+            http=HttpLine,
             ws=ClientLine,
             ws_max_size=settings.max_message,
             ws_per_message_deflate=False,
@@ -141,7 +147,11 @@ class WebDoor:
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _send(self._site.answer(scope), send)
+            if self._audio is not None and self._audio.takes(scope["path"]):
+                may_enter = self._sessions.may_enter(shown_token(scope))
+                await self._audio.answer(scope, receive, send, may_enter)
+            else:
+                await _send(self._site.answer(scope), send)
         else:
             await receive()
             await self._admit(scope, receive, send)

@@ -7,12 +7,23 @@ client is too slow, and nothing waits.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 LINGER = 5.0  # seconds that a closed client has to take what is left for it
 LINE = "perpetuo.line"  # the extension of the ASGI scope that holds the `ClientLine`
+TRANSPORT = "perpetuo.transport"  # what of its state holds an HTTP connection's transport
+
+
+class HttpLine(H11Protocol):
+    """uvicorn's HTTP connection, whose transport an endless answer may be written to."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
 
 
 class ClientLine(WebSocketsSansIOProtocol):

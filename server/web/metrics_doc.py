@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from engine.errors import StreamError
+from server.audio.figures import audio_metrics
 from server.composing.messages import Change, Changed, Join, Joined, Keep, Kept, Order
 from server.house.house import House, HouseRules
 from server.osc.audience import Counts
@@ -40,6 +41,7 @@ def metrics() -> list[Metric]:
         *web_metrics(Sessions(house, WebSettings()), lambda: 0),
         *player_metrics(Player()),
         *osc_metrics(Counts(), Counts()),
+        *audio_metrics(None, ()),
     ]
 
 

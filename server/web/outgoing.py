@@ -48,6 +48,10 @@ class StationRow(Struct, frozen=True, kw_only=True):
     seed: int
     model: str
     listeners: int
+    streams: Annotated[
+        dict[str, str],
+        Meta(description="Paths of its sound over HTTP, by form: mp3, opus, hls."),
+    ] = {}
 
 
 class PresetRow(Struct, frozen=True, kw_only=True):

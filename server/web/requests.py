@@ -35,7 +35,7 @@ from server.web.incoming import (
 from server.web.outgoing import Ack, Presets, Stations
 from server.web.session import Session
 from server.web.sessions import Sessions
-from server.web.telling import preset_row, state_of, station_row
+from server.web.telling import preset_row, state_of
 
 if TYPE_CHECKING:
     from server.house.stream import Stream
@@ -123,8 +123,7 @@ def _get(sessions: Sessions, session: Session, request: Get) -> None:
     house = sessions.house
     match request.what:
         case "stations":
-            rows = tuple(map(station_row, house.stations.values()))
-            session.tell(Stations(id=request.id, stations=rows))
+            session.tell(Stations(id=request.id, stations=sessions.station_rows()))
         case "presets":
             presets = tuple(map(preset_row, house.presets.values()))
             session.tell(Presets(id=request.id, presets=presets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -19,7 +20,7 @@ from engine.score import PARTS
 from engine.time import TICKS_PER_QUARTER
 from server.web.fields import PROTOCOL
 from server.web.incoming import Hello
-from server.web.outgoing import Capabilities, ControlRow, Limits, Welcome, encode
+from server.web.outgoing import Capabilities, ControlRow, Limits, StationRow, Welcome, encode
 from server.web.session import Line, Session
 from server.web.settings import EVERYONE, NOBODY, TOKEN, WebSettings
 from server.web.telling import Teller, preset_row, station_row
@@ -43,6 +44,8 @@ class Sessions:
 
     def __init__(self, house: House, settings: WebSettings) -> None:
         self.house, self.settings = house, settings
+        # Paths of a station's sound by form, once there is any.
+        self.streams_of: Callable[[str], Mapping[str, str]] = lambda station: {}
         self._teller = Teller()
         self._by_key: dict[str, Session] = {}
         self._count = 0
@@ -125,10 +128,15 @@ class Sessions:
     def own_streams(self, address: str) -> int:
         """How many own streams clients of one address have or are beginning."""
         return sum(
-            len(session.own) + session.opening
+            len(self._own(session)) + session.opening
             for session in self._by_key.values()
             if session.address == address
         )
+
+    def _own(self, session: Session) -> set[str]:
+        """Its own streams; those that ended while it did not listen are forgotten."""
+        session.own &= self.house.streams.keys()
+        return session.own
 
     # -- what this server can --------------------------------------------------------------------
 
@@ -136,6 +144,11 @@ class Sessions:
         """Names that clients may load: embedded ones and those of stations."""
         used = {stream.model for stream in self.house.stations.values()}
         return tuple(sorted(used.union(_embedded())))
+
+    def station_rows(self) -> tuple[StationRow, ...]:
+        """The stations, in short, in the order of the configuration."""
+        stations = self.house.stations.values()
+        return tuple(station_row(stream, self.streams_of(stream.name)) for stream in stations)
 
     def _welcome(self, session: Session, resumed: bool) -> Welcome:
         return Welcome(
@@ -145,7 +158,7 @@ class Sessions:
             you=session.name,
             resumed=resumed,
             listening=tuple(session.listening),
-            own=tuple(sorted(session.own)),
+            own=tuple(sorted(self._own(session))),
             time=self.house.now(),
             capabilities=self._capabilities(session),
         )
@@ -161,7 +174,7 @@ class Sessions:
             ticks=TICKS_PER_QUARTER,
             styles=tuple(styles),
             models=self.models(),
-            stations=tuple(map(station_row, stations)),
+            stations=self.station_rows(),
             presets=tuple(map(preset_row, self.house.presets.values())),
             may_steer_stations=session.steers_stations,
             limits=Limits(

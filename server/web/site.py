@@ -5,6 +5,7 @@ Pure: a request goes in as an ASGI scope, an `Answer` comes out.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +19,17 @@ from engine.errors import StreamError
 from server.web.admission import Scope, header, named, query, shown_token
 from server.web.metrics import CONTENT_TYPE, Metric, exposition
 from server.web.sessions import Sessions
-from server.web.telling import preset_row, state_of, station_row
+from server.web.telling import preset_row, state_of
 
 # What OSCQuery says of an OSC path or one attribute of it (see `server.osc.query.describe`).
 OscQuery = Callable[[str, str | None], dict[str, Any] | None]
+# The plain page, which needs no building; the full one, packed into a wheel or built in the source.
 PAGE = Path(__file__).parent / "page"
+FULL_PAGES = (
+    Path(__file__).parent / "full_page",
+    Path(__file__).parents[2] / "clients" / "web" / "dist",
+)
+HASHED = "/assets/"  # names that end with a hash of the content: they never change
 SOCKET = "/ws"
 _JSON = "application/json"
 _TYPES = {
@@ -38,13 +45,15 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
     ".sf2": "application/octet-stream",
 }
+_TEXTS = (".html", ".css", ".js", ".json", ".svg", ".webmanifest")
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (
         b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none';"
-        b" frame-ancestors 'self'",
+        # 'wasm-unsafe-eval' for the synthesizer's decoder of compressed SoundFonts.
+        b"default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:;"
+        b" base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     ),
 )
 _METHODS = b"GET, HEAD, OPTIONS"
@@ -68,12 +77,21 @@ class PageFile:
     content: bytes
     type: str
     tag: str = field(default="")
+    packed: bytes = b""  # by gzip; empty if that would gain nothing
 
     @classmethod
     def read(cls, path: Path) -> PageFile:
         content = path.read_bytes()
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        return cls(content, _TYPES.get(path.suffix, "application/octet-stream"), tag)
+        packed = gzip.compress(content, mtime=0) if path.suffix in _TEXTS else b""
+        type = _TYPES.get(path.suffix, "application/octet-stream")
+        return cls(content, type, tag, packed if len(packed) < len(content) else b"")
+
+
+def page_folder() -> Path:
+    """The full page where it was built, else the plain one."""
+    built = (folder for folder in FULL_PAGES if (folder / "index.html").is_file())
+    return next(built, PAGE)
 
 
 def page_files(folder: Path) -> dict[str, PageFile]:
@@ -96,12 +114,12 @@ class Site:
         sessions: Sessions,
         metrics: list[Metric],
         osc: OscQuery = lambda path, attribute: None,
-        page: Path = PAGE,
+        page: Path | None = None,
     ) -> None:
         self._osc = osc
         self._sessions, self._metrics = sessions, metrics
         self._house, self._settings = sessions.house, sessions.settings
-        self._files = page_files(page)
+        self._files = page_files(page or page_folder())
         self._open: Mapping[str, Callable[[], Answer]] = {"/health": self._health}
         self._guarded: Mapping[str, Callable[[], Answer]] = {
             "/metrics": self._metrics_page,
@@ -132,7 +150,7 @@ class Site:
             refused = _error(405, "method", f"{method[:20]} is not done here: only {_METHODS!s}")
             return Answer(refused.status, refused.body, headers=((b"allow", _METHODS),))
         if path in self._files:
-            return _file(self._files[path], scope)
+            return _file(self._files[path], path, scope)
         if path in self._open:
             return self._open[path]()
         if path == SOCKET:
@@ -162,7 +180,7 @@ class Site:
         return Answer(200, exposition(self._metrics).encode(), CONTENT_TYPE, _FRESH)
 
     def _stations(self) -> Answer:
-        return _json([station_row(stream) for stream in self._house.stations.values()])
+        return _json(self._sessions.station_rows())
 
     def _presets(self) -> Answer:
         return _json([preset_row(preset) for preset in self._house.presets.values()])
@@ -196,8 +214,19 @@ def _error(status: int, code: str, message: str) -> Answer:
     return _json({"error": {"code": code, "message": message}}, status)
 
 
-def _file(file: PageFile, scope: Scope) -> Answer:
-    headers = ((b"cache-control", b"no-cache"), (b"etag", file.tag.encode()))
-    if header(scope, b"if-none-match") == file.tag:
+def _file(file: PageFile, path: str, scope: Scope) -> Answer:
+    lasting = b"public, max-age=31536000, immutable" if path.startswith(HASHED) else b"no-cache"
+    headers: tuple[tuple[bytes, bytes], ...] = (
+        (b"cache-control", lasting),
+        (b"etag", file.tag.encode()),
+    )
+    if file.packed:
+        headers = (*headers, (b"vary", b"accept-encoding"))
+    if header(scope, b"if-none-match").removeprefix("W/") == file.tag:
         return Answer(304, type=file.type, headers=headers)
-    return Answer(200, file.content, file.type, headers)
+    if not file.packed or "gzip" not in header(scope, b"accept-encoding"):
+        return Answer(200, file.content, file.type, headers)
+    # Another form of the same: its tag must not promise that the bytes are the same.
+    weak = ((b"etag", f"W/{file.tag}".encode()), (b"content-encoding", b"gzip"))
+    kept = tuple(pair for pair in headers if pair[0] != b"etag")
+    return Answer(200, file.packed, file.type, (*kept, *weak))

@@ -148,7 +148,8 @@ def state_of(stream: Stream, now: int, bars: int, id: int | None = None) -> Stat
     )
 
 
-def station_row(stream: Stream) -> StationRow:
+def station_row(stream: Stream, streams: Mapping[str, str]) -> StationRow:
+    """`streams` are the paths of its sound, by form."""
     return StationRow(
         name=stream.name,
         state=stream.state,
@@ -156,6 +157,7 @@ def station_row(stream: Stream) -> StationRow:
         seed=stream.seed,
         model=stream.model,
         listeners=len(stream.listeners),
+        streams=dict(streams),
     )
 
 

@@ -145,6 +145,14 @@ def test_own_streams_are_limited_by_address_and_by_the_house() -> None:
     assert "carries no more" in answer["message"]
 
 
+def test_own_streams_that_ended_unheard_count_no_more() -> None:
+    _, talk = talking(max_own_streams=1)
+    for _ in range(3):
+        name = opened(talk)
+        assert talk.say({"type": "unlisten", "id": 5, "stream": name})[-1]["type"] == "ack"
+        assert talk.say({"type": "close", "id": 6, "stream": name})[-1]["type"] == "ack"
+
+
 def test_requests_of_one_session_that_are_under_way_count_too() -> None:
     house, talk = talking(max_own_streams=1)
     house.lazy.clear()
