@@ -63,6 +63,7 @@ def examine() -> dict[str, Any]:
         "real_time": _real_time(),
         "midi": midi,
         "sockets": sockets,
+        "sound": _sound(),
     }
 
 
@@ -141,6 +142,19 @@ def _midi() -> dict[str, Any]:
     }
 
 
+def _sound() -> dict[str, Any]:
+    """Whether the server can make sound itself, and with what."""
+    from engine.errors import AudioError
+    from server.audio import libraries
+
+    try:
+        for get in (libraries.fluidsynth, libraries.av, libraries.lameenc):
+            get()
+        return {"soundfont": str(libraries.soundfont(None)), "why_not": ""}
+    except AudioError as error:
+        return {"soundfont": None, "why_not": str(error)}
+
+
 def _sockets() -> list[dict[str, Any]]:
     wanted = (
         ("HTTP and WebSocket", HTTP_PORT, socket.SOCK_STREAM),
@@ -185,6 +199,11 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
     yield from _line(not model["error"], "model", model["error"] or size)
     yield ""
     yield from _midi_page(found["midi"])
+    yield ""
+    yield paint("sound", "bold")
+    sound = found["sound"]
+    made = f"can be made with {sound['soundfont']}"
+    yield from _line(not sound["why_not"], "files and streams", sound["why_not"] or made)
     yield ""
     yield paint("network", "bold")
     for row in found["sockets"]:

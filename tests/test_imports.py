@@ -120,11 +120,28 @@ def test_the_walk_sees_imports_inside_functions_and_relative_ones() -> None:
     assert imports_of(ROOT / "server" / "cli.py") >= {"argparse", "server.console"}
 
 
-HEAVY = {"torch", "onnx", "onnxruntime", "matplotlib"}
+# What makes sound: looked for when it is needed, so that a plain install is told what is missing.
+SOUND = ("fluidsynth", "av", "lameenc", "pretty_midi")
+
+
+def test_the_libraries_of_sound_are_asked_for_in_one_file() -> None:
+    for name in SOUND:
+        assert not importers_of(name), name
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in modules_of(package)
+        if any(f'import_module("{name}")' in path.read_text("utf-8") for name in SOUND)
+    }
+    assert asking == {"server/audio/libraries.py"}
+
+
+HEAVY = {"torch", "onnx", "onnxruntime", "matplotlib", *SOUND}
 LIGHT_LINES = {
     "importing engine and the command line": "import engine, server.cli",
     "the help": "from server.cli import main; assert main(['--help']) == 0",
     "the version": "from server.cli import main; assert main(['--version']) == 0",
+    "the server, which has others compose and make sound": "import server.serving",
     "a command's help": "from server.cli import main; assert main(['compose', '--help']) == 0",
 }
 

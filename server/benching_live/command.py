@@ -24,6 +24,7 @@ parts:
              too if jackd is installed
   start      from the start of the server to its first note; memory with one stream
   soak       one stream at 20 times the speed: does memory grow?
+  audio      one station as MP3 to many listeners: what it takes, are there dropouts?
 
 examples:
   perpetuo bench live                                       every part, some minutes
@@ -31,13 +32,15 @@ examples:
   perpetuo bench live streams --find --json  > figures.json
   perpetuo bench live hand --changes 1000
   perpetuo bench live soak --seconds 3600
+  perpetuo bench live audio --listeners 500 --seconds 600
 
 Clients and servers share this machine and its clock. Nothing else should run meanwhile.
 """
-PARTS = ("streams", "hand", "dispatch", "start", "soak")
+PARTS = ("streams", "hand", "dispatch", "start", "soak", "audio")
 SECONDS = 60.0
 STREAMS, FIRST, MOST = 50, 50, 4000
 CHANGES = 1000
+LISTENERS = 500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=SECONDS,
         metavar="S",
-        help=f"how long streams, dispatch and soak last, each time (default {SECONDS:g})",
+        help=f"how long streams, dispatch, soak and audio last, each time (default {SECONDS:g})",
     )
     parser.add_argument(
         "--streams",
@@ -70,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=CHANGES,
         metavar="N",
         help=f"changes of the part hand (default {CHANGES})",
+    )
+    parser.add_argument(
+        "--listeners",
+        type=count,
+        default=LISTENERS,
+        metavar="N",
+        help=f"of the part audio (default {LISTENERS})",
     )
     parser.add_argument("--seed", type=int, default=1, help="of what hands turn (default 1)")
     # The parser before this one has the same option: left out here, it does not undo that one.
@@ -100,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
 def _measured(args: argparse.Namespace, parts: tuple[str, ...], setup: Setup) -> Figures:
     from server.benching_live.dispatch import measure_dispatch
     from server.benching_live.hand import measure_hand
+    from server.benching_live.listening import measure_audio
     from server.benching_live.starting import measure_soak, measure_start
 
     figures = Figures()
@@ -116,6 +127,8 @@ def _measured(args: argparse.Namespace, parts: tuple[str, ...], setup: Setup) ->
             figures.start = measure_start(setup, tell)
         if "soak" in parts:
             figures.soak = measure_soak(setup, args.seconds, tell)
+        if "audio" in parts:
+            figures.audio = measure_audio(setup, args.listeners, args.seconds, tell)
     return figures
 
 

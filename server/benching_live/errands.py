@@ -1,4 +1,4 @@
-"""Sends visitors to a server, as a process of their own, and leads them."""
+"""Sends visitors or listeners to a server, as a process of their own, and leads them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from server.benching_live.visitors import Counted, Errand, Opened
 T = TypeVar("T")
 
 
-class Crowd:
-    """The process of the visitors; it ends with the block."""
+class Sent:
+    """The process of a module that is told words on its standard input and answers in lines of
+    JSON; it ends with the block."""
 
-    def __init__(self, address: str, errand: Errand) -> None:
+    def __init__(self, module: str, address: str, errand: msgspec.Struct) -> None:
         words = [address, msgspec.json.encode(errand).decode()]
         paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "server.benching_live.visitors", *words],
+            [sys.executable, "-P", "-m", module, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -46,28 +47,35 @@ class Crowd:
             if pipe is not None:
                 pipe.close()
 
-    def opened(self) -> Opened:
-        """Wait until everybody is in, or their patience ends."""
-        return self._read(Opened)
-
-    def count(self) -> None:
-        self._say(b"count\n")
-
-    def end(self) -> Counted:
-        self._say(b"end\n")
-        return self._read(Counted)
-
     def cpu(self) -> float:
         return cpu_seconds(self._process.pid)
 
-    def _say(self, word: bytes) -> None:
+    def say(self, word: bytes) -> None:
         assert self._process.stdin is not None, "it was made with a pipe"
         self._process.stdin.write(word)
         self._process.stdin.flush()
 
-    def _read(self, kind: type[T]) -> T:
+    def read(self, kind: type[T]) -> T:
         assert self._process.stdout is not None, "it was made with a pipe"
         line = self._process.stdout.readline()
         if not line:
             raise StreamError("the process of the bench's own clients has died")
         return msgspec.json.decode(line, type=kind)
+
+
+class Crowd(Sent):
+    """The process of the visitors."""
+
+    def __init__(self, address: str, errand: Errand) -> None:
+        super().__init__("server.benching_live.visitors", address, errand)
+
+    def opened(self) -> Opened:
+        """Wait until everybody is in, or their patience ends."""
+        return self.read(Opened)
+
+    def count(self) -> None:
+        self.say(b"count\n")
+
+    def end(self) -> Counted:
+        self.say(b"end\n")
+        return self.read(Counted)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from server.benching_live.dispatch import DispatchFigures
     from server.benching_live.hand import HandFigures
+    from server.benching_live.listening import AudioFigures
     from server.benching_live.starting import SoakFigures, StartFigures
     from server.benching_live.streams import StreamsFigures
 
@@ -24,6 +25,7 @@ class Figures:
     dispatch: list[DispatchFigures] = field(default_factory=list)  # alone, then loaded
     start: StartFigures | None = None
     soak: SoakFigures | None = None
+    audio: AudioFigures | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -32,4 +34,6 @@ class Figures:
         found = msgspec.to_builtins(self)
         for plain, one in zip(found["streams"], self.streams, strict=True):
             plain |= {"holds": one.holds, "faults": one.faults, "limit": one.limit}
+        if self.audio is not None:
+            found["audio"] |= {"holds": self.audio.holds, "more": self.audio.more}
         return cast(dict[str, Any], found)

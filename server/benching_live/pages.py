@@ -8,6 +8,7 @@ from typing import Any
 from server.benching_live.dispatch import DispatchFigures
 from server.benching_live.figures import Figures
 from server.benching_live.hand import HandFigures
+from server.benching_live.listening import AudioFigures
 from server.benching_live.starting import SoakFigures, StartFigures
 from server.benching_live.streams import StreamsFigures
 from server.console import paint
@@ -34,6 +35,9 @@ def page(machine: dict[str, Any], figures: Figures) -> Iterator[str]:
     if figures.soak:
         soak = figures.soak
         yield from _part(f"{soak.seconds:.0f} s at {soak.speed:g} times the speed", _soak(soak))
+    if figures.audio:
+        audio = figures.audio
+        yield from _part(f"{audio.listeners} listeners for {audio.seconds:.0f} s", _audio(audio))
 
 
 def _part(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -111,6 +115,21 @@ def _soak(one: SoakFigures) -> list[tuple[str, str]]:
         ("serving", f"{_mb(one.serving_early)}, at the end {_mb(one.serving_late)}"),
         ("composing", f"{_mb(one.composing_early)}, at the end {_mb(one.composing_late)}"),
         ("grown", f"{one.grown / 1e6:+.2f} MB"),
+    ]
+
+
+def _audio(one: AudioFigures) -> list[tuple[str, str]]:
+    cold = NOTHING if one.first_cold is None else f"{one.first_cold:.0f}"
+    return [
+        ("holds", "yes" if one.holds else "no"),
+        ("dropouts, underruns, let go", f"{one.heard.dropouts}, {one.underruns}, {one.let_go}"),
+        ("least sound in hand", f"{one.heard.least:.2f} s"),
+        ("first sound, nobody else hears, ms", cold),
+        ("first sound, ms", _times(one.first)),
+        ("cores: sound of one station", f"{one.making:.3f}"),
+        ("cores: serving one, serving all", f"{one.serving_one:.3f}, {one.serving_all:.3f}"),
+        ("cores: what the listeners add", f"{one.more:.3f}"),
+        ("memory of making sound", _mb(one.making_bytes)),
     ]
 
 

@@ -33,8 +33,17 @@ def waiting_seconds(pid: int) -> float:
 
 def composers(pid: int) -> list[int]:
     """The composing processes of a server."""
+    return _children(pid, b"server.composing")
+
+
+def makers_of_sound(pid: int) -> list[int]:
+    """The process of a server that makes sound, if it has one."""
+    return _children(pid, b"server.audio")
+
+
+def _children(pid: int, module: bytes) -> list[int]:
     children = (child for child, parent in _families() if parent == pid)
-    return [child for child in children if b"server.composing" in _words(child)]
+    return [child for child in children if module in _words(child)]
 
 
 def _words(pid: int) -> list[bytes]:

@@ -52,7 +52,11 @@ class StationSettings:
     controls: Mapping[str, Any] = option(
         {}, "Controls by name, on top of the preset, see controls.md.", form="controls by name"
     )
-    start: str = option("playing", "How it begins.", choices=("playing", "stopped"))
+    start: str = option(
+        "playing",
+        "How it begins at first; later it goes on as it was left.",
+        choices=("playing", "stopped"),
+    )
 
 
 @dataclass(frozen=True)

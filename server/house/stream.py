@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from engine.control_prompt import Prompt
 from engine.controls import Controls
@@ -63,6 +64,11 @@ class Stream:
         self._bridged: set[int] = set()  # bars that were played from a fallback
 
     # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        """The model as everybody may know it: where its file lies is nobody's business."""
+        return PurePath(self.model).stem if self.model.endswith(".onnx") else self.model
 
     @property
     def missing(self) -> int:

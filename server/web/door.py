@@ -85,7 +85,8 @@ class WebDoor:
         clients = web_metrics(self._sessions, lambda: len(self._conversations))
         rows = [*house_metrics(house), *clients, *metrics]
         self._site = Site(self._sessions, rows, osc)
-        allow_files(2 * settings.max_clients + 256)
+        self._places = 2 * settings.max_clients + (audio.places if audio else 0)
+        allow_files(self._places + 256)
         config = self._configuration(settings)
         listening = _bound(settings)
         self.port = listening.getsockname()[1]
@@ -129,7 +130,7 @@ class WebDoor:
             access_log=False,
             server_header=False,
             # Clients have their own limit; this one is for everything else.
-            limit_concurrency=2 * settings.max_clients + 100,
+            limit_concurrency=self._places + 100,
             timeout_graceful_shutdown=int(2 * FAREWELL),
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
@@ -147,7 +148,9 @@ class WebDoor:
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if self._audio is not None and self._audio.takes(scope["path"]):
+            # What pages of other sites ask beforehand (OPTIONS) is the same for all addresses.
+            asked = scope["method"] != "OPTIONS"
+            if asked and self._audio is not None and self._audio.takes(scope["path"]):
                 may_enter = self._sessions.may_enter(shown_token(scope))
                 await self._audio.answer(scope, receive, send, may_enter)
             else:

@@ -181,10 +181,11 @@ async def _steer(
             await house.reseed(stream, seed, by=by)
         case LoadModel(model=model):
             # Names alone: a client must not make the server read any file it likes.
-            if model not in sessions.models():
-                advice = nearest(model, sessions.models())
+            models = sessions.models()
+            if model not in models:
+                advice = nearest(model, models)
                 raise Refusal("bad_model", f"there is no model '{model[:40]}': {advice}")
-            await house.load(stream, model, by=by)
+            await house.load(stream, models[model], by=by)
         case GivePrompt(prompt=music):
             await house.prompt(stream, _prompt(music), by=by)
         case Close():

@@ -140,10 +140,12 @@ class Sessions:
 
     # -- what this server can --------------------------------------------------------------------
 
-    def models(self) -> tuple[str, ...]:
-        """Names that clients may load: embedded ones and those of stations."""
-        used = {stream.model for stream in self.house.stations.values()}
-        return tuple(sorted(used.union(_embedded())))
+    def models(self) -> dict[str, str]:
+        """What clients may load, by the names that they know it by: the models of stations, and
+        embedded ones."""
+        used = {stream.model_name: stream.model for stream in self.house.stations.values()}
+        known = used | {name: name for name in _embedded()}
+        return dict(sorted(known.items()))
 
     def station_rows(self) -> tuple[StationRow, ...]:
         """The stations, in short, in the order of the configuration."""
@@ -173,7 +175,7 @@ class Sessions:
             parts=PARTS,
             ticks=TICKS_PER_QUARTER,
             styles=tuple(styles),
-            models=self.models(),
+            models=tuple(self.models()),
             stations=self.station_rows(),
             presets=tuple(map(preset_row, self.house.presets.values())),
             may_steer_stations=session.steers_stations,

@@ -34,6 +34,7 @@ def configuration(model: Path, state: Path, **changes: Any) -> Configuration:
         web=replace(base.web, port=0),
         osc=replace(base.osc, port=0),
         midi=replace(base.midi, enabled=False),
+        audio=replace(base.audio, enabled=False),
     )
     return replace(base, **changes)
 

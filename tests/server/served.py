@@ -31,7 +31,8 @@ controls = {{ tempo = 300, metre = "2/4", density = 4 }}
 port = 0
 {more}
 """
-SILENT = "[midi]\nenabled = false\n"
+NO_MIDI = "[midi]\nenabled = false\n"
+SILENT = NO_MIDI + "[audio]\nenabled = false\n"
 
 
 def brisk(folder: Path, more: str = SILENT) -> Path:

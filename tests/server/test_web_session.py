@@ -223,6 +223,16 @@ def test_no_file_is_loaded_that_is_no_model_of_the_list() -> None:
     assert talk.say({"type": "load", "stream": "study", "model": "default"})[-1]["type"] == "ack"
 
 
+def test_a_model_is_known_by_its_name_and_not_by_where_it_lies() -> None:
+    house, talk = talking()
+    house.find("study").model = "/home/somebody/models/mine.onnx"
+    assert "mine" in Talk(talk.sessions).hello()["capabilities"]["models"]
+    state = talk.say(LISTEN)[1]
+    assert state["model"] == "mine"
+    talk.say({"type": "load", "stream": "dance", "model": "mine"})
+    assert "/home/somebody/models/mine.onnx" in house.asked[-1]
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 

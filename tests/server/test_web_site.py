@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 
 from engine.controls_doc import describe
 from server.house.counters import Counters
+from server.web import site as site_module
 from server.web.admission import admits, visitor
 from server.web.metrics import COUNTER, Metric, exposition, house_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
-from server.web.site import PAGE, Answer, Site
+from server.web.site import PAGE, Answer, Site, page_folder
 from tests.server.web_house import WebHouse
 
 TOKEN = "open-sesame"
@@ -53,7 +55,9 @@ def test_the_page_comes_with_headers_that_keep_it_safe() -> None:
     answer = site().answer(scope("/"))
     headers = dict(answer.all_headers())
     assert (answer.status, answer.type) == (200, "text/html; charset=utf-8")
-    assert b"default-src 'self'" in headers[b"content-security-policy"]
+    policy = headers[b"content-security-policy"].decode().split("; ")
+    assert "default-src 'self'" in policy[0]
+    assert not any("unsafe-inline" in part or "'unsafe-eval'" in part for part in policy)
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert int(headers[b"content-length"]) == len(answer.body)
 
@@ -64,6 +68,53 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
         answer = served.answer(scope(path))
         assert answer.status == 200
         assert b"://" not in answer.body.replace(b'"://"', b"").replace(b"http://www.w3.org", b"")
+
+
+def test_the_full_page_is_served_where_it_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, built = tmp_path / "packed", tmp_path / "built"
+    monkeypatch.setattr(site_module, "FULL_PAGES", (packed, built))
+    assert page_folder() == PAGE
+    for folder in (built, packed):
+        folder.mkdir()
+        assert page_folder() != folder, "an empty folder is no page"
+        (folder / "index.html").write_text("full", "utf-8")
+        assert page_folder() == folder
+
+
+def test_the_plain_page_says_how_to_get_the_full_one() -> None:
+    text = site().answer(scope("/")).body.decode()
+    for word in ("npm", "Node.js 20.19", "pip install --force-reinstall --no-deps .", "make web"):
+        assert word in text
+
+
+def test_names_with_a_hash_are_kept_by_browsers_and_others_asked_for_again(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a-1f2e.js").write_text("1", "utf-8")
+    (tmp_path / "index.html").write_text("2", "utf-8")
+    served = site(page=tmp_path)
+    kept = dict(served.answer(scope("/assets/a-1f2e.js")).headers)[b"cache-control"]
+    assert kept == b"public, max-age=31536000, immutable"
+    assert dict(served.answer(scope("/")).headers)[b"cache-control"] == b"no-cache"
+
+
+def test_texts_are_sent_packed_to_those_that_can_unpack_them(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("let a = 1;" * 100, "utf-8")
+    (tmp_path / "a.woff2").write_bytes(bytes(1000))
+    served = site(page=tmp_path)
+    packed = served.answer(scope("/a.js", accept_encoding="br, gzip"))
+    headers = dict(packed.headers)
+    assert headers[b"content-encoding"] == b"gzip"
+    assert headers[b"vary"] == b"accept-encoding"
+    plain = served.answer(scope("/a.js"))
+    assert gzip.decompress(packed.body) == plain.body
+    assert b"content-encoding" not in dict(plain.headers)
+    for answer in (packed, plain):
+        tag = dict(answer.headers)[b"etag"].decode()
+        assert served.answer(scope("/a.js", if_none_match=tag)).status == 304
+    font = served.answer(scope("/a.woff2", accept_encoding="gzip"))
+    assert b"content-encoding" not in dict(font.headers)
 
 
 def test_a_page_that_is_known_already_is_not_sent_again() -> None:

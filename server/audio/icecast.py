@@ -1,0 +1,194 @@
+"""Sends a station to an Icecast server: connects as a source, tells titles, and connects again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+from contextlib import suppress
+from urllib.parse import quote
+
+from engine.errors import PerpetuoError
+from server.audio.radio import Radio
+from server.audio.settings import MP3, IcecastSettings
+
+log = logging.getLogger("perpetuo.audio")
+
+ANSWER_WITHIN = 10.0  # seconds
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts
+TITLE_EVERY = 5.0  # seconds between two titles at least
+_TYPES = {MP3: "audio/mpeg", "opus": "application/ogg"}
+
+
+class Refused(Exception):
+    """The other side does not take it; the message says why."""
+
+
+class Push:
+    """A `Listener` of a station that passes all it hears on. `run` it until it is cancelled."""
+
+    def __init__(self, radio: Radio, settings: IcecastSettings, station: str) -> None:
+        self.name = f"Icecast {settings.host}:{settings.port}{settings.mount}"
+        self.is_up, self.connections, self.sent = False, 0, 0
+        self._radio, self._settings, self._station = radio, settings, station
+        self._writer: asyncio.StreamWriter | None = None
+        self._heard = asyncio.Event()  # another title is heard
+        self._last = ""
+
+    @property
+    def stream(self) -> str:
+        """The name of what it passes on."""
+        return f"{self._station}.{self._settings.format}"
+
+    # -- a listener --------------------------------------------------------------------------------
+
+    def write(self, data: bytes, title: str) -> None:
+        if self._writer is None or self._writer.is_closing():
+            return
+        self._writer.write(data)
+        self.sent += len(data)
+        if title != self._last:
+            self._last = title
+            self._heard.set()
+
+    @property
+    def waiting(self) -> int:
+        return self._writer.transport.get_write_buffer_size() if self._writer else 0
+
+    def cut(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Send, and begin again whenever it ends."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await self._send()
+                reason, wait = "it closed the connection", FIRST_WAIT
+            except (OSError, Refused, PerpetuoError, asyncio.IncompleteReadError) as error:
+                reason = str(error) or type(error).__name__
+                wait = FIRST_WAIT if self.is_up else min(2 * wait, LONGEST_WAIT)
+            except TimeoutError:
+                reason = "it does not answer"
+                wait = min(2 * wait, LONGEST_WAIT)
+            self.is_up = False
+            log.warning("%s: not sent: %s; tried again in %.0f s", self.name, reason, wait)
+            await asyncio.sleep(wait)
+
+    async def _send(self) -> None:
+        """One connection, until it ends."""
+        reader, self._writer = await self._connect()
+        try:
+            await self._introduce(reader, self._writer)
+            self._last = ""
+            with self._radio.joined(self._station, self._settings.format, self):
+                self.is_up = True
+                self.connections += 1
+                log.info("%s: %s is sent", self.name, self._station)
+                await self._stay(reader)
+        finally:
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
+
+    async def _stay(self, reader: asyncio.StreamReader) -> None:
+        """Until the other side goes: it says nothing more before."""
+        titles = asyncio.create_task(self._tell_titles())
+        try:
+            await reader.read()
+        finally:
+            titles.cancel()
+            await asyncio.gather(titles, return_exceptions=True)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        settings = self._settings
+        context = ssl.create_default_context() if settings.tls else None
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await asyncio.open_connection(settings.host, settings.port, ssl=context)
+
+    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        settings = self._settings
+        headers = {
+            "Content-Type": _TYPES[settings.format],
+            "Ice-Name": settings.name or self._radio.stations[self._station].title,
+            "Ice-Description": settings.description,
+            "Ice-Genre": settings.genre,
+            "Ice-URL": settings.url,
+            "Ice-Public": str(int(settings.public)),
+            "Ice-Bitrate": str(self._bitrate),
+            "Expect": "100-continue",
+        }
+        writer.write(self._request(f"PUT {settings.mount}", headers))
+        status = await _status(reader)
+        if status == 100:  # it waits for the sound; what is wrong it says at once
+            return
+        if status != 200:
+            raise Refused(_REASONS.get(status, f"it answers {status}"))
+
+    @property
+    def _bitrate(self) -> int:
+        settings = self._radio.settings
+        is_mp3 = self._settings.format == MP3
+        return settings.mp3_bitrate if is_mp3 else settings.opus_bitrate
+
+    def _request(self, what: str, headers: dict[str, str]) -> bytes:
+        settings = self._settings
+        secret = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
+        lines = [
+            f"{what} HTTP/1.1",
+            f"Host: {settings.host}:{settings.port}",
+            f"Authorization: Basic {secret}",
+            "User-Agent: perpetuo",
+            *(f"{name}: {_one_line(value)}" for name, value in headers.items() if value),
+        ]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    async def _tell_titles(self) -> None:
+        """Ogg has its titles inside, told when a source connects."""
+        while self._settings.format == MP3:
+            await self._heard.wait()
+            self._heard.clear()
+            try:
+                await self._tell(self._last)
+            except (OSError, TimeoutError, Refused, asyncio.IncompleteReadError) as error:
+                log.info("%s: the title was not taken: %s", self.name, error)
+            await asyncio.sleep(TITLE_EVERY)
+
+    async def _tell(self, title: str) -> None:
+        mount = quote(self._settings.mount)
+        query = f"mode=updinfo&charset=UTF-8&mount={mount}&song={quote(title)}"
+        reader, writer = await self._connect()
+        try:
+            writer.write(self._request(f"GET /admin/metadata?{query}", {"Connection": "close"}))
+            status = await _status(reader)
+            if status != 200:
+                raise Refused(f"it answers {status}")
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+_REASONS = {
+    401: "it refuses the password",
+    403: "the mount is taken by another source, or it takes no more of them",
+    404: "it is no Icecast",
+}
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    """Of the head of an answer."""
+    async with asyncio.timeout(ANSWER_WITHIN):
+        head = await reader.readuntil(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        raise Refused("it does not speak HTTP")
+    return int(words[1])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

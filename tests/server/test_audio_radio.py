@@ -1,0 +1,179 @@
+"""What the process is told, and when: only of what somebody wants to hear."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import AudioError, CapacityError
+from server.audio.messages import (
+    LAG,
+    Bar,
+    Begin,
+    Chunk,
+    Encode,
+    End,
+    Move,
+    Name,
+    Opened,
+    Order,
+    Ready,
+    Turn,
+)
+from server.audio.radio import HANGS_AFTER, LINGER
+from server.house.events import Moved, Panicked, Steered, Turned
+from tests.server.radio import Recorder, Time, opened, time
+from tests.server.web_house import LENGTH
+
+__all__ = ["time"]
+
+
+def kinds(orders: list[Order]) -> list[str]:
+    return [type(order).__name__ for order in orders]
+
+
+def test_nothing_is_made_before_somebody_listens(time: Time) -> None:
+    radio, link, house = opened()
+    house.plan(house.find("study"))
+    radio.tick()
+    assert link.taken() == []
+    with radio.joined("study", "mp3", Recorder()):
+        orders = link.taken()
+    begin = house.now() - LAG - 4_000_000
+    assert orders[0] == Begin("study", begin)
+    assert orders[1] == Name("study", begin, "A quiet room")
+    assert kinds(orders[2:]) == ["Bar"] * 5 + ["Encode"]
+    assert orders[-1] == Encode("study", "mp3", True)
+    assert [order.due for order in orders if isinstance(order, Bar)] == [
+        10_000_000 + LENGTH * n for n in range(5)
+    ]
+
+
+def test_what_happens_to_a_station_is_passed_on_with_its_time(time: Time) -> None:
+    radio, link, house = opened()
+    study, dance = house.find("study"), house.find("dance")
+    with radio.joined("study", "mp3", Recorder()):
+        link.taken()
+        house.time += 1000
+        house.plan(study)
+        house.plan(dance)
+        house.tell(study, Moved(3, 700))
+        house.tell(study, Panicked())
+        house.tell(study, Turned("stopped", 0, "stopped"))
+        house.tell(study, Turned("playing", 0, "continued"))
+        house.tell(study, Turned("playing", 1, "seed 8"))
+        orders = link.taken()
+    assert kinds(orders) == ["Bar", "Move", "Turn", "Turn", "Turn", "Turn"]
+    assert all(order.at == house.time for order in orders)  # type: ignore[union-attr]
+    assert orders[1] == Move("study", house.time, 3, 700)
+    turns = [order.to for order in orders if isinstance(order, Turn)]
+    assert turns == ["silence", "stop", "go on", "anew"]
+
+
+def test_another_preset_is_a_name_from_the_bar_on_where_it_is_heard(time: Time) -> None:
+    radio, link, house = opened()
+    study = house.find("study")
+    with radio.joined("study", "mp3", Recorder()):
+        link.taken()
+        study.preset = "dance"
+        house.tell(study, Steered({}, {}, 7, 12_345_678, "web-1"))
+        house.tell(study, Steered({"density": 3.0}, {}, 8, 22_345_678, "web-1"))
+        assert link.taken() == [Name("study", 12_345_678, "A quiet room - Dance")]
+
+
+def test_a_station_that_is_stopped_begins_silent(time: Time) -> None:
+    radio, link, house = opened()
+    house.find("study").state = "stopped"
+    with radio.joined("study", "mp3", Recorder()):
+        assert [order.to for order in link.taken() if isinstance(order, Turn)] == ["stop"]
+
+
+def test_what_nobody_hears_any_more_ends_after_a_while(time: Time) -> None:
+    radio, link, _ = opened(formats=("mp3", "opus", "hls"))
+    with radio.joined("study", "mp3", Recorder()):
+        radio.playlist("study")
+        link.taken()
+        time.now += LINGER + 1
+        radio.tick()
+        assert link.taken() == [Encode("study", "hls", False)]
+        time.now += 1000
+        radio.tick()
+        assert link.taken() == []
+    time.now += LINGER - 1
+    radio.tick()
+    assert link.taken() == []
+    time.now += 2
+    radio.tick()
+    assert link.taken() == [Encode("study", "mp3", False), End("study")]
+    radio.tick()
+    assert link.taken() == []
+
+
+def test_all_is_made_all_the_time_if_the_settings_say_so(time: Time) -> None:
+    radio, link, _ = opened(on_demand=False, stations=("dance",))
+    begun = link.taken()
+    assert [order for order in begun if isinstance(order, Encode)] == [
+        Encode("dance", "mp3", True),
+        Encode("dance", "opus", True),
+    ]
+    time.now += 10 * LINGER
+    radio.tick()
+    assert link.taken() == []
+    assert radio.offers("study") == ()
+    assert radio.offers("dance") == ("mp3", "opus")
+
+
+def test_listeners_hear_what_the_process_makes(time: Time) -> None:
+    radio, link, _ = opened()
+    mp3, opus = Recorder(), Recorder()
+    with radio.joined("study", "mp3", mp3), radio.joined("study", "opus", opus):
+        link.report(Chunk("study", "opus", b"too early", "", 0.2))
+        link.report(Opened("study", "mp3", b"", 0))
+        link.report(Opened("study", "opus", b"OpusHead", 7))
+        for form in ("mp3", "opus"):
+            link.report(Chunk("study", form, form.encode(), "A (B)", 0.2))
+    assert mp3.all == b"mp3"
+    assert opus.all.startswith(b"OggS")
+    assert opus.all.endswith(b"opus")
+    assert b"OpusHead" in opus.all
+    assert b"A quiet room" in opus.all
+    assert b"too early" not in opus.all
+
+
+def test_after_the_process_has_died_the_next_one_goes_on_where_it_ended(time: Time) -> None:
+    radio, link, house = opened()
+    with radio.joined("study", "mp3", Recorder()):
+        link.taken()
+        link.end()
+        died = house.time
+        house.time += 900_000
+        assert link.taken() == []
+        link.report(Ready(1))
+        orders = link.taken()
+    assert orders[0] == Begin("study", died - LAG)
+    assert orders[-1] == Encode("study", "mp3", True)
+    link.report(Ready(2))
+    assert link.taken() == []
+
+
+def test_a_process_that_says_nothing_is_killed(time: Time) -> None:
+    radio, link, _ = opened()
+    radio.tick()
+    assert not link.kills
+    link.silent_for = HANGS_AFTER + 1
+    radio.tick()
+    assert link.kills == 1
+
+
+def test_only_so_many_may_listen_and_nobody_without_sound(time: Time) -> None:
+    radio, link, _ = opened(max_listeners=2)
+    with radio.joined("study", "mp3", Recorder()), radio.joined("dance", "opus", Recorder()):
+        assert radio.listeners == 2
+        with pytest.raises(CapacityError, match="all 2 places are taken"):
+            radio.look_for_room()
+    radio.look_for_room()
+    link.trouble = "sound needs something"
+    assert radio.offers("study") == ()
+    with pytest.raises(AudioError, match="sound needs something"):
+        radio.look_for_room()
+    with pytest.raises(AudioError), radio.joined("study", "mp3", Recorder()):
+        pass
