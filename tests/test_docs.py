@@ -12,7 +12,7 @@ import pytest
 from server.cli import Parser
 
 ROOT = Path(__file__).parent.parent
-CLIENTS = [ROOT / "clients" / "README.md", ROOT / "clients" / "python" / "README.md"]
+CLIENTS = [ROOT / "clients" / "README.md", *sorted((ROOT / "clients").glob("*/README.md"))]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *CLIENTS]
 COMMANDS = metadata.entry_points(group="perpetuo.commands")
 # Commands stand in indented or fenced blocks, alone on a line or after "&&".
@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^(?: {4}|\$ )?(?:.*&& )?perpetuo ([a-z]+)(.*)$", re.MULTI
 
 
 def commands_of(page: Path) -> list[tuple[str, list[str]]]:
-    found = COMMAND.findall(page.read_text("utf-8"))
+    found = COMMAND.findall(page.read_text("utf-8").replace("\\\n", ""))
     return [
         (name, shlex.split(rest, comments=True)) for name, rest in found if name in COMMANDS.names
     ]
