@@ -38,6 +38,6 @@ def _eased(key: tuple[int, int, int], purpose: int, bars: int) -> float:
     return here + (there - here) * share
 
 
-@lru_cache(maxsize=8192)  # asked for some times a bar, and the same for some bars
+@lru_cache(maxsize=1024)  # asked for some times a bar, and the same for some bars
 def _height(seed: int, stream: int, purpose: int, knot: int) -> float:
     return 2 * float(uniforms(seed, stream, purpose, knot, 1)[0]) - 1

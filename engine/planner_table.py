@@ -307,7 +307,7 @@ def _plain_moves() -> NDArray[np.float32]:
     return moves
 
 
-@lru_cache(maxsize=4096)  # music comes back to the same chords all the time
+@lru_cache(maxsize=512)  # music comes back to the same chords all the time
 def _chord_weights(
     table: PlannerTable, styles: tuple[float, ...], before: int, last: int, minor: bool, half: int
 ) -> Floats:
