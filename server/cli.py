@@ -169,7 +169,7 @@ def _report(error: BaseException) -> int:
         case ModuleNotFoundError() if extra := _extra_with(package := _package(error)):
             complain(
                 f"this needs {package}, which is not installed: "
-                f"run pip install '{DISTRIBUTION}[{extra}]'"
+                f"run pip install '.[{extra}]' in perpetuo's folder"
             )
         case PerpetuoError():
             complain(str(error))

@@ -193,7 +193,9 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
     yield from _line(not missing, "packages", versions)
     if missing:
         yield from _line(
-            False, "", f"not installed: {', '.join(missing)}: run pip install perpetuo"
+            False,
+            "",
+            f"not installed: {', '.join(missing)}: run pip install . in perpetuo's folder",
         )
     size = f"{model['file']}, {model['parameters'] / 1e6:.1f} M parameters" if model["file"] else ""
     yield from _line(not model["error"], "model", model["error"] or size)
