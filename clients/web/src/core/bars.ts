@@ -1,0 +1,61 @@
+/** Bars as the page has them: made of those of the wire, with times instead of ticks. */
+
+import type { Bar, Note } from "./contract";
+import {
+  type BarMessage,
+  GOES_ON,
+  GOES_ON_FROM_BEFORE,
+  TICKS_PER_QUARTER,
+  type WireBar,
+  type WireNote,
+} from "./wire";
+
+/** Microseconds of so many ticks. */
+export const lasting = (ticks: number, tempo: number): number =>
+  Math.floor((ticks * tempo) / TICKS_PER_QUARTER);
+
+function noteOf(wire: WireNote, bar: WireBar, length: number): Note {
+  const [part, pitch, velocity, tick, ticks, shift, tie] = wire;
+  const goesOn = (tie & GOES_ON) !== 0;
+  const goesOnFromBefore = (tie & GOES_ON_FROM_BEFORE) !== 0;
+  const onset = lasting(tick, bar.tempo) + shift;
+  const end = goesOn ? length : lasting(tick + ticks, bar.tempo) + shift;
+  return {
+    part,
+    pitch,
+    velocity,
+    onset,
+    end: Math.max(end, onset + 1),
+    goesOn,
+    goesOnFromBefore,
+    tick,
+    length: ticks,
+  };
+}
+
+/** `id` names it among all bars that the page has met; `arrived` is the page's time. */
+export function barOf(message: BarMessage, id: string, arrived: number): Bar {
+  const { bar, due, epoch } = message;
+  const length = lasting(bar.ticks, bar.tempo);
+  return {
+    id,
+    epoch,
+    index: bar.index,
+    revision: bar.revision,
+    due,
+    end: due + length,
+    tick: bar.tick,
+    ticks: bar.ticks,
+    metre: bar.metre,
+    tempo: bar.tempo,
+    key: bar.key,
+    chords: bar.chords,
+    section: bar.section,
+    echo: bar.echo,
+    programs: bar.programs,
+    notes: bar.notes.map((note) => noteOf(note, bar, length)),
+    late: bar.late ?? false,
+    arrived,
+    previous: null,
+  };
+}

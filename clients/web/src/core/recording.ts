@@ -1,0 +1,122 @@
+/** Bars that were heard, as a MIDI file: tempo map, metres, sections, one track and channel a part. */
+
+import { lasting } from "./bars";
+import { channelOf } from "./channels";
+import type { Bar, Note } from "./contract";
+import * as smf from "./smf";
+import { PERCUSSION, TICKS_PER_QUARTER } from "./wire";
+
+const PER_TICK = smf.DIVISION / TICKS_PER_QUARTER;
+
+interface Placed {
+  readonly bar: Bar;
+  /** Ticks of the stream from the beginning of the file. */
+  readonly at: number;
+}
+
+interface Row {
+  readonly part: number;
+  readonly pitch: number;
+  readonly velocity: number;
+  readonly start: number;
+  end: number;
+}
+
+/** The bars in the order in which they sounded. Where some are missing the file keeps their room if
+ * the stream is still the same; one that began anew follows at once. */
+export function recording(bars: readonly Bar[]): Uint8Array<ArrayBuffer> {
+  const placed = place(bars);
+  const rows = joined(placed);
+  const parts = [...new Set(rows.map((row) => row.part))].sort((a, b) => a - b);
+  const tracks = parts.map((part) => [
+    smf.name(part === PERCUSSION ? "drums" : `part ${part}`),
+    ...programs(placed, part),
+    ...rows
+      .filter((row) => row.part === part)
+      .flatMap((row) => smf.note(row.start, row.end, channelOf(part), row.pitch, row.velocity)),
+  ]);
+  return smf.midiFile([conductor(placed), ...tracks]);
+}
+
+function place(bars: readonly Bar[]): Placed[] {
+  let end = 0;
+  let origin = 0;
+  let epoch: number | null = null;
+  return bars.map((bar) => {
+    if (bar.epoch !== epoch || bar.tick + origin < end) {
+      epoch = bar.epoch;
+      origin = end - bar.tick;
+    }
+    const at = bar.tick + origin;
+    end = at + bar.ticks;
+    return { bar, at };
+  });
+}
+
+/** All notes, those that go on over bar lines in one, each pitch of a part once at a time. */
+function joined(placed: readonly Placed[]): Row[] {
+  const rows: Row[] = [];
+  let held = new Map<number, Row>();
+  let reaches = 0;
+  for (const { bar, at } of placed) {
+    const before = at === reaches ? held : new Map<number, Row>();
+    held = new Map();
+    reaches = at + bar.ticks;
+    for (const note of bar.notes) {
+      const key = note.part * 128 + note.pitch;
+      const row = (note.goesOnFromBefore && before.get(key)) || begun(note, bar, at);
+      if (!row.end) rows.push(row);
+      row.end = Math.max(endOf(note, bar, at, row), row.start + 1);
+      if (note.goesOn) held.set(key, row);
+    }
+  }
+  return withoutOverlaps(rows);
+}
+
+function begun({ part, pitch, velocity, tick, onset }: Note, bar: Bar, at: number): Row {
+  const shift = onset - lasting(tick, bar.tempo);
+  const start = (at + tick) * PER_TICK + Math.round((shift * smf.DIVISION) / bar.tempo);
+  return { part, pitch, velocity, start: Math.max(start, 0), end: 0 };
+}
+
+function endOf(note: Note, bar: Bar, at: number, row: Row): number {
+  if (note.goesOn) return (at + bar.ticks) * PER_TICK;
+  const written = (at + note.tick) * PER_TICK;
+  const shift = note.goesOnFromBefore ? 0 : row.start - written;
+  return written + note.length * PER_TICK + shift;
+}
+
+function withoutOverlaps(rows: Row[]): Row[] {
+  rows.sort((a, b) => a.part - b.part || a.pitch - b.pitch || a.start - b.start);
+  rows.forEach((row, index) => {
+    const next = rows[index + 1];
+    if (next?.part === row.part && next.pitch === row.pitch)
+      row.end = Math.min(row.end, next.start);
+  });
+  return rows.filter((row) => row.end > row.start);
+}
+
+function conductor(placed: readonly Placed[]): smf.FileEvent[] {
+  const events: smf.FileEvent[] = [];
+  let last: Bar | null = null;
+  for (const { bar, at } of placed) {
+    const tick = at * PER_TICK;
+    if (bar.metre !== last?.metre) events.push(smf.metre(tick, bar.metre));
+    if (bar.tempo !== last?.tempo) events.push(smf.tempo(tick, bar.tempo));
+    if (bar.section && bar.section !== last?.section) events.push(smf.marker(tick, bar.section));
+    last = bar;
+  }
+  return events;
+}
+
+/** At the beginning and wherever the part changes its instrument. */
+function programs(placed: readonly Placed[], part: number): smf.FileEvent[] {
+  const events: smf.FileEvent[] = [];
+  let known = -1;
+  for (const { bar, at } of placed) {
+    const program = bar.programs[part - 1] ?? 0;
+    if (program !== known) events.push(smf.program(at * PER_TICK, channelOf(part), program));
+    known = program;
+  }
+  return events;
+}

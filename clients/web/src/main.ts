@@ -1,0 +1,8 @@
+import { createPerpetuo } from "./core/perpetuo";
+import { mount } from "./face/face";
+import "./face/styles/page.css";
+
+const perpetuo = createPerpetuo();
+mount(perpetuo);
+// For the console, and for tests in a browser.
+Object.assign(window, { perpetuo });

@@ -1,0 +1,121 @@
+import { describe, expect, test } from "vitest";
+import { barOf } from "../../src/core/bars";
+import { ServerClock } from "../../src/core/clock";
+import type { WireNote } from "../../src/core/wire";
+import { MidiOut } from "../../src/midi/out";
+import { Collector } from "../../src/midi/played";
+import { barMessage, dueOf, FakeTimers } from "../fakes";
+
+/** A port at the server's time two seconds before bar 0; what it was sent, with page times. */
+function opened() {
+  const timers = new FakeTimers();
+  const clock = new ServerClock(() => timers.now());
+  const now = timers.now() * 1000;
+  clock.add({ sent: now, server: dueOf(0) - 2e6, received: now });
+  const sent: { bytes: number[]; at: number; handed: number }[] = [];
+  const port = {
+    send: (bytes: number[], at = timers.now()) => sent.push({ bytes, at, handed: timers.now() }),
+  };
+  const out = new MidiOut(port, clock, timers);
+  const put = (index: number, notes: WireNote[], revision = 0) =>
+    out.put(barOf(barMessage(index, { notes, revision }), `${index}`, 0));
+  const notes = () => sent.filter(({ bytes }) => ((bytes[0] ?? 0) & 0xf0) === 0x90);
+  return { timers, clock, out, put, sent, notes };
+}
+
+describe("out", () => {
+  test("each message has its exact time, and is handed over ahead of it", () => {
+    const { timers, clock, put, notes } = opened();
+    put(0, [
+      [1, 60, 80, 0, 24, 1234, 0],
+      [8, 36, 90, 48, 6, 0, 0],
+    ]);
+    timers.pass(5000);
+    expect(notes().map(({ bytes }) => bytes)).toEqual([
+      [0x90, 60, 80],
+      [0x99, 36, 90],
+    ]);
+    expect(notes().map(({ at }) => Math.round(clock.toServer(at)) - dueOf(0))).toEqual([
+      1234, 1_000_000,
+    ]);
+    for (const { at, handed } of notes()) expect(at - handed).toBeGreaterThanOrEqual(60);
+  });
+
+  test("a revision that comes before that is what is played", () => {
+    const { timers, put, notes } = opened();
+    put(0, [[1, 60, 80, 0, 24, 0, 0]]);
+    timers.pass(1850);
+    put(0, [[1, 72, 80, 0, 24, 0, 0]], 1);
+    timers.pass(3000);
+    expect(notes().map(({ bytes }) => bytes[1])).toEqual([72]);
+  });
+
+  test.each(["pause", "silence", "clear", "close"] as const)(
+    "%s ends what was begun, after it was begun",
+    (end) => {
+      const { timers, out, put, sent } = opened();
+      put(0, [[1, 60, 80, 0, 96, 0, 0]]);
+      timers.pass(1950); // handed over, but not yet due
+      out[end]();
+      const on = sent.findIndex(({ bytes }) => bytes[0] === 0x90);
+      const off = sent.findIndex(({ bytes }) => bytes[0] === 0x80 && bytes[1] === 60);
+      expect(off).toBeGreaterThan(on);
+      expect(sent[off]?.at).toBeGreaterThanOrEqual(sent[on]?.at ?? Number.POSITIVE_INFINITY);
+      const controllers = sent.filter(({ bytes }) => ((bytes[0] ?? 0) & 0xf0) === 0xb0);
+      expect(new Set(controllers.map(({ bytes }) => bytes[1]))).toEqual(new Set([120, 123]));
+      for (const { at } of controllers) expect(at).toBeGreaterThanOrEqual(sent[on]?.at ?? 0);
+    },
+  );
+});
+
+describe("in", () => {
+  const BEAT = {
+    bar: { metre: "4/4", tempo: 480_000, programs: [5, 0, 0, 0, 0, 0, 0, 0] },
+    line: 10_000,
+  };
+
+  test("notes are collected with their lengths, percussion in its part", () => {
+    const collector = new Collector();
+    expect(collector.take([0x90, 60, 80], 1000)).toBe(true);
+    expect(collector.take([0x99, 36, 99], 1010)).toBe(true);
+    expect(collector.played).toEqual({ notes: 2, seconds: 0.01, held: [60, 36] });
+    expect(collector.take([0x90, 60, 0], 1500)).toBe(true);
+    expect(collector.take([0x89, 36, 64], 1520)).toBe(true);
+    expect(collector.take([0xf8], 1521)).toBe(false);
+    expect(collector.take([0x80, 61, 0], 1522)).toBe(false);
+    expect(collector.played).toEqual({ notes: 2, seconds: 0.52, held: [] });
+    expect(collector.prompt(2000, null)).toEqual({
+      notes: [
+        [1, 60, 80, 0, 24],
+        [8, 36, 99, 0, 24],
+      ],
+      metre: "4/4",
+      tempo: 500_000,
+      programs: [0, 0, 0, 0, 0, 0, 0, 0],
+    });
+    collector.clear();
+    expect(collector.prompt(2000, null)).toBeNull();
+  });
+
+  test("they keep their place in the bar of the music that played", () => {
+    const collector = new Collector();
+    collector.take([0x90, 60, 80], 10_000 - 1920 + 480); // the second beat of the bar before
+    collector.take([0x80, 60, 0], 10_000 - 1920 + 960);
+    collector.take([0x90, 62, 80], 10_000 + 240);
+    const prompt = collector.prompt(10_480, BEAT);
+    expect(prompt).toMatchObject({ tempo: 480_000, programs: BEAT.bar.programs });
+    expect(prompt?.notes).toEqual([
+      [1, 60, 80, 24, 24],
+      [1, 62, 80, 108, 12],
+    ]);
+  });
+
+  test("only the latest are kept", () => {
+    const collector = new Collector();
+    for (let i = 0; i < 3000; i += 1) {
+      collector.take([0x90, 60, 80], i);
+      collector.take([0x80, 60, 80], i + 0.5);
+    }
+    expect(collector.played.notes).toBe(1024);
+  });
+});

@@ -1,0 +1,54 @@
+"""The page, built when a test first needs it: `npm ci` and `npm run build` in clients/web."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "clients" / "web"
+BUILT = WEB / "dist" / "index.html"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 300  # seconds
+
+
+def sources() -> list[Path]:
+    """What the built page is made of."""
+    loose = ("index.html", "package.json", "package-lock.json", "vite.config.ts")
+    folders = (WEB / "src", WEB / "public")
+    inside = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return [*(WEB / name for name in loose), *inside]
+
+
+def is_fresh() -> bool:
+    """Whether nothing was changed since the page was built."""
+    if not BUILT.is_file():
+        return False
+    built = BUILT.stat().st_mtime
+    return all(path.stat().st_mtime <= built for path in sources())
+
+
+def build_page() -> None:
+    """Skips the test where there is no npm and no page either."""
+    if is_fresh() and AXE.is_file():
+        return
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed, which builds the page (apt-get install npm)")
+    if not AXE.is_file():
+        _npm("ci")
+    _npm("run", "build")
+
+
+def _npm(*words: str) -> None:
+    done = subprocess.run(
+        ["npm", *words],
+        cwd=WEB,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, f"npm {' '.join(words)}:\n{done.stdout}\n{done.stderr}"
