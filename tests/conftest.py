@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 # Laws, not times: a busy machine must not fail a test.
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("laws")
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Where a program of the system is missing, a test is skipped and says which; but not in CI, which
 # installs them all.

@@ -37,6 +37,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".json": _JSON,
+    ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".ico": "image/x-icon",
@@ -45,7 +46,7 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
     ".sf2": "application/octet-stream",
 }
-_TEXTS = (".html", ".css", ".js", ".json", ".svg", ".webmanifest")
+_TEXTS = (".html", ".css", ".js", ".json", ".txt", ".svg", ".webmanifest")
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

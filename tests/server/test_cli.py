@@ -77,7 +77,7 @@ def test_a_command_gets_its_arguments_and_gives_the_exit_code(play: Callable[[Ru
         (
             ModuleNotFoundError("No module named 'torch'", name="torch.nn"),
             1,
-            "this needs torch, which is not installed: run pip install '.[train]' in perpetuo's folder",
+            "this needs torch, which is not installed: run pip install '.[train]'",
         ),
         (KeyboardInterrupt(), 130, "interrupted"),
         (KeyError("tempo"), 70, "a fault of ours (KeyError: 'tempo'): run it again with --debug"),

@@ -24,7 +24,8 @@ from tests.web.building import build_page
 
 EVERY = 10.0  # seconds between two looks
 GROWTH = 12.0  # MB of heap that ten minutes of bars, which the page keeps, may take
-ELEMENTS = 400  # nodes of the document that may come and go
+# Nodes of the document that may come: a row of the mixer for each part, the list of what happened.
+ELEMENTS = 3500
 CONFIGURATION = """
 [[station]]
 name = "study"

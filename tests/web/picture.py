@@ -42,9 +42,9 @@ def take(path: Path, address: str) -> None:
         visit.ask("document.activeElement.blur()")
         visit.page.evaluate("scrollTo(0, 0)")
         visit.page.mouse.move(0, 0)
-        # Most of the wash has gone over the bars that are revised, its tint is still there.
+        # The wash has gone over the bars that are revised, its tint is still there.
         visit.until("perpetuo.plan.bars().at(-1).revision > 0")
-        visit.until("performance.now() - perpetuo.plan.bars().at(-1).arrived > 600")
+        visit.until("performance.now() - perpetuo.plan.bars().at(-1).arrived > 850")
         visit.page.screenshot(path=path)
         visit.close()
 

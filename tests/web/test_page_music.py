@@ -129,7 +129,7 @@ def test_it_goes_on_without_late_notes_or_growing(visit: Visiting) -> None:
     """A short run of what `python -m tests.web.endure` does for as long as is wanted."""
     made = visit("#station=other")
     made.play()
-    found = list(looks(made, 8, every=2))
+    found = list(looks(made, 6, every=2))
     assert faults(found) == [], found
 
 
@@ -143,7 +143,7 @@ def test_a_server_that_is_gone_is_told_and_found_again(
         served.end()
         visit.until_words("#link", "Connection lost")
     with serve(port=port) as served:
-        visit.page.get_by_role("button", name="Try again").click()
+        # By itself; whoever does not want to wait may press the button, which may go at any moment.
         visit.until("perpetuo.session.connection.value.state === 'open'")
         visit.until("perpetuo.plan.bars().some((bar) => bar.end > perpetuo.clock.now())")
         visit.close()

@@ -72,6 +72,12 @@ export class Keys {
         { class: "soft" },
         "On the roll: the wheel and two fingers zoom in time, with Shift or up and down in pitch; dragging looks back; a double click returns. A double click on any control brings its default back.",
       ),
+      h(
+        "p",
+        { class: "soft" },
+        h("a", { href: "licences.txt", target: "_blank" }, "Licences"),
+        " of the synthesizer and the typefaces of this page.",
+      ),
     );
   }
 

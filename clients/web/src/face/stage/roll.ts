@@ -215,7 +215,7 @@ export class Roll {
     const left = scale.x(bar.due);
     const across = (scale.x(bar.end) - left) * seen.wash;
     pen.fillStyle = this.theme.palette.accent;
-    pen.globalAlpha = 0.13 * seen.tint;
+    pen.globalAlpha = 0.11 * seen.tint;
     pen.fillRect(left, notesY, across, height - notesY);
     if (seen.wash < 1) {
       pen.globalAlpha = 0.75;
