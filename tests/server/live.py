@@ -56,6 +56,15 @@ async def running(configuration: Configuration) -> AsyncIterator[Server]:
         yield server
 
 
+async def play_into(server: Server, output: RecordingOutput) -> None:
+    """Have the station played into an output as well, and wait until it does: with the first bar
+    that is planned from now on."""
+    server.player.add("test", [output])
+    async with asyncio.timeout(PATIENCE):
+        while not output.events:
+            await asyncio.sleep(0.02)
+
+
 def socket_address(told: Opened) -> str:
     """Of the WebSocket."""
     return told.page.replace("http", "ws", 1)

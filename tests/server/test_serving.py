@@ -15,7 +15,7 @@ from server.composing.spelling import wire_bar
 from server.offline import composer_of
 from server.wire import WireBar
 from tests.bundles import tiny_bytes
-from tests.server.live import BRISK, Ear, RecordingOutput, configuration, music, running
+from tests.server.live import BRISK, Ear, RecordingOutput, configuration, music, play_into, running
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_every_note_that_is_struck_is_ended_when_the_server_ends(
 
     async def scenario() -> None:
         async with running(configuration(model, tmp_path)) as server:
-            server.player.add("test", [recording])
+            await play_into(server, recording)
             ear = Ear(server)
             await ear.until_bar(4)
             while not recording.hanging():  # in the middle of a note
@@ -192,7 +192,7 @@ def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
 
     async def scenario() -> dict[int, WireBar]:
         async with running(configuration(model, tmp_path)) as server:
-            server.player.add("test", [recording])
+            await play_into(server, recording)
             ear = Ear(server)
             await ear.until_bar(3)
             await server.house.stop(ear.stream, by="test")

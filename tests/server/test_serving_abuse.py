@@ -23,6 +23,7 @@ from tests.server.live import (
     configuration,
     opened,
     osc_address,
+    play_into,
     socket_address,
 )
 from tests.server.test_serving import newest_log, replayed, same
@@ -71,7 +72,7 @@ def test_a_flood_of_everything_wrong_is_not_heard(
         )
         heard: list[int] = []
         async with opened(settings) as (server, told):
-            server.player.add("test", [recording])
+            await play_into(server, recording)
             ear = Ear(server)
             async with connect(socket_address(told)) as honest:
                 stream = await honest.listen()
