@@ -47,22 +47,21 @@ def keep_quiet() -> None:
     os.environ["JACK_NO_START_SERVER"] = "1"
     if not sys.platform.startswith("linux"):
         return
-    found = _loaded_library()
-    if found is None:
-        return
-    library, system = ctypes.CDLL(found), ctypes.CDLL(None)
+    system = ctypes.CDLL(None)
     # A C function that takes a text and does nothing: a Python one would need the interpreter's
     # lock in JACK's real-time thread.
-    for setter in ("jack_set_error_function", "jack_set_info_function"):
-        if hasattr(library, setter):
-            getattr(library, setter)(system.strlen)
+    for library in map(ctypes.CDLL, _loaded_libraries()):
+        for setter in ("jack_set_error_function", "jack_set_info_function"):
+            if hasattr(library, setter):
+                getattr(library, setter)(system.strlen)
 
 
-def _loaded_library() -> str | None:
-    """The file of the JACK library that this process has loaded."""
+def _loaded_libraries() -> list[str]:
+    """The files of JACK libraries that this process has loaded: FluidSynth and PyAV may each bring
+    one beside that of the MIDI ports."""
     try:
         lines = Path("/proc/self/maps").read_text("utf-8", "replace").splitlines()
     except OSError:
-        return None
+        return []
     paths = (line.split(maxsplit=5)[5] for line in lines if "libjack" in line)
-    return next(paths, None)
+    return list(dict.fromkeys(paths))
