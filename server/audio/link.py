@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 
 from server.audio.line import report_frames
 from server.audio.messages import Order, Ready, Report, Settings, Unable
+from server.child import CHUNK, Outbox, next_wait, reap, spawn
 from server.composing.framing import LineError, encode
 
 log = logging.getLogger("perpetuo.audio")
 
-_ROOT = Path(__file__).parents[2]
-_CHUNK = 1 << 18
 MOST_WAITING = 8 * 2**20  # bytes that a process may leave unread before it is taken for hanging
 END_WITHIN = 2.0  # seconds
-LIVED, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.25, 15.0  # seconds
+# Its products of matrices are small: threads would cost more than they bring.
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class Link:
@@ -43,7 +40,7 @@ class Link:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._frames = report_frames()
-        self._out = bytearray()
+        self._out: Outbox | None = None
         self._first: asyncio.Future[None] | None = None
         self._begun, self._wait = 0.0, 0.0
         self._heard = 0.0
@@ -69,10 +66,11 @@ class Link:
         """Returns when the process can make sound, or has said in `trouble` why it cannot."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.to_thread(_spawn, theirs, self._settings)
+            argument = self._settings.argument()
+            self._process = await asyncio.to_thread(spawn, "server.audio", theirs, argument, ALONE)
         ours.setblocking(False)
         self._socket, self._frames = ours, report_frames()
-        self._out.clear()
+        self._out = Outbox(ours)
         self._begun = monotonic()
         loop = asyncio.get_running_loop()
         self._first = loop.create_future()
@@ -90,43 +88,33 @@ class Link:
 
     def send(self, order: Order) -> None:
         """What is sent to nobody is lost: who begins anew is told all of it again."""
-        if self._socket is None:
+        if self._socket is None or self._out is None:
             return
         if len(self._out) > MOST_WAITING:
-            self._out.clear()
             self.kill()
+            self._lost()
             return
-        if not self._out:
-            asyncio.get_running_loop().add_writer(self._socket, self._write)
-        self._out += encode(order)
-        self._write()
-
-    def _write(self) -> None:
-        if self._socket is None:
-            return
-        try:
-            while self._out:
-                sent = self._socket.send(memoryview(self._out)[:_CHUNK])
-                del self._out[:sent]
-        except BlockingIOError:
-            return
-        except (BrokenPipeError, ConnectionResetError):
-            self._out.clear()  # its end is read next
-        asyncio.get_running_loop().remove_writer(self._socket)
+        self._out.put(encode(order))
 
     def _read(self) -> None:
         assert self._socket is not None, "it is read from while it is there"
         try:
-            data = self._socket.recv(_CHUNK)
+            data = self._socket.recv(CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError:
             data = b""
         self._heard = monotonic()
-        for report in self._frames.feed(data):
-            if isinstance(report, LineError):
-                raise report
-            self._take(report)
+        try:
+            for report in self._frames.feed(data):
+                if isinstance(report, LineError):
+                    raise report
+                self._take(report)
+        except LineError as error:
+            log.error("the process that makes sound is ended: %s", error)
+            if self._process is not None:
+                self._process.kill()
+            data = b""
         if not data:
             self._lost()
 
@@ -151,17 +139,16 @@ class Link:
     async def _revive(self) -> None:
         await self._reap()
         lived = monotonic() - self._begun
-        self._wait = 0.0 if lived > LIVED else min(max(2 * self._wait, FIRST_WAIT), LONGEST_WAIT)
+        self._wait = next_wait(self._wait, lived)
         await asyncio.sleep(self._wait)
         await self.start()
 
     def _end(self) -> None:
         """The line has ended, by whatever cause."""
-        if self._socket is None:
+        if self._socket is None or self._out is None:
             return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket)
-        loop.remove_writer(self._socket)
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._out.close()
         self._socket.close()
         self._socket, self.is_up = None, False
         if self._first is not None and not self._first.done():
@@ -170,26 +157,5 @@ class Link:
 
     async def _reap(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            await asyncio.to_thread(process.wait, END_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
-
-
-def _spawn(theirs: socket.socket, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start the process with its end of the line. Its standard error is ours; what is typed at
-    the terminal, an interrupt included, does not reach it."""
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    # Its products of matrices are small: threads would cost more than they bring.
-    alone = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "server.audio", str(theirs.fileno()), settings.argument()],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, **alone, "PYTHONPATH": os.pathsep.join(paths)},
-        process_group=0,
-    )
+        if process is not None:
+            await reap(process, END_WITHIN)

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 
 import msgspec
 
 from engine import errors
 from engine.errors import PerpetuoError, StreamError
+from server.child import CHUNK, FIRST_WAIT, Outbox, next_wait, reap, spawn
 from server.composing.framing import Frames, LineError, encode, report_frames
 from server.composing.messages import (
     Change,
@@ -39,10 +37,7 @@ from server.composing.settings import Settings
 
 log = logging.getLogger("perpetuo.composing")
 
-_ROOT = Path(__file__).parents[2]
-_CHUNK = 1 << 18
-# Waits before a process that died is started again: none for one that lived, then longer ones.
-LIVED, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.25, 15.0
+REAPED_WITHIN = 2.0  # seconds
 
 Answer = Joined | Changed | Kept
 Request = Join | Change | Keep
@@ -67,7 +62,7 @@ class Link:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._frames: Frames[Report] = report_frames()
-        self._out = bytearray()
+        self._out: Outbox | None = None
         self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._last_request = 0
         self._starting: asyncio.Future[Ready] | None = None
@@ -103,10 +98,11 @@ class Link:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.to_thread(_spawn, theirs, self.settings)
+            argument = self.settings.argument()
+            self._process = await asyncio.to_thread(spawn, "server.composing", theirs, argument)
         ours.setblocking(False)
         self._socket, self._frames, self._is_closing = ours, report_frames(), False
-        self._out.clear()
+        self._out = Outbox(ours)
         self._started_at = monotonic()
         self._starting, self._gone = loop.create_future(), loop.create_future()
         loop.add_reader(ours, self._read)
@@ -122,7 +118,7 @@ class Link:
         """Start a process in place of one that ended, after a while if it keeps dying young."""
         await self._reap()
         lived = monotonic() - self._started_at
-        self._wait = 0.0 if lived > LIVED else min(max(2 * self._wait, FIRST_WAIT), LONGEST_WAIT)
+        self._wait = next_wait(self._wait, lived)
         if self._wait > FIRST_WAIT:  # the first time it is not made to wait
             log.warning("the composing process is started again in %.1f s", self._wait)
             await asyncio.sleep(self._wait)
@@ -143,20 +139,15 @@ class Link:
         process, self._process = self._process, None
         if process is None:
             return
-        try:
-            await asyncio.to_thread(process.wait, 2)
-        except subprocess.TimeoutExpired:
-            log.warning("the composing process does not end: killed")
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        if not await reap(process, REAPED_WITHIN):
+            log.warning("the composing process did not end: it was killed")
 
     def _end(self) -> None:
         """The line has ended, by whatever cause."""
-        if self._socket is None:
+        if self._socket is None or self._out is None:
             return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket)
-        loop.remove_writer(self._socket)
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._out.close()
         self._socket.close()
         self._socket = None
         requests, self._requests = self._requests, {}
@@ -178,16 +169,13 @@ class Link:
 
         StreamError if it is too long.
         """
-        if self._socket is None:
+        if self._socket is None or self._out is None:
             return
         try:
             data = encode(order)
         except LineError as error:
             raise StreamError(f"this is more than a stream can be told at once: {error}") from None
-        if not self._out:
-            asyncio.get_running_loop().add_writer(self._socket, self._write)
-        self._out += data
-        self._write()
+        self._out.put(data)
 
     async def request(self, order: Request) -> Answer:
         """Send an order and wait for its answer; the link numbers it.
@@ -207,25 +195,12 @@ class Link:
         finally:
             self._requests.pop(number, None)
 
-    def _write(self) -> None:
-        if self._socket is None:
-            return
-        try:
-            while self._out:
-                sent = self._socket.send(memoryview(self._out)[:_CHUNK])
-                del self._out[:sent]
-        except BlockingIOError:
-            return
-        except (BrokenPipeError, ConnectionResetError):
-            self._out.clear()  # what it still had to say is read first, then its end
-        asyncio.get_running_loop().remove_writer(self._socket)
-
     # -- reports ---------------------------------------------------------------------------------
 
     def _read(self) -> None:
         assert self._socket is not None
         try:
-            data = self._socket.recv(_CHUNK)
+            data = self._socket.recv(CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError:
@@ -268,17 +243,3 @@ def error_of(refused: Refused) -> PerpetuoError:
     kind = getattr(errors, refused.kind, PerpetuoError)
     assert issubclass(kind, PerpetuoError)
     return kind(refused.message)
-
-
-def _spawn(theirs: socket.socket, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start the process with its end of the line. Its standard error is ours; what is typed at
-    the terminal, an interrupt included, does not reach it."""
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "server.composing", str(theirs.fileno()), settings.argument()],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        process_group=0,
-    )
