@@ -23,7 +23,7 @@ from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
 from engine.controls import Controls
-from engine.drift import drifted
+from engine.drift import Drift
 from engine.errors import PlanError
 from engine.finishing import heard_values, sounding, summary_of
 from engine.foresight import Foresight, Wish
@@ -86,6 +86,7 @@ class Composer:
         self.table = network.planner_table
         self.seed, self.stream = seed, stream
         self.foresight = Foresight(self.table, seed, stream)
+        self.drift = Drift(seed, stream)
         self.controls = controls or Controls()
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
@@ -148,10 +149,8 @@ class Composer:
     def _quarter(self) -> int:
         """Microseconds a quarter of the bar under way, as its tempo drifts."""
         setting = self._in_force
-        return drifted(
-            setting.microseconds_per_quarter,
-            setting.controls.tempo_drift,
-            (self.seed, self.stream, self.next_bar),
+        return self.drift.drifted(
+            setting.microseconds_per_quarter, setting.controls.tempo_drift, self.next_bar
         )
 
     @property
@@ -262,7 +261,7 @@ class Composer:
         line, setting = self.lines[-1], self._in_force
         anchor = line.anchor if setting.progression == line.chords else line.bar
         self._wish = Wish(setting, anchor, nudge(line.guards).and_more(line.trims))
-        self._planned, following = self.foresight.plan(
+        self._planned, next_chord = self.foresight.plan(
             line.bar, line.form, line.planner, self._wish, self.hand
         )
         plan = self._planned.plan
@@ -271,7 +270,7 @@ class Composer:
             setting.metre,
             self._planned.section.phrase,
             plan,
-            following.chord,
+            next_chord,
             self.heard.get(plan.source, NOTHING_HEARD),
         )
         pool, row = self.pool, self.row

@@ -29,6 +29,9 @@ SEATS = 256
 # Bars beyond the lookahead that a stream composes when another one has to compose anyway: a row
 # that sits out costs as much as one that takes part.
 COMPANY = 1
+# A bar that a hand waits for and that is due within so many microseconds is composed by itself: a
+# step of few rows is over soon. If more streams than a few are in that case, they go together.
+HURRY, MOST_HURRIED = 300_000, 3
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
 PROMISED = 0.7
 
@@ -170,6 +173,7 @@ class Ensemble:
         assert not member.is_catching_up, "its script comes first"
         member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
+        member.awaited = first
         member.forget_revised()
         self._room.look_again(member)
         return first
@@ -197,8 +201,7 @@ class Ensemble:
         self.computed = 0
         if taking_part:
             rows = [member.composer.row for member in taking_part]
-            self._room.pool.run(rows)
-            self.computed = max(rows) + 1
+            self.computed = self._room.pool.run(rows)
         for member in taking_part:
             member.steps += 1
             bar = member.composer.absorb()
@@ -222,6 +225,10 @@ class Ensemble:
         seated = self._room.settle(now)
         if not any(member.is_needy(self.lookahead) for member in seated):
             return []
+        hurried = [member for member in seated if member.is_awaited_by(now + HURRY)]
+        if 0 < len(hurried) <= MOST_HURRIED:
+            first = min(hurried, key=lambda member: member.due)
+            return [first] if _fill(first, done) else []
         beyond = self.lookahead + COMPANY
         return [m for m in seated if m.is_needy(beyond) and _fill(m, done)]
 

@@ -1,7 +1,6 @@
-"""Plans the bar under way and the one after it.
+"""Plans the bar under way, and how the one after it begins.
 
-The first chord of the next bar is what this one leads to, so it must be known. What was planned in
-advance is used again if nothing that it was planned from has changed.
+The first chord of the next bar is what this one leads to, so it must be known.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from engine.form import FormBar, FormState, form_bar, kept_bars
 from engine.guards import Nudge
 from engine.noise import PLANNING, uniforms
 from engine.plan import BarPlan
-from engine.planner import PLAN_DRAWS, Asked, PlannerState, plan_bar
-from engine.planner_table import PlannerTable
+from engine.planner import PLAN_DRAWS, Asked, PlannerState, first_chord, plan_bar
+from engine.planner_table import Floats, PlannerTable
 from engine.setting import Setting
 
 Columns = Mapping[str, int]  # of BarPlan, set by hand
@@ -40,43 +39,15 @@ class Planned:
     planner: PlannerState
 
 
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """A bar planned in advance, and what it was planned from."""
-
-    bar: int
-    form: FormState
-    planner: PlannerState
-    wish: Wish
-    by_hand: tuple[tuple[str, int], ...]
-    planned: Planned
-
-    def fits(
-        self,
-        bar: int,
-        form: FormState,
-        planner: PlannerState,
-        wish: Wish,
-        by_hand: tuple[tuple[str, int], ...],
-    ) -> bool:
-        """Whether the bar would be planned the same now. States and settings are compared by
-        identity: that is enough, and they are large."""
-        return (
-            (bar, by_hand) == (self.bar, self.by_hand)
-            and form is self.form
-            and planner is self.planner
-            and wish.setting is self.wish.setting
-            and wish[1:] == self.wish[1:]
-        )
-
-
 class Foresight:
-    """The planning of one stream. Holds nothing but what saves work."""
+    """The planning of one stream. Holds nothing but what saves work: what was looked up for the
+    next bar is needed again when that is planned."""
 
     def __init__(self, table: PlannerTable, seed: int, stream: int) -> None:
         self.table, self.seed, self.stream = table, seed, stream
-        self._ahead: _Ahead | None = None
         self._asking: tuple[tuple[object, ...], Asked] | None = None
+        self._formed: tuple[tuple[object, ...], tuple[FormBar, FormState]] | None = None
+        self._drawn: tuple[int, Floats] | None = None
 
     def plan(
         self,
@@ -85,38 +56,29 @@ class Foresight:
         planner: PlannerState,
         wish: Wish,
         hand: Mapping[int, Columns],
-    ) -> tuple[Planned, BarPlan]:
-        """This bar, from the states after the one before it, and the plan of the next."""
-        ahead = self._ahead
-        if ahead is None or not ahead.fits(bar, form, planner, wish, _by_hand(hand, bar)):
-            now = self._look(bar, form, planner, wish, hand)
-        else:
-            now = ahead.planned
-        following = self._look(bar + 1, now.form, now.planner, wish, hand)
-        by_hand = _by_hand(hand, bar + 1)
-        self._ahead = _Ahead(bar + 1, now.form, now.planner, wish, by_hand, following)
-        return now, following.plan
+    ) -> tuple[Planned, int]:
+        """This bar, from the states after the one before it, and the first chord of the next."""
+        section, form = self._form(form, bar, wish)
+        asked, draws = self._asked(wish, _by_hand(hand, bar)), self._draws(bar)
+        kept = kept_bars(form)
+        plan, planner = plan_bar(self.table, planner, bar, asked, section, draws, kept, wish.nudge)
+        bar += 1
+        ahead, _ = self._form(form, bar, wish)
+        asked, draws = self._asked(wish, _by_hand(hand, bar)), self._draws(bar)
+        chord = first_chord(self.table, planner, bar, asked, ahead, draws, wish.nudge)
+        return Planned(section, plan, form, planner), chord
 
-    def _look(
-        self,
-        bar: int,
-        form: FormState,
-        planner: PlannerState,
-        wish: Wish,
-        hand: Mapping[int, Columns],
-    ) -> Planned:
-        section, after = form_bar(form, bar, wish.setting.form, self.seed, self.stream)
-        plan, planned = plan_bar(
-            self.table,
-            planner,
-            bar,
-            self._asked(wish, _by_hand(hand, bar)),
-            section,
-            uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS),
-            kept_bars(after),
-            wish.nudge,
-        )
-        return Planned(section, plan, after, planned)
+    def _form(self, state: FormState, bar: int, wish: Wish) -> tuple[FormBar, FormState]:
+        given = (state, bar, wish.setting.form)
+        if self._formed is None or self._formed[0] != given:
+            found = form_bar(state, bar, wish.setting.form, self.seed, self.stream)
+            self._formed = (given, found)
+        return self._formed[1]
+
+    def _draws(self, bar: int) -> Floats:
+        if self._drawn is None or self._drawn[0] != bar:
+            self._drawn = (bar, uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS))
+        return self._drawn[1]
 
     def _asked(self, wish: Wish, by_hand: tuple[tuple[str, int], ...]) -> Asked:
         """What the controls ask of the planner; the same value as long as nothing changes."""

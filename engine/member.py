@@ -40,6 +40,7 @@ class Member:
         self.steps = 0
         self.played = 0  # microseconds of music composed so far, rewound bars included
         self.due = start  # when the bar under way is due: how long the composed music lasts
+        self.awaited = NEVER  # the bar from which on a hand turned something last
         self._quiet_until = 0  # `pass_time` has nothing to do before
         self._follow_script()
 
@@ -127,6 +128,10 @@ class Member:
             return True
         ahead = self.composer.next_bar - self.playing
         return ahead <= lookahead and (ahead <= 1 or self.composer.has_room)
+
+    def is_awaited_by(self, time: int) -> bool:
+        """Whether the bar under way is the first under a change, and due before this time."""
+        return self.composer.next_bar == self.awaited and self.due < time
 
     def forget_revised(self) -> None:
         """After a rewind, forget when the bars that are composed again were due."""

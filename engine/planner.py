@@ -153,24 +153,74 @@ def plan_bar(
     `uniforms` are PLAN_DRAWS numbers of this bar, `kept` what `form.kept_bars` said: besides the
     latest MAX_ECHO bars only those are remembered.
     """
-    by_hand = dict(asked.by_hand)
-    styles = np.array(asked.styles)
-    scene = _Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
+    scene = _scene(table, state, bar, asked, form, uniforms, nudge)
+    ground = _ground(scene)
+    wander = _wander(scene)
+    levels = dict(zip(_NAMES, _levels(scene, ground.model, wander), strict=True))
+    plan = BarPlan(
+        ground.key,
+        ground.chord,
+        ground.half_chord,
+        ground.echo,
+        ground.source,
+        **levels,
+        ending=ground.ending,
+    )
+    if scene.by_hand:
+        plan = plan._replace(**scene.by_hand)
+    return plan, _after(scene, plan, wander, kept)
+
+
+def first_chord(
+    table: PlannerTable,
+    state: PlannerState,
+    bar: int,
+    asked: Asked,
+    form: FormBar,
+    uniforms: Floats,
+    nudge: Nudge = NEUTRAL,
+) -> int:
+    """The chord with which the plan of this bar begins, without the rest of it."""
+    return _ground(_scene(table, state, bar, asked, form, uniforms, nudge)).chord
+
+
+def _scene(
+    table: PlannerTable,
+    state: PlannerState,
+    bar: int,
+    asked: Asked,
+    form: FormBar,
+    uniforms: Floats,
+    nudge: Nudge,
+) -> _Scene:
+    styles, by_hand = np.array(asked.styles), dict(asked.by_hand)
+    return _Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
+
+
+class _Ground(NamedTuple):
+    """What the notes of a bar stand on: the bar that it echoes, its key and chords. `model` is
+    the plan of the bar that it echoes."""
+
+    echo: int
+    source: int
+    model: BarPlan | None
+    key: int
+    ending: int
+    chord: int
+    half_chord: int
+
+
+def _ground(scene: _Scene) -> _Ground:
     echo, source, model = _echo(scene)
-    key = by_hand.get("key") or _key(scene, model)
+    key = scene.by_hand.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
     close = model is not None and echo >= ECHO_NEAR and model.key == key
-    copied = model if form.echo or close else None
-    ending = by_hand.get("ending", form.ending)
+    copied = model if scene.form.echo or close else None
+    ending = scene.by_hand.get("ending", scene.form.ending)
     chord, half_chord = _chords(scene, key, ending, copied)
     if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
         echo = ECHO_LOOSE  # other harmony: the notes cannot be the same
-    wander = _wander(scene)
-    levels = dict(zip(_NAMES, _levels(scene, model, wander), strict=True))
-    plan = BarPlan(key, chord, half_chord, echo, source, **levels, ending=ending)
-    if by_hand:
-        plan = plan._replace(**by_hand)
-    return plan, _after(scene, plan, wander, kept)
+    return _Ground(echo, source, model, key, ending, chord, half_chord)
 
 
 def _after(

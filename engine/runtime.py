@@ -161,7 +161,7 @@ class Pool:
         self.active = np.zeros((size, 1), np.bool_)
         self._angles = _Angles(spec, size)
         self._states = [_Buffer(state, size, network.device) for state in spec.states]
-        self._bindings: dict[int, Any] = {}
+        self._bindings: dict[tuple[int, int], Any] = {}
         self._free = list(range(rows))[::-1]
 
     # -- rows ----------------------------------------------------------------------------------
@@ -232,35 +232,40 @@ class Pool:
 
     # -- computing -----------------------------------------------------------------------------
 
-    def run(self, rows: list[int]) -> None:
-        """One step of these rows; `event` and `likelihood` hold what was drawn."""
-        count = max(max(rows) + 1, LEAST_ROWS)
-        self.active[:count] = False
+    def run(self, rows: list[int]) -> int:
+        """One step of these rows; `event` and `likelihood` hold what was drawn. Returns how many
+        were computed: all between the first and the last, and never a single one."""
+        start = min(min(rows), len(self.steps) - LEAST_ROWS)
+        span = range(start, max(max(rows) + 1, start + LEAST_ROWS))
+        self.active[span.start : span.stop] = False
         self.active[rows] = True
-        self._angles.write(self.steps[:count, 0], self.ticks[:count])
-        self.network.session.run_with_iobinding(self._binding(count), self.network.options)
+        self._angles.write(self.steps[:, 0], self.ticks, span)
+        self.network.session.run_with_iobinding(self._binding(span), self.network.options)
         self.steps[rows] += 1
         np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
+        return len(span)
 
-    def _binding(self, count: int) -> Any:
-        if count not in self._bindings:
+    def _binding(self, span: range) -> Any:
+        start, stop = key = span.start, span.stop
+        if key not in self._bindings:
+            count = stop - start
             binding = self.network.session.io_binding()
             wanted = {i.name for i in self.network.session.get_inputs()}
             for name, array in self._arrays().items():
                 if name in wanted:
-                    _bind(binding.bind_input, name, array[:count])
+                    _bind(binding.bind_input, name, array[start:stop])
+            for name in wanted.intersection(("turn", "row")):
+                _bind(binding.bind_input, name, self._angles.index[:count])
             for name in ("event", "likelihood"):
-                _bind(binding.bind_output, name, getattr(self, name)[:count])
+                _bind(binding.bind_output, name, getattr(self, name)[start:stop])
             for i, array in enumerate(self.log_p):
-                _bind(binding.bind_output, f"log_p{i}", array[:count])
+                _bind(binding.bind_output, f"log_p{i}", array[start:stop])
             for buffer in self._states:
-                buffer.bind(binding, 0, count)
-            self._bindings[count] = binding
-        return self._bindings[count]
+                buffer.bind(binding, start, count)
+            self._bindings[key] = binding
+        return self._bindings[key]
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        size = len(self.inputs)
-        index = self._angles.index[:size]
         return {
             "inputs": self.inputs,
             "mix": self.mix,
@@ -271,8 +276,6 @@ class Pool:
             "step": self.steps,
             "cos": self._angles.cos,
             "sin": self._angles.sin,
-            "turn": index,
-            "row": index,
             "active": self.active,
         }
 
@@ -291,7 +294,7 @@ class Pool:
         first = int(self.steps[row, 0])
         steps = np.arange(first, first + count)
         angles = _Angles(self.spec, count)
-        angles.write(steps, ticks)
+        angles.write(steps, ticks, range(count))
         rows = slice(row, row + 1)
         feeds: dict[str, NDArray[Any]] = {name: a[rows] for name, a in self._arrays().items()}
         feeds |= {
@@ -332,13 +335,13 @@ class _Angles:
         self.sin = np.zeros((size, half), np.float32)
         self.index = np.arange(size)[:, None]
 
-    def write(self, steps: NDArray[np.int64], ticks: NDArray[np.int64]) -> None:
-        count, turning = len(steps), len(self.by_step)
-        angle = self.angle[:count]
-        np.multiply(steps[:, None], self.by_step, out=angle[:, :turning])
-        np.multiply(ticks[:, None], self.by_tick, out=angle[:, turning:])
-        np.cos(angle, out=self.cos[:count], casting="same_kind")
-        np.sin(angle, out=self.sin[:count], casting="same_kind")
+    def write(self, steps: NDArray[np.int64], ticks: NDArray[np.int64], span: range) -> None:
+        rows, turning = slice(span.start, span.stop), len(self.by_step)
+        angle = self.angle[rows]
+        np.multiply(steps[rows, None], self.by_step, out=angle[:, :turning])
+        np.multiply(ticks[rows, None], self.by_tick, out=angle[:, turning:])
+        np.cos(angle, out=self.cos[rows], casting="same_kind")
+        np.sin(angle, out=self.sin[rows], casting="same_kind")
 
 
 class _Buffer:

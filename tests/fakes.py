@@ -131,7 +131,7 @@ class TablePool:
         self.steps[row] += len(inputs)
         self.furthest[row] = max(self.furthest[row], self.steps[row, 0])
 
-    def run(self, rows: list[int]) -> None:
+    def run(self, rows: list[int]) -> int:
         assert len(set(rows)) == len(rows)
         self.calls.append(("run", *rows))
         for row in rows:
@@ -139,6 +139,7 @@ class TablePool:
             self._draw(row)
             self.steps[row] += 1
             self.furthest[row] = max(self.furthest[row], self.steps[row, 0])
+        return max(rows) + 1
 
     def _hear(self, row: int, told: NDArray[np.int64], tick: int) -> None:
         first, second = self.memory[row]

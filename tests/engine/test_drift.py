@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.composer import Composer
 from engine.controls import Controls
-from engine.drift import drifted, wandering
+from engine.drift import Drift
 from engine.recording import score_of
 from tests.bundles import tiny
 
@@ -21,16 +21,20 @@ PERCENT = st.floats(0, 20)
 
 @given(quarter=QUARTERS, key=KEYS)
 def test_at_nothing_the_tempo_stays(quarter: int, key: tuple[int, int, int]) -> None:
-    assert drifted(quarter, 0.0, key) == quarter
+    seed, stream, bar = key
+    assert Drift(seed, stream).drifted(quarter, 0.0, bar) == quarter
 
 
-@given(quarter=QUARTERS, percent=PERCENT, key=KEYS)
+@given(quarter=QUARTERS, percent=PERCENT, key=KEYS, before=st.integers(0, 2**40))
 def test_it_never_leaves_its_bounds_and_is_always_the_same(
-    quarter: int, percent: float, key: tuple[int, int, int]
+    quarter: int, percent: float, key: tuple[int, int, int], before: int
 ) -> None:
-    found = drifted(quarter, percent, key)
-    assert found == drifted(quarter, percent, key)
-    assert -1 <= wandering(key) <= 1
+    seed, stream, bar = key
+    drift = Drift(seed, stream)
+    found = drift.drifted(quarter, percent, bar)
+    assert -1 <= drift.wandering(before) <= 1
+    assert found == drift.drifted(quarter, percent, bar)  # wherever it was asked in between
+    assert -1 <= drift.wandering(bar) <= 1
     assert quarter / (1 + percent / 100) - 1 <= found <= quarter / (1 - percent / 100) + 1
 
 
@@ -38,17 +42,18 @@ def test_it_never_leaves_its_bounds_and_is_always_the_same(
 def test_it_moves_slowly(key: tuple[int, int, int]) -> None:
     seed, stream, bar = key
     # A full swing each way in twelve and in four bars, as steep as half a cosine is in its middle.
-    assert abs(wandering((seed, stream, bar + 1)) - wandering(key)) < 0.37
+    drift = Drift(seed, stream)
+    assert abs(drift.wandering(bar + 1) - drift.wandering(bar)) < 0.37
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_it_does_wander_to_both_sides_and_averages_nothing(seed: int) -> None:
-    heights = [wandering((seed, 0, bar)) for bar in range(1200)]
+    heights = [Drift(seed, 0).wandering(bar) for bar in range(1200)]
     assert min(heights) < -0.6
     assert max(heights) > 0.6
     assert abs(sum(heights)) / len(heights) < 0.15
-    assert heights != [wandering((seed + 1, 0, bar)) for bar in range(1200)]
-    assert heights != [wandering((seed, 1, bar)) for bar in range(1200)]
+    assert heights != [Drift(seed + 1, 0).wandering(bar) for bar in range(1200)]
+    assert heights != [Drift(seed, 1).wandering(bar) for bar in range(1200)]
 
 
 def test_a_stream_drifts_without_another_note_and_again_after_a_rewind() -> None:

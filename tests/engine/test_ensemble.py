@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.bars import Bar
 from engine.composer import Composer
 from engine.controls import Controls
-from engine.ensemble import COMPANY, PROMISED, Composed, Ensemble
+from engine.ensemble import COMPANY, HURRY, MOST_HURRIED, PROMISED, Composed, Ensemble
 from engine.errors import CapacityError, ControlError
 from engine.member import EXPECTED_DEMAND
 from engine.runtime import Network
@@ -240,6 +240,27 @@ def test_what_was_heard_can_be_replayed_however_few_seats_there_are(
         for index, bar in heard[stream].items():
             if index <= last:
                 assert as_heard(again[index]) == as_heard(bar)
+
+
+@pytest.mark.parametrize(
+    ("changed", "early", "together"),
+    [(1, 0, False), (MOST_HURRIED, 0, False), (MOST_HURRIED + 1, 0, True), (2, SECOND, True)],
+)
+def test_a_bar_that_a_hand_waits_for_is_composed_by_itself_unless_many_are(
+    changed: int, early: int, together: bool
+) -> None:
+    ensemble = of(TABLE)
+    controls = Controls.from_dict({"tempo": 120})  # bars of two seconds
+    composers = [ensemble.join(stream, stream, 0, controls) for stream in range(12)]
+    now = 2 * SECOND - HURRY + 1 - early
+    settle(ensemble, now)
+    for stream in range(changed):
+        assert ensemble.change(stream, now, {"key": "D"}) == 1
+    calls = composers[0].pool.calls
+    calls.clear()
+    ensemble.step(now)
+    ran = next(rows for name, *rows in calls if name == "run")
+    assert len(ran) >= changed if together else ran == [composers[0].row]
 
 
 def test_a_bad_change_is_refused_and_the_stream_goes_on() -> None:

@@ -32,6 +32,7 @@ from engine.planner import (
     Asked,
     PlannerState,
     Progression,
+    first_chord,
     plan_bar,
 )
 from engine.planner_table import MAX_BYTES, MAX_ECHO, PlannerTable
@@ -101,6 +102,17 @@ def test_going_on_from_any_state_gives_the_same_plan(asked: Asked, form: str, cu
     whole, states = compose(60, asked, FormSettings(form, 8))
     again, _ = compose(60 - cut, asked, FormSettings(form, 8), states[cut - 1], cut)
     assert again == whole[cut:]
+
+
+@given(ASKED, st.sampled_from(["off", "song", "phrases", "arc"]))
+def test_the_first_chord_alone_is_that_of_the_whole_plan(asked: Asked, form: str) -> None:
+    plans, states = compose(40, asked, FormSettings(form, 8))
+    shape, form_state = FormBar(), FormState()
+    for bar, plan in enumerate(plans):
+        shape, form_state = form_bar(form_state, bar, FormSettings(form, 8), 1, 0)
+        before = states[bar - 1] if bar else PlannerState()
+        drawn = draws(bar, PLAN_DRAWS)
+        assert first_chord(TABLE, before, bar, asked, shape, drawn) == plan.chord
 
 
 @settings(max_examples=40)

@@ -199,6 +199,21 @@ def test_a_row_is_bit_for_bit_the_same_alone_and_among_others(kind: str, bits: i
 
 
 @each_bundle
+def test_only_the_rows_from_the_first_to_the_last_are_computed(kind: str, bits: int) -> None:
+    pool = tiny(kind, "notes", bits).pool(8)
+    streams = [Stream(pool, seed) for seed in range(8)]
+    for first, last in [(0, 8), (3, 4), (7, 8), (2, 6), (0, 1), (6, 8), (3, 4)] * 5:
+        taking_part = streams[first:last]
+        for stream in taking_part:
+            stream.prepare()
+        assert pool.run([stream.row for stream in taking_part]) == max(last - first, 2)
+        for stream in taking_part:
+            stream.absorb()
+    for stream in streams:
+        assert stream.told == alone(kind, bits, stream.seed, len(stream.told))
+
+
+@each_bundle
 def test_others_may_come_and_go_and_rest(kind: str, bits: int) -> None:
     pool = tiny(kind, "notes", bits).pool(8)
     guests = [Stream(pool, 100 + i) for i in range(5)]
