@@ -33,7 +33,7 @@ COMPANY = 1
 # step of few rows is over soon. If more streams than a few are in that case, they go together.
 HURRY, MOST_HURRIED = 300_000, 3
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
-PROMISED = 0.7
+PROMISED = 0.85
 
 
 class Composed(NamedTuple):

@@ -206,6 +206,8 @@ class Server:
             await asyncio.sleep(TICK)
             await self.house.tick()
             await self.crew.tick()
+            if self.crew.wants_another:
+                self._start(self.crew.grow_ahead())
             self.stations.shelve()
             self.sound.tick()
             await self.chronicle.tick()

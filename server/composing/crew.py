@@ -1,5 +1,6 @@
-"""All composing processes, as one line. There is one at first; where those that are there cannot
-carry a stream more, another one is started, and it ends when it has had nothing to do for a while.
+"""All composing processes, as one line. There is one at first; another one is started when those
+that are there have half of what they can carry, so that new streams spread evenly, or at the latest
+when they can carry no more. It ends when it has had nothing to do for a while.
 
 Use in the event loop.
 """
@@ -22,6 +23,9 @@ log = logging.getLogger("perpetuo.composing")
 
 HANGS_AFTER = 6.0  # seconds without a word
 IDLE = 60.0  # seconds after which a further process with nothing to do is ended
+# Of what each process believes to be able to compose: another is started when it is so much, and
+# is not ended before it is so little.
+MUCH, LITTLE = 0.4, 0.2
 END_WITHIN = 3.0  # seconds that a process has to save everything and end
 NOTHING = Load(0, 0.0, 0.0, 0, 0, 0.0, 0, processes=0)
 
@@ -33,7 +37,12 @@ class Worker:
     link: Link
     streams: set[int] = field(default_factory=set)
     load: Load = NOTHING  # as it told last
-    idle_since: float = field(default_factory=monotonic)
+    idle_since: float = field(default_factory=lambda: monotonic())
+
+    @property
+    def share(self) -> float:
+        """Of what it believes to be able to compose."""
+        return self.load.demand / self.load.speed if self.load.speed else 0.0
 
 
 MakeLink = Callable[[Settings, Callable[[Report], None], Callable[[], None]], Link]
@@ -57,6 +66,7 @@ class Crew:
         self.workers: list[Worker] = []
         self._by_stream: dict[int, Worker] = {}
         self._growing = asyncio.Lock()
+        self._grows_from = 0.0  # not ahead of need before this time: the last attempt failed
         self._gone = NOTHING  # what processes counted that are no more
 
     # -- beginning and end -----------------------------------------------------------------------
@@ -104,8 +114,29 @@ class Crew:
             if worker.streams:
                 worker.idle_since = monotonic()
         for worker in self.workers[1:]:
-            if monotonic() - worker.idle_since > IDLE:
+            others = max(other.share for other in self.workers if other is not worker)
+            if monotonic() - worker.idle_since > IDLE and others <= LITTLE:
                 await self._dismiss(worker)
+
+    @property
+    def wants_another(self) -> bool:
+        """Whether a process more should be started before it is needed."""
+        return (
+            len(self.workers) < self._most
+            and not self._growing.locked()
+            and all(worker.share > MUCH for worker in self.workers)
+            and monotonic() >= self._grows_from
+        )
+
+    async def grow_ahead(self) -> None:
+        """Start a process more, if it is still wanted."""
+        if not self.wants_another:
+            return
+        async with self._growing:
+            try:
+                await self._grow()
+            except CapacityError:  # has been logged
+                self._grows_from = monotonic() + IDLE
 
     async def _dismiss(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -148,7 +179,7 @@ class Crew:
             return await self._join_among([w for w in self.workers if w not in known], order)
 
     async def _grow(self) -> None:
-        log.info("another composing process is started: more streams than one can carry")
+        log.info("another composing process is started: the streams grow many")
         try:
             await self._add()
         except PerpetuoError as error:

@@ -263,6 +263,59 @@ def test_a_further_process_ends_when_it_had_nothing_to_do_for_a_while(
     played(scenario())
 
 
+def test_another_process_is_started_ahead_of_need_and_kept_while_it_may_be_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        now = [1000.0]
+        monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+        scene = Scene(most=2, room=100)
+        await scene.crew.start()
+        await scene.join(1, 2, 3)
+        (first,) = scene.links
+        first.on_report(Load(3, 1000.0, 1000 * crew.MUCH, 0, 0, 0.5, 100))
+        assert not scene.crew.wants_another
+        first.on_report(Load(3, 1000.0, 1000 * crew.MUCH + 1, 0, 0, 0.5, 100))
+        await asyncio.gather(scene.crew.grow_ahead(), scene.crew.grow_ahead())
+        assert len(scene.links) == 2
+        assert not scene.crew.wants_another
+        now[0] += crew.IDLE + 1
+        await scene.crew.tick()
+        assert len(scene.crew.workers) == 2
+        first.on_report(Load(1, 1000.0, 1000 * crew.LITTLE, 0, 0, 0.5, 100))
+        await scene.crew.tick()
+        assert len(scene.crew.workers) == 1
+        first.on_report(Load(3, 1000.0, 1000 * crew.MUCH + 1, 0, 0, 0.5, 100))
+        await scene.crew.grow_ahead()
+        await scene.join(4, 5)
+        assert scene.composed[2] == {4, 5}
+
+    played(scenario())
+
+
+def test_a_process_that_cannot_be_started_ahead_of_need_is_tried_again_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        now = [1000.0]
+        monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+        scene = Scene()
+        await scene.crew.start()
+        scene.links[0].on_report(Load(3, 1000.0, 900.0, 0, 0, 0.5, 100))
+
+        async def fails(link: ScriptedLink) -> Ready:
+            raise StreamError("no memory is left")
+
+        monkeypatch.setattr(ScriptedLink, "start", fails)
+        await scene.crew.grow_ahead()
+        assert "no memory is left" in caplog.text
+        assert not scene.crew.wants_another
+        now[0] += crew.IDLE
+        assert scene.crew.wants_another
+
+    played(scenario())
+
+
 def test_all_processes_are_closed() -> None:
     async def scenario() -> None:
         scene = Scene()
