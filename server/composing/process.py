@@ -8,47 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 
-from engine.composer import Composer
 from engine.control_log import MAX_SEED, MAX_STREAM
 from engine.ensemble import Composed as EngineComposed
-from engine.errors import CapacityError, OutputError, PerpetuoError, StreamError
+from engine.errors import CapacityError, PerpetuoError, StreamError
 from engine.guards import report as guard_report
 from engine.score import TIED_FROM
-from engine.snapshot import save
 from server.clock import Clock, seconds_until
 from server.composing import messages
 from server.composing.bell import Bell
 from server.composing.framing import LineError
 from server.composing.joining import joined
-from server.composing.keeper import Keeper, Snapshot, snapshot_name
 from server.composing.line import Line
 from server.composing.meter import Meter
+from server.composing.saving import Saving
 from server.composing.settings import Settings
 from server.composing.shelf import Choir, Shelf, key_of
 from server.composing.spelling import wire_bar
+from server.composing.voice import Voice
 from server.wire import encode_bar
 
 log = logging.getLogger("perpetuo.composing")
-
-# Between two snapshots that nobody asked for: bounds what many streams write.
-KEEP_GAP = 50_000
-MOST_UNWRITTEN = 4
-
-
-@dataclass(eq=False)
-class Voice:
-    """A stream as it was asked for. `held` are orders that come before its time: it still
-    catches up, or stands in a bar that cannot be taken back."""
-
-    stream: int
-    name: str
-    choir: Choir
-    kept: int  # the bar at which it was last saved
-    held: list[messages.Change | messages.Keep] = field(default_factory=list)
 
 
 class Process:
@@ -60,7 +41,7 @@ class Process:
         self.line, self.bell = line, bell
         self.now = Clock(settings.speed, settings.origin)
         self.shelf = Shelf(settings, bell)
-        self.keeper = Keeper(bell)
+        self.saving = Saving(settings, line, bell, self.now)
         self.voices: dict[int, Voice] = {}
         self.waiting: dict[str, list[messages.Join]] = {}  # by key of the model that is loaded
         self.meter = Meter(self.now())
@@ -88,10 +69,10 @@ class Process:
             self.line.flush()  # whoever asked need not wait for the step that follows
             self.bell.clear()
             self._meet_arrivals()
-            self._report_written()
+            self.saving.report_written()
             idle = 0.0 if self._compose() else self._idle()
         if self.is_closing:
-            self._save_all()
+            self.saving.save_all(self.voices.values())
 
     def _idle(self) -> float:
         """Seconds until there is something to do of its own accord."""
@@ -143,13 +124,13 @@ class Process:
         elif isinstance(order, messages.Change):
             self._change(voice, order)
         else:
-            self._keep(voice, order.request)
+            self.saving.keep(voice, order.request)
 
     def _may(self, voice: Voice, order: messages.Change | messages.Keep) -> bool:
-        member = voice.choir.ensemble.members[voice.stream]
-        if isinstance(order, messages.Change):
-            return not member.is_catching_up
-        return not member.is_catching_up and _can_be_saved(member.composer)
+        """Whether its time has come."""
+        if voice.member.is_catching_up:
+            return False
+        return isinstance(order, messages.Change) or voice.can_be_saved
 
     def _voice(self, stream: int) -> Voice:
         voice = self.voices.get(stream)
@@ -201,12 +182,11 @@ class Process:
         self._held.pop(stream, None)
         for order in voice.held:
             self._refuse(order, StreamError(f"stream {stream} has ended"))
-        member = voice.choir.ensemble.members[stream]
-        self.meter.left(guard_report(member.composer.lines[-1].guards))
+        self.meter.left(guard_report(voice.composer.lines[-1].guards))
         voice.choir.ensemble.leave(stream)
         self.shelf.tidy(voice.choir)
-        if forget and self.settings.directory:
-            self.keeper.remove(Path(self.settings.directory, snapshot_name(voice.name)))
+        if forget:
+            self.saving.remove(voice)
 
     def _change(self, voice: Voice, order: messages.Change) -> None:
         ensemble, stream = voice.choir.ensemble, voice.stream
@@ -283,9 +263,7 @@ class Process:
             messages.Composed(stream, bar.index, bar.revision, due, wired.length, encode_bar(wired))
         )
         self.meter.composed(sum(not note.tie & TIED_FROM for note in bar.notes))
-        voice = self.voices[stream]
-        if self.settings.directory and bar.index - voice.kept >= self.settings.keep_every:
-            self._keep_now_and_then(voice, composer)
+        self.saving.now_and_then(self.voices[stream], bar.index)
 
     def _report_load(self) -> None:
         if self.now() < self.meter.due:
@@ -301,55 +279,3 @@ class Process:
                 (guard_report(member.composer.lines[-1].guards) for member in members),
             )
         )
-
-    # -- snapshots -------------------------------------------------------------------------------
-
-    def _keep_now_and_then(self, voice: Voice, composer: Composer) -> None:
-        time = self.now()
-        if (
-            time - self._last_kept < KEEP_GAP
-            or self.keeper.waiting >= MOST_UNWRITTEN
-            or not _can_be_saved(composer)
-        ):
-            return
-        self._last_kept = time
-        self._keep(voice, 0)
-
-    def _keep(self, voice: Voice, request: int) -> None:
-        if not self.settings.directory:
-            raise OutputError("no folder for snapshots was named: set one in the configuration")
-        composer = voice.choir.ensemble.members[voice.stream].composer
-        path = Path(self.settings.directory, snapshot_name(voice.name))
-        voice.kept = composer.first_open
-        self.keeper.keep(Snapshot(request, voice.stream, voice.kept, path, save(composer)))
-
-    def _report_written(self) -> None:
-        for snapshot, failure in self.keeper.written():
-            request, stream, bar = snapshot.request, snapshot.stream, snapshot.bar
-            if not failure:
-                self._in_trouble = False
-                self.line.report(messages.Kept(request, stream, bar, str(snapshot.path)))
-                continue
-            if request:
-                self.line.report(messages.Refused(request, stream, "OutputError", failure))
-            if not self._in_trouble:  # said once, until it works again
-                self._in_trouble = True
-                log.warning("%s", failure)
-                self.line.report(messages.Trouble(stream, failure))
-
-    def _save_all(self) -> None:
-        for voice in self.voices.values():
-            member = voice.choir.ensemble.members[voice.stream]
-            if not self.settings.directory or member.is_catching_up:
-                continue
-            if _can_be_saved(member.composer):
-                self._keep(voice, 0)
-            while self.keeper.waiting >= MOST_UNWRITTEN:
-                self.line.listen(0.01)
-                self._report_written()
-        self.keeper.close()
-        self._report_written()
-
-
-def _can_be_saved(composer: Composer) -> bool:
-    return composer.first_open <= composer.next_bar

@@ -34,6 +34,7 @@ class Stations:
     async def open(self) -> None:
         for station in self.settings:
             stream = await self._open(station)
+            stream.title = station.title or station.name
             if station.start == "stopped" and stream.epoch == 0:
                 await self.house.stop(stream, by="configuration")
 

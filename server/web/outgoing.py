@@ -43,6 +43,7 @@ class StationRow(Struct, frozen=True, kw_only=True):
     """A station, in short."""
 
     name: str
+    title: Annotated[str, Meta(description="As it is shown to people.")]
     state: str
     preset: str | None
     seed: int
@@ -118,6 +119,7 @@ class State(ServerMessage, frozen=True, kw_only=True, tag="state"):
 
     id: RequestId = None
     stream: str
+    title: Annotated[str, Meta(description="As it is shown to people.")]
     station: bool
     epoch: Annotated[int, Meta(description="How often it began anew.")]
     state: StreamState

@@ -128,6 +128,7 @@ def state_of(stream: Stream, now: int, bars: int, id: int | None = None) -> Stat
     return State(
         id=id,
         stream=stream.name,
+        title=stream.title,
         station=stream.is_station,
         epoch=stream.epoch,
         state=cast(StreamState, stream.state),
@@ -152,6 +153,7 @@ def station_row(stream: Stream, streams: Mapping[str, str]) -> StationRow:
     """`streams` are the paths of its sound, by form."""
     return StationRow(
         name=stream.name,
+        title=stream.title,
         state=stream.state,
         preset=stream.preset,
         seed=stream.seed,

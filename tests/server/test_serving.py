@@ -135,6 +135,7 @@ def test_a_restarted_server_goes_on_with_the_same_music(model: Path, tmp_path: P
             ear = Ear(server)
             await ear.until_bar(ear.stream.first + 4)
             assert ear.stream.controls.density == 8
+            assert ear.stream.title == "Test"  # not what it is called on the wire
             return ear.sounded()
 
     before = asyncio.run(first())

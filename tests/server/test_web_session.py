@@ -31,6 +31,7 @@ def test_the_welcome_tells_what_there_is() -> None:
     welcome = Talk(talk.sessions).hello()
     can = welcome["capabilities"]
     assert [row["name"] for row in can["stations"]] == ["study", "dance"]
+    assert [row["title"] for row in can["stations"]] == ["Quiet hours", "dance"]
     assert [row["name"] for row in can["presets"]] == ["study", "dance"]
     assert {"density", "key"} < {row["name"] for row in can["controls"]}
     assert (can["parts"], can["ticks"], can["styles"]) == (8, 24, ["folk", "romantic"])

@@ -63,6 +63,7 @@ class WebHouse:
 
     def begin(self, name: str, is_station: bool, bars: int = 4, seed: int = 7) -> Stream:
         stream = Stream(name, seed, "default", Controls(), None)
+        stream.title = "Quiet hours" if name == "study" else name
         stream.is_station, stream.styles = is_station, ("folk", "romantic")
         stream.state, stream.epoch, stream.begins = "playing", 0, self.now()
         self.streams[name] = stream

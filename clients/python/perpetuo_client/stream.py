@@ -35,6 +35,7 @@ class Stream:
     def __init__(self, server: Server, name: str) -> None:
         self.server, self.name = server, name
         self.timeline = Timeline()
+        self.title = name  # as it is shown to people
         self.is_station = False
         self.seed = 0
         self.model = ""
@@ -194,6 +195,7 @@ class Stream:
         self.styles, self.preset = tuple(message["styles"]), message["preset"]
         self.controls = dict(message["controls"])
         self.is_station = message.get("station", self.is_station)
+        self.title = message.get("title", self.title)
         self.late_bars = message.get("late_bars", self.late_bars)
 
     def ended(self, reason: str) -> None:

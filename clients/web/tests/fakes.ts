@@ -121,6 +121,7 @@ const control = (name: string, usual: unknown) => ({
 
 const station = (name: string) => ({
   name,
+  title: `${name[0]?.toUpperCase()}${name.slice(1)}`,
   state: "playing",
   preset: null,
   seed: 7,
@@ -132,6 +133,7 @@ export function state(more: Record<string, unknown> = {}): Record<string, unknow
   return {
     type: "state",
     stream: "study",
+    title: "Study",
     station: true,
     epoch: 0,
     state: "playing",

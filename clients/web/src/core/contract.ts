@@ -132,6 +132,8 @@ export interface Clock {
 /** What is known of the stream that is shown. */
 export interface StreamState {
   readonly name: string;
+  /** As it is shown to people. */
+  readonly title: string;
   readonly station: boolean;
   readonly state: "playing" | "stopped" | "ended";
   readonly epoch: number;

@@ -292,7 +292,8 @@ export class Session implements SessionContract, LinkEars {
     const { stream: name, state, epoch, seed, model, styles, preset, controls } = told;
     const steerable = !station || (this.welcome.value?.capabilities.may_steer_stations ?? false);
     if (!station) this.#usualModel ||= model;
-    const described = { name, station, state, epoch, seed, model, styles, preset, controls };
+    const title = "title" in told ? told.title : (this.stream.value?.title ?? name);
+    const described = { name, title, station, state, epoch, seed, model, styles, preset, controls };
     this.#set({ ...described, steerable, reason });
   }
 

@@ -117,6 +117,7 @@ export interface ControlRow {
 
 export interface StationRow {
   readonly name: string;
+  readonly title: string;
   readonly state: string;
   readonly preset: string | null;
   readonly seed: number;
@@ -198,6 +199,7 @@ interface Description {
 
 export interface State extends Answer, Description {
   readonly type: "state";
+  readonly title: string;
   readonly station: boolean;
   readonly bar: number | null;
   readonly bars: number;
@@ -337,6 +339,7 @@ const isBar = shaped({
 
 const isStation = shaped({
   name: isText,
+  title: isText,
   state: isText,
   seed: isWhole,
   streams: orAbsent(isTable),
@@ -382,6 +385,7 @@ const FIELDS: Readonly<Record<ServerMessage["type"], Readonly<Record<string, Che
   state: {
     ...answer,
     ...description,
+    title: isText,
     station: isFlag,
     bar: orNull(isWhole),
     bars: isWhole,

@@ -62,6 +62,7 @@ describe("the place of a stream", () => {
   const { capabilities } = welcome() as unknown as { capabilities: Capabilities };
   const stream = (more: Partial<StreamState>): StreamState => ({
     name: "own-1",
+    title: "own-1",
     station: false,
     state: "playing",
     epoch: 0,

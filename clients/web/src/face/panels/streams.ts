@@ -1,6 +1,6 @@
 /** Which stream is heard: the stations, or one of one's own. */
 
-import type { Heard, Perpetuo, StreamState } from "../../core/contract";
+import type { Heard, Perpetuo, StationRow, StreamState } from "../../core/contract";
 import { byId, h, setText } from "../dom";
 import { titled } from "../words";
 
@@ -41,7 +41,7 @@ export class Streams {
       const stations = await this.perpetuo.session.stations();
       const list = this.dialog.querySelector(".stations");
       const shown = this.perpetuo.session.stream.value;
-      list?.replaceChildren(...stations.map((row) => this.station(row.name, row.state, shown)));
+      list?.replaceChildren(...stations.map((row) => this.station(row, shown)));
     } catch {
       // Then those of the beginning stand there; choosing one says what is wrong.
     }
@@ -65,7 +65,7 @@ export class Streams {
       h(
         "div",
         { class: "stations", role: "group", "aria-label": "Stations" },
-        ...stations.map((row) => this.station(row.name, row.state, stream)),
+        ...stations.map((row) => this.station(row, stream)),
       ),
       this.own(stream),
       ...(stream?.steerable ? [this.again(stream)] : []),
@@ -73,13 +73,14 @@ export class Streams {
     );
   }
 
-  private station(name: string, state: string, shown: StreamState | null): HTMLElement {
+  private station(row: StationRow, shown: StreamState | null): HTMLElement {
+    const { name, title, state } = row;
     const isShown = shown?.station === true && shown.name === name;
     const go = () => this.try(this.perpetuo.session.go({ kind: "station", station: name }));
     return h(
       "button",
       { type: "button", "aria-pressed": String(isShown), onclick: go },
-      h("strong", {}, titled(name)),
+      h("strong", {}, shownAs(name, title)),
       h("small", {}, state === "playing" ? "station" : `station, ${state}`),
     );
   }
@@ -191,7 +192,12 @@ export class Streams {
 }
 
 export function streamName(stream: StreamState): string {
-  return stream.station ? titled(stream.name) : "Your own stream";
+  return stream.station ? shownAs(stream.name, stream.title) : "Your own stream";
+}
+
+/** The title that the station was given, or its name made presentable. */
+function shownAs(name: string, title: string): string {
+  return title === name ? titled(name) : title;
 }
 
 function anySeed(): number {
