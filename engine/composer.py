@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.aim import NO_TRIMS, Trims, aimed
+from engine.aim import NO_TRIMS, UPRIGHT, Trims, aimed, leaning, told
 from engine.bars import Bar
 from engine.codecs import Cursor
 from engine.control_values import Json
@@ -260,7 +261,8 @@ class Composer:
         """Plan the bar under way and write everything that holds for all of it."""
         line, setting = self.lines[-1], self._in_force
         anchor = line.anchor if setting.progression == line.chords else line.bar
-        self._wish = Wish(setting, anchor, nudge(line.guards).and_more(line.trims))
+        more = told(line.trims, setting.positions)
+        self._wish = Wish(setting, anchor, nudge(line.guards).and_more(more))
         self._planned, next_chord = self.foresight.plan(
             line.bar, line.form, line.planner, self._wish, self.hand
         )
@@ -274,7 +276,11 @@ class Composer:
             self.heard.get(plan.source, NOTHING_HEARD),
         )
         pool, row = self.pool, self.row
-        self.codec.write_bias(pool.bias[row], setting.limits)
+        lean = leaning(line.trims, setting.positions, setting.controls.density)
+        self._limits = setting.limits
+        if lean != UPRIGHT:
+            self._limits = replace(setting.limits, lean=self.codec.leaning(lean))
+        self.codec.write_bias(pool.bias[row], self._limits)
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._wish.nudge.temperature)
         with np.errstate(divide="ignore"):
@@ -285,7 +291,7 @@ class Composer:
         situation = self._situation
         assert situation is not None
         pool, row, cursor = self.pool, self.row, self._cursor
-        cursor.constrain(pool.bias[row], self._in_force.limits)
+        cursor.constrain(pool.bias[row], self._limits)
         context = situation.at(cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices)
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
@@ -368,7 +374,9 @@ class Composer:
         # The guards hold the music to what was meant, not to what it took to get there.
         wanted = tuple(
             level - trim if level and position is not None else level
-            for level, trim, position in zip(plan.levels, line.trims, asked, strict=True)
+            for level, trim, position in zip(
+                plan.levels, told(line.trims, asked), asked, strict=True
+            )
         )
         guards = observe(
             line.guards, summary_of(notes, self._start, values, wanted, plan, surprise, silence)

@@ -25,11 +25,11 @@ _PITCHES = np.arange(MELODIC_PITCHES)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
-    """The constraints of a bar. Bars may share them: the array is read-only.
+    """The constraints of a bar. Bars may share them: the arrays are read-only.
 
     `pitch_bias` [128] float32 is added to the log-weights of composed melodic pitches, `MASKED`
     where a pitch may not come; `max_rest` is in ticks. At least one part is on and at least one
-    pitch is not masked.
+    pitch is not masked. `lean` is no constraint but a preference, as a codec's `leaning` gave it.
     """
 
     pitch_bias: NDArray[np.float32]
@@ -37,6 +37,7 @@ class Limits:
     max_polyphony: int
     max_rest: int
     transposition: int
+    lean: NDArray[np.float32] | None = None
 
 
 def limits_of(controls: Controls) -> Limits:

@@ -19,6 +19,7 @@ from engine.score import Note, Score
 from engine.time import Metre
 
 if TYPE_CHECKING:
+    from engine.aim import Lean
     from engine.analysis import Analysis
     from engine.constraints import Limits
     from engine.smf import Smf
@@ -125,6 +126,10 @@ class Codec(Protocol):
 
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
         """Pitch, duration and part as an echo of this event needs them, None if it has no echo."""
+        ...
+
+    def leaning(self, lean: Lean) -> NDArray[np.float32]:
+        """What is added to the log-weights of an event's values to have them lean so."""
         ...
 
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.aim import Lean
 from engine.analysis import Analysis
 from engine.codecs import Encoded, field_offsets, transposed
 from engine.codecs.context import (
@@ -44,6 +45,10 @@ _ZERO_DELTA = 1  # the value of delta that keeps the onset
 # A chord of more notes than any hand or orchestra section strikes is a stuck network.
 MAX_CHORD_NOTES = 24
 DEFAULT_VELOCITY = 72
+# Log-weight by bucket of lean: against each octave that a gap is off, for a note at the same onset,
+# for each octave of a duration.
+LEAN_DENSITY, LEAN_CHORDS, LEAN_LENGTH = 0.6, 0.7, 0.25
+_OCTAVES = np.log2(_LENGTHS / 12)
 
 FIELDS = (
     Field("part", 1 + PARTS, "1 + part"),
@@ -139,8 +144,17 @@ class NotesCodec:
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
         return event[PITCH], event[DURATION], event[PART]
 
+    def leaning(self, lean: Lean) -> NDArray[np.float32]:
+        found = np.zeros(_SLICES[DELTA].stop, np.float32)
+        deltas, durations = found[_SLICES[DELTA]], found[_SLICES[DURATION]]
+        deltas[_ZERO_DELTA + 1 :] = -LEAN_DENSITY * lean.against(_LENGTHS)
+        # A chord is more notes too, but no way out of playing faster.
+        deltas[_ZERO_DELTA] = LEAN_CHORDS * lean.polyphony - LEAN_DENSITY * abs(lean.density)
+        durations[1:] = LEAN_LENGTH * lean.polyphony * _OCTAVES
+        return found
+
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
-        bias[:] = 0.0
+        bias[:] = 0.0 if limits.lean is None else limits.lean
         parts = bias[_SLICES[PART]]
         parts[1:][~np.array(limits.parts_on)] = MASKED
         pitches = bias[_SLICES[PITCH]]
@@ -230,7 +244,9 @@ class NotesCursor:
             self._gate = gate
             deltas = bias[_SLICES[DELTA]]
             deltas[:] = MASKED
-            deltas[gate[0] : gate[1]] = 0.0
+            open_ones = slice(*gate)
+            lean = limits.lean
+            deltas[open_ones] = 0.0 if lean is None else lean[_SLICES[DELTA]][open_ones]
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
         pitch = event[PITCH]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.aim import Lean
 from engine.analysis import Analysis
 from engine.codecs import Encoded, transposed
 from engine.codecs.context import plan_columns
@@ -32,6 +33,8 @@ TOKENS = VELOCITY + 128 // VELOCITY_STEP
 # More events than this at one tick and the only way left is on: time must pass.
 MAX_EVENTS_AT_ONCE = 40
 DEFAULT_VELOCITY = 64
+# Log-weight by bucket of lean: against each octave that a shift is off; against the end of a note.
+LEAN_DENSITY, LEAN_HELD = 0.25, 0.3
 
 
 class PerformanceCodec:
@@ -110,10 +113,21 @@ class PerformanceCodec:
     def echoed(self, event: list[int]) -> tuple[int, int, int] | None:
         return None
 
+    def leaning(self, lean: Lean) -> NDArray[np.float32]:
+        found = np.zeros(TOKENS, np.float32)
+        found[SHIFT:VELOCITY] = -LEAN_DENSITY * lean.against(np.arange(1.0, MAX_SHIFT + 1))
+        found[OFF:SHIFT] = -LEAN_HELD * lean.polyphony
+        return found
+
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
-        bias[:] = 0.0
+        bias[:] = 0.0 if limits.lean is None else limits.lean
         bias[ON:OFF] = limits.pitch_bias
         bias[OFF:SHIFT] = MASKED  # opened for what sounds, note by note
+
+
+def _level(limits: Limits, tokens: int | slice) -> NDArray[np.float32] | np.float32 | float:
+    """The log-weight to which tokens are opened; all note-offs have the same."""
+    return 0.0 if limits.lean is None else limits.lean[tokens]
 
 
 def _tokens(notes: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -223,8 +237,8 @@ class PerformanceCursor:
         elif self.rank == 0:
             bias[VELOCITY:] = 0.0
             for pitch in sounding:
-                bias[OFF + pitch] = 0.0
-        bias[SHIFT : SHIFT + reach] = 0.0
+                bias[OFF + pitch] = _level(limits, OFF)
+        bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
 
     def _open_notes(
@@ -232,7 +246,7 @@ class PerformanceCursor:
     ) -> None:
         """Open the note-offs of what sounds, and the note-ons of what does not unless `shut`."""
         for pitch in self._opened ^ sounding:
-            bias[OFF + pitch] = 0.0 if pitch in sounding else MASKED
+            bias[OFF + pitch] = _level(limits, OFF) if pitch in sounding else MASKED
             # What sounds is not struck again before it is let go.
             closed = shut or pitch in sounding
             bias[ON + pitch] = MASKED if closed else limits.pitch_bias[pitch]

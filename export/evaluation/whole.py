@@ -41,7 +41,7 @@ from export.evaluation.report import Points, Report, distributions
 from export.evaluation.statistics import measure
 
 STREAM_BARS = 64
-SWEEP_BARS = 16
+SWEEP_BARS = 32
 STATISTICS_NOTES = 400_000
 MOST_POINTS = 400
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.aim import FURTHEST, NO_TRIMS, Trims, aimed
+from engine.aim import FURTHEST, LAST, NO_TRIMS, UPRIGHT, Trims, aimed, leaning, told
+from engine.composer import Composer
+from engine.controls import Controls
 from engine.fields import ATTRIBUTE, ATTRIBUTES
 from engine.finishing import heard_values
 from engine.score import DRUMS, Note
+from tests.fakes import TableNetwork
 
 DENSITY = list(ATTRIBUTE).index("density")
 POLYPHONY = list(ATTRIBUTE).index("polyphony")
-TRIMS = st.tuples(*[st.floats(-FURTHEST, FURTHEST)] * len(ATTRIBUTES))
+TRIMS = st.tuples(*[st.floats(-LAST, LAST)] * len(ATTRIBUTES))
 POSITIONS = st.tuples(*[st.none() | st.floats(1, a.buckets) for a in ATTRIBUTES])
 VALUES = st.tuples(*[st.none() | st.floats(0, 130)] * len(ATTRIBUTES))
 
@@ -26,7 +30,7 @@ def test_trims_stay_in_bounds_and_nothing_is_trimmed_that_nobody_asked(
     trims: Trims, asked: tuple[float | None, ...], heard: tuple[float | None, ...]
 ) -> None:
     for trim, position in zip(aimed(trims, asked, heard), asked, strict=True):
-        assert abs(trim) <= FURTHEST
+        assert abs(trim) <= LAST
         if position is None:
             assert trim == 0
 
@@ -38,12 +42,46 @@ def test_a_network_that_goes_only_part_of_the_way_is_brought_all_of_it(
     """It plays the middle of its range, moved by a share of what it is told."""
     attribute, trims, middle = ATTRIBUTES[DENSITY], NO_TRIMS, 5.0
     for _ in range(200):
-        told = min(12.0, max(1.0, position + trims[DENSITY]))
-        level = middle + share * (told - middle)
+        shown = position + told(trims, of_density(position))[DENSITY]
+        level = middle + share * (shown - middle)
         value = float(_value_at(level))
         trims = aimed(trims, of_density(position), of_density(value))
-    reachable = abs(trims[DENSITY]) < FURTHEST - 1e-6 and 1 < told < 12
-    assert abs(attribute.position(value) - position) < 0.1 or not reachable
+    leans = leaning(trims, of_density(position), 1.0).density
+    assert abs(attribute.position(value) - position) < 0.1 or abs(leans) > 0.1
+
+
+@given(TRIMS, POSITIONS)
+def test_it_leans_by_what_it_cannot_be_told(trims: Trims, asked: tuple[float | None, ...]) -> None:
+    said = told(trims, asked)
+    for attribute, trim, part, position in zip(ATTRIBUTES, trims, said, asked, strict=True):
+        assert abs(part) <= FURTHEST
+        assert part * trim >= 0
+        assert position is None or 1 <= position + part <= attribute.buckets
+    density = None if asked[DENSITY] is None else 2.0
+    lean = leaning(trims, asked, density)
+    for i, left in ((DENSITY, lean.density), (POLYPHONY, lean.polyphony)):
+        assert left == (0 if asked[i] is None else trims[i] - said[i])
+    assert leaning(NO_TRIMS, asked, density) == UPRIGHT
+
+
+@pytest.mark.parametrize("codec_name", ["notes", "performance"])
+def test_a_network_that_hears_nothing_of_what_is_asked_is_leaned_until_it_does(
+    codec_name: str,
+) -> None:
+    def density(asked: float) -> float:
+        network = TableNetwork(codec_name)
+        controls = Controls().with_value("density", asked)
+        composer = Composer(network, network.pool(1), 1, controls=controls)  # type: ignore[arg-type]
+        bars = []
+        for index in range(48):
+            bars.append(composer.compose_bar())
+            composer.commit(index + 1)
+        late = bars[24:]
+        return sum(len(b.notes) for b in late) / sum(b.metre.ticks / 24 for b in late)
+
+    few, many = density(0.7), density(5.0)
+    assert few < 1.4
+    assert many > 3.5
 
 
 def _value_at(level: float) -> float:

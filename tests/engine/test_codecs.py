@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.aim import Lean
 from engine.analysis import Analysis, analyse
 from engine.codecs import Codec, codec, field_offsets
 from engine.constraints import MASKED, Limits
@@ -125,6 +127,22 @@ def test_whatever_is_drawn_keeps_the_limits(
         assert note.part == DRUMS or bounds.pitch_bias[note.pitch] > MASKED / 2
         assert note.duration > 0
         assert 1 <= note.velocity <= 127
+
+
+LEANS = st.builds(Lean, st.floats(-9, 9), st.floats(3, 240), st.floats(-9, 9))
+
+
+@each_codec
+@given(seed=st.integers(0, 1 << 32), bounds=limits(), lean=LEANS)
+@settings(max_examples=25)
+def test_leaning_opens_nothing_and_shuts_nothing(
+    coder: Codec, seed: int, bounds: Limits, lean: Lean
+) -> None:
+    upright = Walk(coder, seed)
+    leant = Walk(coder, seed)
+    inclined = replace(bounds, lean=coder.leaning(lean))
+    for ticks in (96, 24, 192):
+        assert leant.bar(ticks, inclined) == upright.bar(ticks, bounds)
 
 
 @each_codec
