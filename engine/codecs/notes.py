@@ -47,7 +47,7 @@ MAX_CHORD_NOTES = 24
 DEFAULT_VELOCITY = 72
 # Log-weight by bucket of lean: against each octave that a gap is off, for a note at the same onset,
 # for each octave of a duration.
-LEAN_DENSITY, LEAN_CHORDS, LEAN_LENGTH = 0.6, 0.7, 0.25
+LEAN_DENSITY, LEAN_CHORDS, LEAN_LENGTH = 0.6, 1.0, 0.1
 _OCTAVES = np.log2(_LENGTHS / 12)
 
 FIELDS = (
