@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from tests.web.conftest import Visiting
 from tests.web.cutting import wire_to
 from tests.web.endure import faults, looks
 from tests.web.listening import Ear, paired
+from tests.web.tabs import tabs
 
 WOODBLOCK, XYLOPHONE = 115, 13
 NEAR = 40_000  # microseconds by which an onset and its note may differ: busy machines stutter
@@ -131,6 +134,29 @@ def test_it_goes_on_without_late_notes_or_growing(visit: Visiting) -> None:
     made.play()
     found = list(looks(made, 6, every=2))
     assert faults(found) == [], found
+
+
+def test_a_tab_behind_another_one_plays_on(served: Served, tmp_path: Path) -> None:
+    with tabs(tmp_path) as browser:
+        tab = browser.open(f"{served.page}#station=other")
+        tab.until("globalThis.perpetuo?.session.stream.value")
+        tab.ask("document.querySelector('#play').click()")
+        tab.until("perpetuo.sound.level() > 0.001")
+        browser.open("about:blank").to_front()
+        tab.until("document.visibilityState === 'hidden'")
+        before = tab.ask("perpetuo.sound.figures()")
+        bar = tab.ask("perpetuo.plan.bars().at(-1).index")
+        levels = []
+        for _ in range(12):
+            sleep(0.5)
+            levels.append(tab.ask("perpetuo.sound.level()"))
+        after = tab.ask("perpetuo.sound.figures()")
+        assert tab.ask("document.visibilityState") == "hidden"
+        assert sum(level > 0.001 for level in levels) >= 8, levels
+        assert after["notes"] - before["notes"] >= 12
+        assert after["missed"] == 0
+        assert tab.ask("perpetuo.plan.bars().at(-1).index") > bar + 3
+        assert tab.ask("perpetuo.session.connection.value.state") == "open"
 
 
 def test_a_server_that_is_gone_is_told_and_found_again(
