@@ -12,38 +12,50 @@ from math import log2
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.fields import ATTRIBUTE, ATTRIBUTES, Attribute
+from engine.fields import ATTRIBUTE, ATTRIBUTES, MELODIC_PITCHES, Attribute
 from engine.measures import Floats
 from engine.time import TICKS_PER_QUARTER
 
 GAIN = 0.25  # share of a bar's miss that is corrected in the next
 FURTHEST = 3.0  # buckets that the network is told more or less than is asked
-# Those that can lean: they are told less, and are corrected further in all.
-LEANS = ("density", "polyphony")
-FIRST, LAST = 1.5, 9.0
+# What can lean: it may be told less before it does, and is corrected further in all.
+LEANS = {"density": 1.5, "polyphony": 1.5, "register": FURTHEST}
+LAST = 9.0
+TILT = 0.5  # log-weight against each octave that a pitch is off, by bucket of lean
 SHORTEST_GAP = 3.0  # ticks: nothing leans towards more than a run of thirty-second notes
 _AN_OCTAVE = 3.0  # buckets, beyond the last one
 
 Trims = tuple[float, ...]  # buckets by attribute, in the order of ATTRIBUTES
 Positions = Sequence[float | None]  # as `Attribute.position` has them, None where nobody asks
 NO_TRIMS: Trims = (0.0,) * len(ATTRIBUTES)
-_DENSITY, _POLYPHONY = map(list(ATTRIBUTE).index, LEANS)
+_DENSITY, _POLYPHONY, _REGISTER = map(list(ATTRIBUTE).index, LEANS)
+_PITCHES = np.arange(MELODIC_PITCHES)
 
 
 class Lean(NamedTuple):
     """How firmly what is drawn is to lean, in buckets: towards more notes, or fewer, with gaps of
-    so many ticks, and towards more voices at once, or fewer."""
+    so many ticks; towards more voices at once, or fewer; upwards to a pitch, or downwards."""
 
     density: float = 0.0
     gap: float = 1.0
     polyphony: float = 0.0
+    register: float = 0.0
+    pitch: float = 0.0
 
     def against(self, gaps: Floats) -> Floats:
         """How far a gap is from what is wanted, in octaves by buckets: both ways off if more notes
         are, or they would pour; if fewer are, no gap is too long."""
         off: Floats = np.log2(gaps / self.gap)
         return self.density * np.abs(off) if self.density > 0 else self.density * np.minimum(off, 0)
+
+    @property
+    def tilt(self) -> NDArray[np.float32]:
+        """What is added to the log-weights of melodic pitches: against those on the wrong side."""
+        off = np.maximum(np.sign(self.register) * (self.pitch - _PITCHES), 0) / 12
+        tilt: NDArray[np.float32] = (-TILT * abs(self.register) * off).astype(np.float32)
+        return tilt
 
 
 UPRIGHT = Lean()
@@ -79,16 +91,18 @@ def told(trims: Trims, asked: Positions) -> Trims:
 def _told(trim: float, attribute: Attribute, position: float | None) -> float:
     if position is None:
         return 0.0
-    most = FIRST if attribute.name in LEANS else FURTHEST
+    most = LEANS.get(attribute.name, FURTHEST)
     return max(-most, 1 - position, min(most, attribute.buckets - position, trim))
 
 
-def leaning(trims: Trims, asked: Positions, density: float | None) -> Lean:
-    """What it cannot be told; `density` is what is asked of that, in notes a quarter."""
-    left = [trim - said for trim, said in zip(trims, told(trims, asked), strict=True)]
-    more = 0.0 if density is None else left[_DENSITY]
-    fuller = 0.0 if asked[_POLYPHONY] is None else left[_POLYPHONY]
-    if not (more or fuller):
+def leaning(trims: Trims, asked: Positions, values: Sequence[float | None]) -> Lean:
+    """What it cannot be told; `values` are what is asked, in the attributes' units."""
+    left = [
+        0.0 if position is None else trim - said
+        for trim, said, position in zip(trims, told(trims, asked), asked, strict=True)
+    ]
+    if not (left[_DENSITY] or left[_POLYPHONY] or left[_REGISTER]):
         return UPRIGHT
+    density, register = values[_DENSITY], values[_REGISTER]
     gap = max(TICKS_PER_QUARTER / density, SHORTEST_GAP) if density else 1.0
-    return Lean(more, gap, fuller)
+    return Lean(left[_DENSITY], gap, left[_POLYPHONY], left[_REGISTER], register or 0.0)

@@ -276,10 +276,11 @@ class Composer:
             self.heard.get(plan.source, NOTHING_HEARD),
         )
         pool, row = self.pool, self.row
-        lean = leaning(line.trims, setting.positions, setting.controls.density)
+        lean = leaning(line.trims, setting.positions, setting.attributes)
         self._limits = setting.limits
         if lean != UPRIGHT:
-            self._limits = replace(setting.limits, lean=self.codec.leaning(lean))
+            tilted = setting.limits.pitch_bias + lean.tilt
+            self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._wish.nudge.temperature)
@@ -336,7 +337,7 @@ class Composer:
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         played, shifts = performed(
-            touched(heard, self._end, setting.controls.articulation),
+            touched(heard, max(self._end, self._cursor.tick), setting.controls.articulation),
             line.start,
             quarter,
             setting.controls.swing,

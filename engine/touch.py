@@ -9,10 +9,11 @@ from __future__ import annotations
 from engine.score import DRUMS, Note
 
 
-def touched(notes: tuple[Note, ...], end: int, asked: float | None) -> tuple[Note, ...]:
-    """The notes of a bar that ends at tick `end`, so that duration over the gap to the next onset
-    in the part is `asked` in the mean. Nothing is lengthened into what comes after it."""
-    gaps = _gaps(notes, end)
+def touched(notes: tuple[Note, ...], following: int, asked: float | None) -> tuple[Note, ...]:
+    """The notes of a bar, so that duration over the gap to the next onset in the part is `asked`
+    in the mean; after the bar the next one is at tick `following`. Nothing is lengthened into what
+    comes after it."""
+    gaps = _gaps(notes, following)
     free = [i for i, gap in enumerate(gaps) if gap]
     if asked is None or not free:
         return notes
@@ -28,7 +29,7 @@ def touched(notes: tuple[Note, ...], end: int, asked: float | None) -> tuple[Not
 
 
 def _gaps(notes: tuple[Note, ...], end: int) -> list[int]:
-    """Ticks from each note to the next later onset in its part, or to the end; 0 for percussion
+    """Ticks from each note to the next later onset in its part, or to `end`; 0 for percussion
     and for tied notes, which are left alone."""
     following: dict[int, tuple[int, int]] = {}  # by part: the onset last seen, the one after it
     gaps = [0] * len(notes)

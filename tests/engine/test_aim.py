@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.aim import FURTHEST, LAST, NO_TRIMS, UPRIGHT, Trims, aimed, leaning, told
+from engine.aim import FURTHEST, LAST, NO_TRIMS, UPRIGHT, Lean, Trims, aimed, leaning, told
+from engine.bars import Bar
 from engine.composer import Composer
 from engine.controls import Controls
 from engine.fields import ATTRIBUTE, ATTRIBUTES
@@ -16,6 +20,7 @@ from tests.fakes import TableNetwork
 
 DENSITY = list(ATTRIBUTE).index("density")
 POLYPHONY = list(ATTRIBUTE).index("polyphony")
+REGISTER = list(ATTRIBUTE).index("register")
 TRIMS = st.tuples(*[st.floats(-LAST, LAST)] * len(ATTRIBUTES))
 POSITIONS = st.tuples(*[st.none() | st.floats(1, a.buckets) for a in ATTRIBUTES])
 VALUES = st.tuples(*[st.none() | st.floats(0, 130)] * len(ATTRIBUTES))
@@ -46,7 +51,7 @@ def test_a_network_that_goes_only_part_of_the_way_is_brought_all_of_it(
         level = middle + share * (shown - middle)
         value = float(_value_at(level))
         trims = aimed(trims, of_density(position), of_density(value))
-    leans = leaning(trims, of_density(position), 1.0).density
+    leans = leaning(trims, of_density(position), of_density(1.0)).density
     assert abs(attribute.position(value) - position) < 0.1 or abs(leans) > 0.1
 
 
@@ -57,11 +62,24 @@ def test_it_leans_by_what_it_cannot_be_told(trims: Trims, asked: tuple[float | N
         assert abs(part) <= FURTHEST
         assert part * trim >= 0
         assert position is None or 1 <= position + part <= attribute.buckets
-    density = None if asked[DENSITY] is None else 2.0
-    lean = leaning(trims, asked, density)
-    for i, left in ((DENSITY, lean.density), (POLYPHONY, lean.polyphony)):
+    values = [None if position is None else 2.0 for position in asked]
+    lean = leaning(trims, asked, values)
+    lefts = {DENSITY: lean.density, POLYPHONY: lean.polyphony, REGISTER: lean.register}
+    for i, left in lefts.items():
         assert left == (0 if asked[i] is None else trims[i] - said[i])
-    assert leaning(NO_TRIMS, asked, density) == UPRIGHT
+    assert leaning(NO_TRIMS, asked, values) == UPRIGHT
+
+
+def late_bars(codec_name: str, **asked: float) -> list[Bar]:
+    """What a network plays at last that hears nothing of what is asked."""
+    network = TableNetwork(codec_name)
+    controls = Controls().with_values(asked)
+    composer = Composer(network, network.pool(1), 1, controls=controls)  # type: ignore[arg-type]
+    bars = []
+    for index in range(48):
+        bars.append(composer.compose_bar())
+        composer.commit(index + 1)
+    return bars[24:]
 
 
 @pytest.mark.parametrize("codec_name", ["notes", "performance"])
@@ -69,19 +87,26 @@ def test_a_network_that_hears_nothing_of_what_is_asked_is_leaned_until_it_does(
     codec_name: str,
 ) -> None:
     def density(asked: float) -> float:
-        network = TableNetwork(codec_name)
-        controls = Controls().with_value("density", asked)
-        composer = Composer(network, network.pool(1), 1, controls=controls)  # type: ignore[arg-type]
-        bars = []
-        for index in range(48):
-            bars.append(composer.compose_bar())
-            composer.commit(index + 1)
-        late = bars[24:]
-        return sum(len(b.notes) for b in late) / sum(b.metre.ticks / 24 for b in late)
+        late = late_bars(codec_name, density=asked)
+        return sum(len(bar.notes) for bar in late) / sum(bar.metre.ticks / 24 for bar in late)
 
-    few, many = density(0.7), density(5.0)
-    assert few < 1.4
-    assert many > 3.5
+    def register(asked: float) -> float:
+        late = late_bars(codec_name, register=asked)
+        return mean(n.pitch for bar in late for n in bar.notes if n.part != DRUMS)
+
+    assert density(0.7) < 1.4
+    assert density(5.0) > 3.5
+    assert abs(register(48) - 48) < 4
+    assert abs(register(76) - 76) < 4
+
+
+@given(st.floats(-LAST, LAST), st.floats(30, 90))
+def test_a_tilt_is_against_the_wrong_side_alone(register: float, pitch: float) -> None:
+    tilt = Lean(register=register, pitch=pitch).tilt
+    wrong = np.arange(128) < pitch if register > 0 else np.arange(128) > pitch
+    assert (tilt <= 0).all()
+    assert (tilt[~wrong] == 0).all()
+    assert abs(register) < 0.01 or (tilt[wrong] < 0).all()
 
 
 def _value_at(level: float) -> float:

@@ -68,3 +68,10 @@ def test_what_overlapped_may_go_on_overlapping() -> None:
     chord_over_melody = (Note(0, 96, 48, 70, 0), *melody(24)[1:])
     played = touched(chord_over_melody, BAR, 2.0)
     assert played[0].duration == 96
+
+
+def test_a_long_note_at_the_end_of_a_bar_is_held_until_something_follows() -> None:
+    """The bar line is no reason to let go of what nothing comes after."""
+    notes = (Note(95, 288, 60, 70, 0), Note(95, 288, 64, 70, 0))
+    assert touched(notes, 95 + 288, 1.0) == notes
+    assert {note.duration for note in touched(notes, 95 + 288, 0.5)} == {144}
