@@ -43,7 +43,7 @@ CONTROL = {
 
 def station_row(name: str) -> dict[str, Any]:
     row = {"name": name, "state": "playing", "preset": None, "seed": 7, "model": "default"}
-    return row | {"listeners": 1}
+    return row | {"title": name.title(), "listeners": 1}
 
 
 @dataclass
@@ -255,7 +255,8 @@ class ScriptedServer:
         return about | {"controls": {"density": None}}
 
     def _state(self, stream: str) -> dict[str, Any]:
-        state = {"type": "state", "stream": stream, "station": stream in self.stations}
+        state = {"type": "state", "stream": stream, "title": stream.title()}
+        state |= {"station": stream in self.stations}
         state |= {"epoch": self.epoch, "state": self.state, "bar": None, "late_bars": 0}
         return state | {"bars": len(self.bars.get(stream, {})), "history": []} | self._about()
 

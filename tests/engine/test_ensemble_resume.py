@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine.bars import Bar
 from engine.composer import Composer
 from engine.control_log import Change
-from engine.ensemble import Ensemble
+from engine.ensemble import PROMISED, Ensemble
 from engine.errors import CapacityError, ControlError, PlanError, SnapshotError
-from engine.member import SECOND
+from engine.member import EXPECTED_DEMAND, SECOND
 from engine.runtime import Network, Pool
 from engine.snapshot import restore, save
 from tests.bundles import NETWORKS, tiny
@@ -162,7 +162,7 @@ def test_silent_bars_are_not_handed_out_and_come_before_all_else() -> None:
 def test_a_stream_that_was_carried_before_is_not_refused_for_speed_but_for_number() -> None:
     ensemble = Ensemble(TABLE, most=2)
     ensemble.measured(10, 1.0)
-    with pytest.raises(CapacityError, match="of the 7 notes"):
+    with pytest.raises(CapacityError, match=f"of the {10 * PROMISED:.0f} notes"):
         ensemble.join(0, 1, 0)
     for stream in (0, 1):
         ensemble.resume(stream, lambda pool: Composer(TABLE, pool, 5), 1, 0)
@@ -173,10 +173,11 @@ def test_a_stream_that_was_carried_before_is_not_refused_for_speed_but_for_numbe
 def test_other_work_takes_its_share_of_what_may_be_promised() -> None:
     ensemble = Ensemble(TABLE)
     ensemble.measured(100, 1.0)
-    ensemble.elsewhere = 0.6
+    free = PROMISED - EXPECTED_DEMAND / 100
+    ensemble.elsewhere = free + 0.01
     with pytest.raises(CapacityError):
         ensemble.join(0, 1, 0)
-    ensemble.elsewhere = 0.5
+    ensemble.elsewhere = free - 0.01
     ensemble.join(0, 1, 0)
 
 
