@@ -28,6 +28,7 @@ from engine.files import read_bytes
 from engine.planner_table import PlannerTable
 
 LEAST_ROWS = 2
+MOST_BINDINGS = 64  # kept by a pool: there are as many as pairs of rows, few of them used often
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -262,6 +263,8 @@ class Pool:
                 _bind(binding.bind_output, f"log_p{i}", array[start:stop])
             for buffer in self._states:
                 buffer.bind(binding, start, count)
+            if len(self._bindings) == MOST_BINDINGS:
+                del self._bindings[next(iter(self._bindings))]
             self._bindings[key] = binding
         return self._bindings[key]
 

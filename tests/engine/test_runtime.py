@@ -16,7 +16,7 @@ from engine.bundle import METADATA_KEY, PLANNER_KEY
 from engine.codecs import field_offsets
 from engine.errors import BundleError, CapacityError, ProviderError
 from engine.noise import gumbel_block, uniforms
-from engine.runtime import Network, Pool
+from engine.runtime import MOST_BINDINGS, Network, Pool
 from tests.bundles import NETWORKS, RING, WINDOW, tiny, tiny_bytes, torch_network
 
 STEPS = 6 * RING
@@ -211,6 +211,18 @@ def test_only_the_rows_from_the_first_to_the_last_are_computed(kind: str, bits: 
             stream.absorb()
     for stream in streams:
         assert stream.told == alone(kind, bits, stream.seed, len(stream.told))
+
+
+@each_network
+def test_whichever_rows_are_computed_little_is_kept_of_it(kind: str) -> None:
+    pool = tiny(kind).pool(16)
+    streams = [Stream(pool, seed) for seed in range(16)]
+    for first in range(15):
+        for last in range(first + 1, 16):
+            Stream.advance([streams[first], streams[last]])
+    assert len(pool._bindings) == MOST_BINDINGS
+    for stream in streams:
+        assert stream.told == alone(kind, 32, stream.seed, 15)
 
 
 @each_bundle
