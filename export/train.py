@@ -25,6 +25,7 @@ from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
 from export.batches import Batch, Sampler
 from export.data.dataset import Dataset
+from export.muon import Muon
 from export.networks import Network, Shape, parameter_count
 from export.run_folder import Optimisers, Run
 from export.training_config import TrainingConfig
@@ -126,7 +127,7 @@ def make_optimisers(network: Network, config: TrainingConfig) -> Optimisers:
         )
     ]
     if matrices:
-        muon = torch.optim.Muon(
+        muon = Muon(
             matrices, lr=config.matrix_rate, weight_decay=config.weight_decay, momentum=0.95
         )
         optimisers.append((muon, config.matrix_rate))
