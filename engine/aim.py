@@ -36,13 +36,15 @@ _PITCHES = np.arange(MELODIC_PITCHES)
 
 class Lean(NamedTuple):
     """How firmly what is drawn is to lean, in buckets: towards more notes, or fewer, with gaps of
-    so many ticks; towards more voices at once, or fewer; upwards to a pitch, or downwards."""
+    so many ticks; towards more voices at once, or fewer; upwards to a pitch, or downwards. Last, a
+    gap that is worn out, with the log-weight by which it is avoided."""
 
     density: float = 0.0
     gap: float = 1.0
     polyphony: float = 0.0
     register: float = 0.0
     pitch: float = 0.0
+    worn: tuple[int, float] = (0, 0.0)
 
     def against(self, gaps: Floats) -> Floats:
         """How far a gap is from what is wanted, in octaves by buckets: both ways off if more notes
@@ -95,14 +97,20 @@ def _told(trim: float, attribute: Attribute, position: float | None) -> float:
     return max(-most, 1 - position, min(most, attribute.buckets - position, trim))
 
 
-def leaning(trims: Trims, asked: Positions, values: Sequence[float | None]) -> Lean:
-    """What it cannot be told; `values` are what is asked, in the attributes' units."""
+def leaning(
+    trims: Trims,
+    asked: Positions,
+    values: Sequence[float | None],
+    worn: tuple[int, float] = UPRIGHT.worn,
+) -> Lean:
+    """What it cannot be told; `values` are what is asked, in the attributes' units, `worn` what a
+    guard found (`Nudge.worn`)."""
     left = [
         0.0 if position is None else trim - said
         for trim, said, position in zip(trims, told(trims, asked), asked, strict=True)
     ]
     if not (left[_DENSITY] or left[_POLYPHONY] or left[_REGISTER]):
-        return UPRIGHT
+        return UPRIGHT._replace(worn=worn)
     density, register = values[_DENSITY], values[_REGISTER]
     gap = max(TICKS_PER_QUARTER / density, SHORTEST_GAP) if density else 1.0
-    return Lean(left[_DENSITY], gap, left[_POLYPHONY], left[_REGISTER], register or 0.0)
+    return Lean(left[_DENSITY], gap, left[_POLYPHONY], left[_REGISTER], register or 0.0, worn)

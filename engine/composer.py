@@ -276,7 +276,7 @@ class Composer:
             self.heard.get(plan.source, NOTHING_HEARD),
         )
         pool, row = self.pool, self.row
-        lean = leaning(line.trims, setting.positions, setting.attributes)
+        lean = leaning(line.trims, setting.positions, setting.attributes, self._wish.nudge.worn)
         self._limits = setting.limits
         if lean != UPRIGHT:
             tilted = setting.limits.pitch_bias + lean.tilt
@@ -370,7 +370,8 @@ class Composer:
         silence = self._end - silent_from - self._in_force.limits.max_rest
         surprise = self._surprise / max(self._drawn, 1)
         plan = self._planned.plan
-        values = heard_values(notes, (self._start, self._end), line.cursor.carried)
+        span = self._start, self._end
+        values = heard_values(notes, span, line.cursor.carried)
         asked = self._in_force.positions
         # The guards hold the music to what was meant, not to what it took to get there.
         wanted = tuple(
@@ -380,7 +381,7 @@ class Composer:
             )
         )
         guards = observe(
-            line.guards, summary_of(notes, self._start, values, wanted, plan, surprise, silence)
+            line.guards, summary_of(notes, span, values, wanted, plan, surprise, silence)
         )
         self.lines.append(
             BarLine(

@@ -69,16 +69,17 @@ def _voices(spans: list[tuple[int, int]]) -> float | None:
 
 def summary_of(
     notes: tuple[Note, ...],
-    start: int,
+    span: tuple[int, int],
     values: tuple[float | None, ...],
     wanted: tuple[float, ...],
     plan: BarPlan,
     surprise: float,
     silence: int,
 ) -> BarSummary:
-    """What the guards want to know of a bar from tick `start` on: `values` as heard and buckets as
-    `wanted`, both in the order of ATTRIBUTES; `silence` counts the ticks of silence beyond what is
-    allowed."""
+    """What the guards want to know of a bar that lasted from tick to tick: `values` as heard and
+    buckets as `wanted`, both in the order of ATTRIBUTES; `silence` counts the ticks of silence
+    beyond what is allowed."""
+    start, end = span
     shape = [v for n in notes for v in (n.onset - start, n.duration, n.pitch, n.part)]
     return BarSummary(
         crc32(array("q", shape).tobytes()) if notes else 0,
@@ -87,4 +88,6 @@ def summary_of(
         tuple(wanted[place] for place in WATCHED_PLACES),
         plan.echo,
         max(0, silence),
+        tuple(note.onset - start for note in notes if not note.tie & TIED_FROM),
+        end - start,
     )

@@ -1,4 +1,5 @@
-"""Watches a stream over minutes and leads it back when it loops, freezes, boils over or strays.
+"""Watches a stream over minutes and leads it back when it loops, freezes, boils over, strays or
+plays in even steps for too long.
 
 Pure: `observe` takes a finished bar, `nudge` says what to change in the next ones, `report` what
 was found. The state is of constant size. Every watch has a threshold to wake and a lower one to
@@ -11,6 +12,7 @@ from bisect import bisect_right
 from operator import add
 from typing import NamedTuple
 
+from engine.evenness import Rhythm, hear
 from engine.fields import ATTRIBUTE, ATTRIBUTES, ECHO_NEAR
 
 MEMORY = 32  # bars among which a bar is recognised
@@ -46,7 +48,8 @@ class BarSummary(NamedTuple):
     drawn events, nats a note. `values`: density, register and dynamics in units of `ATTRIBUTES`,
     None where no note tells; `wanted`: the buckets that the plan asked of them, 0 if open.
     `echo`: the level that the plan asked. `silence`: ticks since anything sounded, less what the
-    controls ask for.
+    controls ask for. `onsets`: ticks from the bar line at which notes begin, in order; `length`:
+    ticks of the bar.
     """
 
     shape: int
@@ -55,16 +58,20 @@ class BarSummary(NamedTuple):
     wanted: tuple[float, ...] = (0,) * len(_WATCHED)
     echo: int = 0
     silence: int = 0
+    onsets: tuple[int, ...] = ()
+    length: int = 0
 
 
 class Nudge(NamedTuple):
     """What to change in the next bars: factors on temperature and min-p, offsets of the plan in
-    buckets (in the order of ATTRIBUTES), `fresh`: neither echo nor repeat anything literally."""
+    buckets (in the order of ATTRIBUTES), `fresh`: neither echo nor repeat anything literally,
+    `worn`: a gap in ticks and the log-weight by which it is avoided."""
 
     temperature: float = 1.0
     min_p: float = 1.0
     offsets: tuple[float, ...] = (0.0,) * len(ATTRIBUTES)
     fresh: bool = False
+    worn: tuple[int, float] = (0, 0.0)
 
     def and_more(self, offsets: tuple[float, ...]) -> Nudge:
         """With these offsets of the plan on top."""
@@ -99,12 +106,14 @@ class GuardState(NamedTuple):
     errors: tuple[float, ...] = _ZEROS
     astray: tuple[bool, ...] = (False,) * len(_WATCHED)
     silence: int = 0
+    rhythm: Rhythm = Rhythm()
     looping_bars: int = 0
     fresh_bars: int = 0
     frozen_bars: int = 0
     boiling_bars: int = 0
     astray_bars: int = 0
     silent_bars: int = 0
+    even_bars: int = 0
 
 
 def observe(state: GuardState, bar: BarSummary) -> GuardState:
@@ -114,15 +123,17 @@ def observe(state: GuardState, bar: BarSummary) -> GuardState:
     surprise, reference, heat = _watch_surprise(state, bar)
     heard, means, errors, astray = _watch_drift(state, bar)
     silence = max(0, bar.silence)
+    rhythm = hear(state.rhythm, bar.onsets, bar.length)
     return GuardState(
         *(bars, shapes, repeats, loop, calm, surprise, reference, heat),
-        *(heard, means, errors, astray, silence),
+        *(heard, means, errors, astray, silence, rhythm),
         looping_bars=state.looping_bars + (loop > 0),
         fresh_bars=state.fresh_bars + (loop >= FRESH_STEP),
         frozen_bars=state.frozen_bars + (heat < 0),
         boiling_bars=state.boiling_bars + (heat > 0),
         astray_bars=state.astray_bars + any(astray),
         silent_bars=state.silent_bars + (silence > SILENT_TICKS),
+        even_bars=state.even_bars + (rhythm.firmness > 0),
     )
 
 
@@ -131,13 +142,15 @@ def retuned(state: GuardState) -> GuardState:
     return state._replace(
         bars=0, surprise=0.0, reference=0.0, heat=0, heard=(0,) * len(_WATCHED),
         means=_ZEROS, errors=_ZEROS, astray=(False,) * len(_WATCHED),
+        rhythm=state.rhythm.retuned(),
     )  # fmt: skip
 
 
 def nudge(state: GuardState) -> Nudge:
     """What the next bars should change; NEUTRAL while all is well."""
     silent = state.silence > SILENT_TICKS
-    if not (state.loop or state.heat or silent or any(state.astray)):
+    firmness = state.rhythm.firmness
+    if not (state.loop or state.heat or silent or firmness or any(state.astray)):
         return NEUTRAL
     temperature = (1 + 0.06 * state.loop) * _cooling(state)
     min_p = 1 - 0.1 * state.loop
@@ -149,7 +162,8 @@ def nudge(state: GuardState) -> Nudge:
         offsets[WATCHED_PLACES[0]] = max(
             offsets[WATCHED_PLACES[0]], min(3.0, state.silence / SILENT_TICKS)
         )
-    return Nudge(temperature, min_p, tuple(offsets), state.loop >= FRESH_STEP)
+    worn = (state.rhythm.worn, firmness) if firmness else NEUTRAL.worn
+    return Nudge(temperature, min_p, tuple(offsets), state.loop >= FRESH_STEP, worn)
 
 
 def report(state: GuardState) -> dict[str, int | float]:
@@ -161,6 +175,7 @@ def report(state: GuardState) -> dict[str, int | float]:
         "boiling_bars": state.boiling_bars,
         "astray_bars": state.astray_bars,
         "silent_bars": state.silent_bars,
+        "even_bars": state.even_bars,
         "loop_step": state.loop,
         "surprise": state.surprise,
         "surprise_reference": state.reference,

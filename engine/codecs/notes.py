@@ -7,7 +7,7 @@ everything the plan asks of that place.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -148,6 +148,9 @@ class NotesCodec:
         found = np.zeros(_SLICES[DELTA].stop, np.float32)
         deltas, durations = found[_SLICES[DELTA]], found[_SLICES[DURATION]]
         deltas[_ZERO_DELTA + 1 :] = -LEAN_DENSITY * lean.against(_LENGTHS)
+        worn, firmness = lean.worn
+        if firmness:
+            deltas[2 + min(bisect_left(LENGTHS, worn), len(LENGTHS) - 1)] -= firmness
         # A chord is more notes too, but no way out of playing faster.
         deltas[_ZERO_DELTA] = LEAN_CHORDS * lean.polyphony - LEAN_DENSITY * abs(lean.density)
         durations[1:] = LEAN_LENGTH * lean.polyphony * _OCTAVES

@@ -116,6 +116,9 @@ class PerformanceCodec:
     def leaning(self, lean: Lean) -> NDArray[np.float32]:
         found = np.zeros(TOKENS, np.float32)
         found[SHIFT:VELOCITY] = -LEAN_DENSITY * lean.against(np.arange(1.0, MAX_SHIFT + 1))
+        worn, firmness = lean.worn
+        if 0 < worn <= MAX_SHIFT:
+            found[SHIFT + worn - 1] -= firmness
         found[OFF:SHIFT] = -LEAN_HELD * lean.polyphony
         return found
 
