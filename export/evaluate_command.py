@@ -150,10 +150,8 @@ def _follow(args: argparse.Namespace) -> int:
     network = Network.load(model_file(args.model), args.device, args.threads)
     presets = {path.stem: read_preset(path) for path in args.presets}
     seeds = range(args.seed, args.seed + args.seeds)
-    rows = []
-    for name, controls in presets.items():
-        with showing(name, args.endurance * len(seeds), "bars") as progress:
-            rows.append(last(network, name, controls, seeds, args.endurance, progress))
+    with showing("presets", args.endurance * len(seeds) * len(presets), "bars") as progress:
+        rows = last(network, presets, seeds, args.endurance, progress)
     print(json.dumps([row.plain() for row in rows], indent=1) if args.json else text(rows))
     if args.png is not None:
         from export.evaluation.pictures import lasting_picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from export.evaluation.report import table
 FURTHEST, LONGEST_SILENCE, LEAST_ENTROPY = 2.0, 2.0, 0.5
 DRIFTING = ("pitch", "density", "velocity")
 _GUARDED = "_bars"
+ROWS = 16  # streams that are composed together: more serve no faster
 _NO_SPREAD = 1e-6  # where all bars are alike, any other is far away
 
 
@@ -133,25 +134,47 @@ def read_preset(path: Path) -> Controls:
 
 def last(
     network: Network,
-    name: str,
-    controls: Controls,
+    presets: Mapping[str, Controls],
     seeds: Sequence[int],
     bars: int,
     progress: Callable[[int], object] = lambda bars: None,
-) -> Lasting:
-    """Compose so many bars of a preset from each seed, and keep the figures alone."""
-    pool = network.pool(len(seeds))
-    composers = [Composer(network, pool, seed, 0, controls) for seed in seeds]
-    followers = [Follower() for _ in seeds]
+) -> list[Lasting]:
+    """Compose so many bars of each preset from each seed, and keep the figures alone."""
+    names = list(presets)
+    together = max(1, ROWS // len(seeds))
+    found: list[Lasting] = []
+    for first in range(0, len(names), together):
+        some = {name: presets[name] for name in names[first : first + together]}
+        found += _together(network, some, seeds, bars, progress)
+    return found
+
+
+def _together(
+    network: Network,
+    presets: Mapping[str, Controls],
+    seeds: Sequence[int],
+    bars: int,
+    progress: Callable[[int], object],
+) -> Iterator[Lasting]:
+    """Several presets on one pool: no stream hears the others, and a step serves them all."""
+    pool = network.pool(len(presets) * len(seeds))
+    composers = [
+        Composer(network, pool, seed, 0, controls)
+        for controls in presets.values()
+        for seed in seeds
+    ]
+    followers = [Follower() for _ in composers]
     for number, bar in bar_by_bar(composers, bars):
         followers[number].hear(bar)
         progress(1)
-    courses = tuple(
-        Course(seed, follower.found(), _guards(composer))
-        for seed, follower, composer in zip(seeds, followers, composers, strict=True)
-    )
-    quarters = composers[0].setting.metre.ticks / TICKS_PER_QUARTER
-    return Lasting(name, quarters, controls.max_rest, courses)
+    courses = [
+        Course(composer.seed, follower.found(), _guards(composer))
+        for follower, composer in zip(followers, composers, strict=True)
+    ]
+    for i, (name, controls) in enumerate(presets.items()):
+        own = slice(i * len(seeds), (i + 1) * len(seeds))
+        quarters = composers[own][0].setting.metre.ticks / TICKS_PER_QUARTER
+        yield Lasting(name, quarters, controls.max_rest, tuple(courses[own]))
 
 
 def _guards(composer: Composer) -> dict[str, int]:

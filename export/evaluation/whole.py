@@ -204,7 +204,7 @@ def _copies(
 def _endurance(network: Network, options: Options) -> Endurance:
     """One stream with every control at its default."""
     with showing("endurance", options.endurance, "bars") as progress:
-        alone = last(network, "", Controls(), [options.seed], options.endurance, progress)
+        (alone,) = last(network, {"": Controls()}, [options.seed], options.endurance, progress)
     return alone.courses[0].found
 
 

@@ -187,13 +187,17 @@ def test_silence_that_a_preset_allows_is_none():
 def test_a_preset_is_followed_from_each_seed():
     network = tiny("gpt")
     told = []
-    row = last(network, "calm", Controls(), [3, 4], 24, told.append)
+    calm, bold = Controls(), Controls().with_value("temperature", 1.5)
+    row, other = last(network, {"calm": calm, "bold": bold}, [3, 4], 24, told.append)
+    assert (row.name, other.name) == ("calm", "bold")
     assert [course.seed for course in row.courses] == [3, 4]
     assert [course.found.bars for course in row.courses] == [24, 24]
-    assert sum(told) == 48
+    assert sum(told) == 96
     assert row.courses[0].found != row.courses[1].found
-    again = last(network, "calm", Controls(), [4], 24)
+    (again,) = last(network, {"calm": calm}, [4], 24)
     assert again.courses[0].found == row.courses[1].found
+    (alone,) = last(network, {"bold": bold}, [3], 24)
+    assert alone.courses[0].found == other.courses[0].found
     assert lasting_picture([row]).startswith(b"\x89PNG")
     assert row.plain()["courses"][0]["found"]["bars"] == 24
 
