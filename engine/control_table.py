@@ -93,7 +93,7 @@ CONTROLS = (
 
     Control("temperature", PER_FIELD, SAMPLING, "sampling", PerField(1.0), 0.1, 2, "",
             "How boldly is drawn: below 1 likelier, above 1 more surprising.", per="field"),
-    Control("min_p", PER_FIELD, SAMPLING, "sampling", PerField(0.02), 0, 0.5, "",
+    Control("min_p", PER_FIELD, SAMPLING, "sampling", PerField(0.01), 0, 0.5, "",
             "Leaves out what is less likely than this share of the likeliest.", per="field"),
 
     Control("form", CHOICE, FORM, "form", "song", 0, 0, "",

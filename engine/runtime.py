@@ -99,6 +99,8 @@ def open_session(data: bytes, where: str, device: str, threads: int) -> ort.Infe
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Weights that lie in bytes in the file are unfolded once, not at every step.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         session = ort.InferenceSession(data, options, providers=[PROVIDERS[device]])
     except Exception as error:

@@ -82,8 +82,7 @@ class _Step(Builder):
         inputs = self.input("inputs", TensorProto.INT64, ["B", "T", len(sizes)])
         mix = self.input("mix", TensorProto.FLOAT, ["B", shape.mix_width])
         offsets = self.axes(*(sum(sizes[:i]) for i in range(len(sizes))))
-        table = self.constant(self.weights["embed.weight"])
-        rows = self.op("Gather", [table, self.op("Add", [inputs, offsets])])
+        rows = self.rows(self.op("Add", [inputs, offsets]), "embed")
         x = self.op("ReduceSum", [rows, self.axes(2)], keepdims=0)
         mixed = self.op("Unsqueeze", [self.linear(mix, "mix"), self.axes(1)])
         return self.op("Add", [x, mixed])
@@ -191,30 +190,18 @@ class _Step(Builder):
             )
             for name in ("hidden", "cell")
         ]
-        inner, recurrent = (
-            self._stored(_onnx_gates(self.weights[f"cells.{layer}.weight_{part}_l0"]))
-            for part in ("ih", "hh")
+        matrices, biases = (
+            [_onnx_gates(self.weights[f"cells.{layer}.{what}_{part}_l0"]) for part in ("ih", "hh")]
+            for what in ("weight", "bias")
         )
-        biases = [
-            _onnx_gates(self.weights[f"cells.{layer}.bias_{part}_l0"]) for part in ("ih", "hh")
-        ]
+        inner, recurrent = (
+            self.op("Unsqueeze", [self.stored(matrix), self.axes(0)]) for matrix in matrices
+        )
         bias = self.constant(np.concatenate(biases)[None])
         y, hidden, cell = self.ops(
             "LSTM", [x, inner, recurrent, bias, "", *state], 3, hidden_size=width
         )
         return self.op("Squeeze", [y, self.axes(1)]), hidden, cell
-
-    def _stored(self, matrix: NDArray[np.float32]) -> str:
-        """A matrix [rows, columns] for the LSTM node, kept in 8 bits a weight if asked.
-
-        onnxruntime unfolds it to floats when it loads the file; 4 bits would cost too much here.
-        """
-        if self.bits == 32:
-            return self.constant(matrix[None])
-        scale = np.maximum(np.abs(matrix).max(axis=1), 1e-8).astype(np.float32) / 127
-        stored = np.rint(matrix / scale[:, None]).astype(np.int8)
-        whole = self.op("DequantizeLinear", [self.constant(stored), self.constant(scale)], axis=0)
-        return self.op("Unsqueeze", [whole, self.axes(0)])
 
     # -- drawing -------------------------------------------------------------------------------
 
@@ -274,8 +261,8 @@ class _Step(Builder):
 
     def _tell(self, z: str, field: int, value: str) -> str:
         """The hidden vector after a field was drawn."""
-        table = self.constant(self.weights[f"heads.chosen.{field}.weight"])
-        chosen = self.op("Gather", [table, self.op("Squeeze", [value, self.axes(-1)])])
+        index = self.op("Squeeze", [value, self.axes(-1)])
+        chosen = self.rows(index, f"heads.chosen.{field}")
         z = self.op("Add", [z, chosen])
         down = self.op("Relu", [self.linear(z, f"heads.mixers.{field}.0")])
         return self.op("Add", [z, self.linear(down, f"heads.mixers.{field}.1")])

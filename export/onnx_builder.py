@@ -99,6 +99,19 @@ class Builder:
             accuracy_level=4,
         )
 
+    def rows(self, index: str, name: str) -> str:
+        """Rows of the embedding `name`."""
+        return self.op("Gather", [self.stored(self.weights[f"{name}.weight"]), index])
+
+    def stored(self, matrix: NDArray[np.float32]) -> str:
+        """A matrix that is read as floats. If weights are quantised it takes a byte a weight in
+        the file (4 bits would cost too much here) and is unfolded once, when that is loaded."""
+        if self.bits == 32:
+            return self.constant(matrix)
+        scale = np.maximum(np.abs(matrix).max(axis=1), 1e-8).astype(np.float32) / 127
+        whole = np.rint(matrix / scale[:, None]).astype(np.int8)
+        return self.op("DequantizeLinear", [self.constant(whole), self.constant(scale)], axis=0)
+
     def norm(self, x: str, name: str) -> str:
         scale = self.constant(self.weights[f"{name}.weight"])
         return self.op("SimplifiedLayerNormalization", [x, scale], axis=-1, epsilon=EPSILON)

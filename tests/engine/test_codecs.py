@@ -16,6 +16,7 @@ from engine.analysis import Analysis, analyse
 from engine.codecs import Codec, codec, field_offsets
 from engine.constraints import MASKED, Limits
 from engine.errors import BundleError
+from engine.evenness import MOST
 from engine.fields import CONTEXT, MELODIC_PITCHES
 from engine.score import DRUMS, PARTS, Note, Score, as_array
 from tests.engine.score_strategies import scores, small_piece
@@ -129,7 +130,10 @@ def test_whatever_is_drawn_keeps_the_limits(
         assert 1 <= note.velocity <= 127
 
 
-LEANS = st.builds(Lean, st.floats(-9, 9), st.floats(3, 240), st.floats(-9, 9))
+WORN = st.tuples(st.integers(0, 400), st.floats(0, MOST))
+LEANS = st.builds(
+    Lean, st.floats(-9, 9), st.floats(3, 240), st.floats(-9, 9), st.floats(-9, 9), worn=WORN
+)
 
 
 @each_codec
