@@ -23,7 +23,7 @@ from onnx import TensorProto
 
 from engine.bundle import State
 from export.networks import Shape
-from export.onnx_builder import Builder, Weights
+from export.onnx_builder import Builder, Weights, stored_weights
 
 FAR = -1e9
 
@@ -190,14 +190,12 @@ class _Step(Builder):
             )
             for name in ("hidden", "cell")
         ]
-        matrices, biases = (
-            [_onnx_gates(self.weights[f"cells.{layer}.{what}_{part}_l0"]) for part in ("ih", "hh")]
-            for what in ("weight", "bias")
-        )
         inner, recurrent = (
-            self.op("Unsqueeze", [self.stored(matrix), self.axes(0)]) for matrix in matrices
+            self.op("Unsqueeze", [self.stored(_onnx_gates(self.weights[name]), name), self.axes(0)])
+            for name in _cell_names(layer, "weight")
         )
-        bias = self.constant(np.concatenate(biases)[None])
+        biases = [_onnx_gates(self.weights[name]) for name in _cell_names(layer, "bias")]
+        bias = self.named(np.concatenate(biases)[None], f"cells.{layer}.bias")
         y, hidden, cell = self.ops(
             "LSTM", [x, inner, recurrent, bias, "", *state], 3, hidden_size=width
         )
@@ -266,6 +264,28 @@ class _Step(Builder):
         z = self.op("Add", [z, chosen])
         down = self.op("Relu", [self.linear(z, f"heads.mixers.{field}.0")])
         return self.op("Add", [z, self.linear(down, f"heads.mixers.{field}.1")])
+
+
+def _cell_names(layer: int, what: str) -> list[str]:
+    return [f"cells.{layer}.{what}_{part}_l0" for part in ("ih", "hh")]
+
+
+def weights_of(model: onnx.ModelProto) -> Weights:
+    """The weights that `step_graph` was given, as far as the file has kept them."""
+    found: Weights = {}
+    for name, tensor in stored_weights(model).items():
+        if name.endswith(".bias"):
+            names = _cell_names(int(name.split(".")[1]), "bias")
+            halves = np.split(tensor[0], 2)
+            found |= {n: _torch_gates(half) for n, half in zip(names, halves, strict=True)}
+        else:
+            found[name] = _torch_gates(tensor) if name.startswith("cells.") else tensor
+    return found
+
+
+def _torch_gates(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    i, o, f, c = np.split(array, 4)
+    return np.concatenate((i, f, c, o))
 
 
 def _onnx_gates(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,9 @@ from export.networks import EPSILON
 
 Weights = dict[str, NDArray[np.float32]]
 BLOCK = 32  # weights that share one scale when quantised
+# Weights stand in the file under their torch names, so that a training can begin with them; what
+# follows the name says how they are stored.
+TURNED, PACKED, SCALES, WHOLE, ROW_SCALES = ":turned", ":packed", ":scales", ":whole", ":rows"
 
 
 class Builder:
@@ -48,8 +51,13 @@ class Builder:
         self.nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
         return outputs
 
+    def named(self, array: NDArray[np.generic], name: str) -> str:
+        """An initializer of this name."""
+        self.initializers.append(numpy_helper.from_array(array, name))
+        return name
+
     def constant(self, array: NDArray[np.generic]) -> str:
-        """An initializer; equal small ones are stored once."""
+        """An initializer; equal ones are stored once."""
         key = array.tobytes() + str((array.dtype, array.shape)).encode()
         if key not in self.constants:
             self.constants[key] = f"constant_{len(self.constants)}"
@@ -83,14 +91,16 @@ class Builder:
 
     def linear(self, x: str, name: str) -> str:
         """x times the transposed torch weight `name`."""
-        weight = self.weights[f"{name}.weight"]
+        name = f"{name}.weight"
+        weight = self.weights[name]
         outputs, inputs = weight.shape
         if self.bits == 32 or inputs % BLOCK:
-            return self.op("MatMul", [x, self.constant(np.ascontiguousarray(weight.T))])
+            turned = self.named(np.ascontiguousarray(weight.T), name + TURNED)
+            return self.op("MatMul", [x, turned])
         packed, scales = quantise(weight, self.bits)
         return self.op(
             "MatMulNBits",
-            [x, self.constant(packed), self.constant(scales)],
+            [x, self.named(packed, name + PACKED), self.named(scales, name + SCALES)],
             domain="com.microsoft",
             K=inputs,
             N=outputs,
@@ -101,19 +111,21 @@ class Builder:
 
     def rows(self, index: str, name: str) -> str:
         """Rows of the embedding `name`."""
-        return self.op("Gather", [self.stored(self.weights[f"{name}.weight"]), index])
+        name = f"{name}.weight"
+        return self.op("Gather", [self.stored(self.weights[name], name), index])
 
-    def stored(self, matrix: NDArray[np.float32]) -> str:
+    def stored(self, matrix: NDArray[np.float32], name: str) -> str:
         """A matrix that is read as floats. If weights are quantised it takes a byte a weight in
         the file (4 bits would cost too much here) and is unfolded once, when that is loaded."""
         if self.bits == 32:
-            return self.constant(matrix)
+            return self.named(matrix, name)
         scale = np.maximum(np.abs(matrix).max(axis=1), 1e-8).astype(np.float32) / 127
         whole = np.rint(matrix / scale[:, None]).astype(np.int8)
-        return self.op("DequantizeLinear", [self.constant(whole), self.constant(scale)], axis=0)
+        parts = [self.named(whole, name + WHOLE), self.named(scale, name + ROW_SCALES)]
+        return self.op("DequantizeLinear", parts, axis=0)
 
     def norm(self, x: str, name: str) -> str:
-        scale = self.constant(self.weights[f"{name}.weight"])
+        scale = self.named(self.weights[f"{name}.weight"], f"{name}.weight")
         return self.op("SimplifiedLayerNormalization", [x, scale], axis=-1, epsilon=EPSILON)
 
 
@@ -133,3 +145,30 @@ def quantise(
     if bits == 4:
         values = values[..., 0::2] | (values[..., 1::2] << 4)
     return np.ascontiguousarray(values), scales
+
+
+def stored_weights(model: onnx.ModelProto) -> Weights:
+    """The weights of a graph by their names, as whole as they were stored."""
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    found: Weights = {}
+    for stored, tensor in tensors.items():
+        name, colon, form = stored.partition(":")
+        if colon + form == TURNED:
+            found[name] = tensor.T
+        elif colon + form == PACKED:
+            found[name] = unfolded(tensor, tensors[name + SCALES])
+        elif colon + form == WHOLE:
+            found[name] = tensor * tensors[name + ROW_SCALES][:, None]
+        elif "." in name and not colon:
+            found[name] = tensor
+    return found
+
+
+def unfolded(packed: NDArray[np.uint8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What `quantise` stored, [outputs, inputs]."""
+    bits = 8 * packed.shape[2] // BLOCK
+    if bits == 4:
+        packed = np.stack((packed & 15, packed >> 4), axis=-1).reshape(*packed.shape[:2], BLOCK)
+    values = packed.astype(np.float32) - (1 << (bits - 1))
+    found: NDArray[np.float32] = (values * scales[..., None]).reshape(len(packed), -1)
+    return found

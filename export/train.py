@@ -24,6 +24,7 @@ from tqdm import tqdm
 from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
 from export.batches import Batch, Sampler
+from export.beginning import begin_with
 from export.data.dataset import Dataset
 from export.muon import Muon
 from export.networks import Network, Shape, parameter_count
@@ -45,6 +46,8 @@ def train(config: TrainingConfig, *, restart: bool = False) -> Path:
     optimisers = make_optimisers(network, config)
     run = Run(out, config, shape, dataset, restart=restart)
     run.load(network, optimisers, device)
+    if config.start and not run.step:
+        print(begin_with(network, config.start, dataset))
 
     training = Sampler(dataset, "train", config, augment=True)
     validation = validation_batches(dataset, config)

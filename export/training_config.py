@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.library import SUFFIX
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class TrainingConfig:
     data: str = ""  # prepared dataset folder
     out: str = ""  # run folder: checkpoints, log, curves
     name: str = "model"
+    start: str = ""  # a model (.onnx, or an embedded one's name) whose weights it begins with
     seed: int = 1
 
     network: str = "gpt"
@@ -84,9 +86,10 @@ def load(path: Path) -> TrainingConfig:
         raise ConfigError(f"{path}: is not TOML ({error})") from error
     config = from_dict(raw, str(path))
     base = path.parent
-    return from_dict(
-        {**raw, "data": str(base / config.data), "out": str(base / config.out)}, str(path)
-    )
+    places = {"data": str(base / config.data), "out": str(base / config.out)}
+    if config.start.endswith(SUFFIX):
+        places["start"] = str(base / config.start)
+    return from_dict({**raw, **places}, str(path))
 
 
 def from_dict(raw: dict[str, Any], where: str) -> TrainingConfig:
