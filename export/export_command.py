@@ -11,7 +11,7 @@ EPILOG = """\
 examples:
   perpetuo export runs/small/best.pt -o small.onnx             8 bits a weight
   perpetuo export runs/small/best.pt -o exact.onnx --bits 32   full precision
-  perpetuo export runs/small/best.pt -o mine.onnx --card card.toml
+  perpetuo export runs/small/best.pt -o mine.onnx --card sources.toml --card mine.toml
   perpetuo compose --model small.onnx -o first.mid
 
 The planner's table is learned from the dataset that the run was trained on; name it with --data if
@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DATASET", help="the prepared dataset, if it has moved")
     parser.add_argument(
-        "--card", type=Path, metavar="CARD.toml", help="licence, credits and the like, to be shown"
+        "--card",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CARD.toml",
+        help="licence, credits and the like, to be shown (again: more, and what is later wins)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE.onnx")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -41,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from export.run_folder import load_checkpoint
 
     refuse_existing(args.output, force=args.force)
-    card = read_card(args.card) if args.card else {}
+    card = {key: value for path in args.card for key, value in read_card(path).items()}
     network, saved = load_checkpoint(args.checkpoint)
     dataset = Dataset.open(args.data or saved["config"]["data"])
     specification = specification_of(network, saved, args.bits, card)

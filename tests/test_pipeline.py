@@ -61,18 +61,20 @@ def test_a_model_is_made_and_composes(
     must("data", music, "-o", tmp_path / "set", "--representation", representation, "--jobs", 1)
     (tmp_path / "run.toml").write_text(CONFIG.format(network=network))
     must("train", tmp_path / "run.toml")
-    (tmp_path / "card.toml").write_text('licence = "CC0 1.0"\n')
+    (tmp_path / "card.toml").write_text('licence = "unknown"\nmaker = "me"\n')
     bundle = tmp_path / "mine.onnx"
     best = tmp_path / "run" / "best.pt"
     capsys.readouterr()
-    must("export", best, "-o", bundle, "--card", tmp_path / "card.toml", "--json")
+    (tmp_path / "more.toml").write_text('about = "tunes"\nlicence = "CC0 1.0"\n')
+    cards = ("--card", tmp_path / "card.toml", "--card", tmp_path / "more.toml")
+    must("export", best, "-o", bundle, *cards, "--json")
     exported = json.loads(capsys.readouterr().out)
     assert exported["largest_deviation"] <= 1e-4
     assert exported["bits"] == 8
     must("models", "inspect", bundle, "--json")
     shown = json.loads(capsys.readouterr().out)
     assert (shown["name"], shown["network"], shown["codec"]) == ("mine", network, representation)
-    assert shown["card"]["licence"] == "CC0 1.0"
+    assert (shown["card"]["licence"], shown["card"]["maker"]) == ("CC0 1.0", "me")
     assert shown["card"]["training"]["steps"] == 6
     song, again = tmp_path / "song.mid", tmp_path / "again.mid"
     log = tmp_path / "song.log"
