@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 HELP = "measure a model against real music"
@@ -148,7 +149,12 @@ def _follow(args: argparse.Namespace) -> int:
     if not (args.endurance and args.seeds):
         raise ConfigError("--presets are followed: say how long with --endurance BARS")
     network = Network.load(model_file(args.model), args.device, args.threads)
-    presets = {path.stem: read_preset(path) for path in args.presets}
+    read = {path.stem: read_preset(path) for path in args.presets}
+    presets = {n: controls for n, (controls, model) in read.items() if model in (None, args.model)}
+    for name in read.keys() - presets.keys():
+        print(f"{name} is left out: it is made for the model {read[name][1]}", file=sys.stderr)
+    if not presets:
+        raise ConfigError(f"none of these presets is made for {args.model}: name others")
     seeds = range(args.seed, args.seed + args.seeds)
     with showing("presets", args.endurance * len(seeds) * len(presets), "bars") as progress:
         rows = last(network, presets, seeds, args.endurance, progress)

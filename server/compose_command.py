@@ -104,7 +104,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     by_hand = dict(parse_assignment(text) for text in args.set)
     chosen = {**(preset.controls if preset else {}), **by_hand}
     controls = Controls().with_values(chosen)
-    model = args.model or DEFAULT_MODEL
+    model = args.model or (preset and preset.model) or DEFAULT_MODEL
     network = open_model(model, args.device, args.threads)
     if preset and "style" not in by_hand:
         styles = network.specification.styles

@@ -45,7 +45,13 @@ def run(args: argparse.Namespace) -> int:
 def _json(presets: list[Preset]) -> list[str]:
     return [
         json.dumps(
-            {"name": p.name, "title": p.title, "help": p.help, "controls": dict(p.controls)},
+            {
+                "name": p.name,
+                "title": p.title,
+                "help": p.help,
+                "model": p.model,
+                "controls": dict(p.controls),
+            },
             ensure_ascii=False,
         )
         for p in presets
@@ -69,5 +75,7 @@ def _page(preset: Preset) -> str:
     setting = Controls.from_dict(preset.controls)
     width = max(map(len, preset.controls), default=0)
     lines = [paint(preset.title, "bold"), *textwrap.wrap(preset.help, columns() - 2), ""]
+    if preset.model is not None:
+        lines[-1:] = [f"Made for the model {preset.model}.", ""]
     lines += [f"  {name:<{width}}  {setting.spelled(name)}" for name in preset.controls]
     return "\n".join(lines)

@@ -115,8 +115,9 @@ def _share(entropy: float, beginning: float) -> float:
     return entropy / beginning if beginning else 1.0
 
 
-def read_preset(path: Path) -> Controls:
-    """The controls of a preset's file; ConfigError if it is none."""
+def read_preset(path: Path) -> tuple[Controls, str | None]:
+    """The controls of a preset's file, and the model that it is made for; ConfigError if it is
+    none."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -127,7 +128,7 @@ def read_preset(path: Path) -> Controls:
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no preset: it has no table [controls]")
     try:
-        return Controls().with_values(values)
+        return Controls().with_values(values), table.get("model")
     except ControlError as error:
         raise ConfigError(f"{path}: {error}") from error
 

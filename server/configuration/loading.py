@@ -7,13 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.controls import nearest
-from engine.errors import AudioError, BundleError, ConfigError
+from engine.errors import AudioError
 from engine.files import read_bytes
-from engine.library import SUFFIX, model_file
 from server.audio.libraries import look_at
 from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.options import Source, options_of
-from server.configuration.presets import Preset, checked_controls, load_presets, table_of
+from server.configuration.presets import (
+    Preset,
+    checked_controls,
+    load_presets,
+    named_model,
+    table_of,
+)
 from server.configuration.settings import Configuration, StationSettings
 from server.osc.addresses import RESERVED
 from server.web.settings import WebSettings
@@ -53,9 +58,9 @@ def _checked(source: Source, configuration: Configuration) -> Configuration:
         configuration,
         web=_web(source, configuration.web),
         audio=_audio(source, configuration.audio),
-        model=_model(source, "model", configuration.model),
+        model=named_model(source, "model", configuration.model),
         stations=tuple(
-            replace(station, model=station.model and _model(source, at, station.model))
+            replace(station, model=station.model and named_model(source, at, station.model))
             for station, at in _numbered(configuration.stations, "model")
         ),
     )
@@ -164,17 +169,3 @@ def _presets(source: Source, configuration: Configuration) -> dict[str, Preset]:
     if own is not None and not own.is_dir():
         source.refuse("presets", f"is no folder ({own}): name one that holds presets (*.toml)")
     return load_presets(own)
-
-
-def _model(source: Source, at: str, model: str) -> str:
-    """The model as the server may be told of it: the name of an embedded one, or a whole path."""
-    if model.endswith(SUFFIX):
-        path = source.path(model)
-        if not path.is_file():
-            source.refuse(at, f"names no file ({path}): check the path")
-        return str(path)
-    try:
-        model_file(model)
-    except BundleError as error:
-        raise ConfigError(f"{source.name}: {at}: {error}") from error
-    return model

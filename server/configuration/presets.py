@@ -15,8 +15,9 @@ from typing import Any
 
 from engine.control_values import Json
 from engine.controls import Controls, nearest
-from engine.errors import ConfigError, ControlError, PerpetuoError
+from engine.errors import BundleError, ConfigError, ControlError, PerpetuoError
 from engine.files import read_bytes
+from engine.library import SUFFIX, model_file
 from server.configuration.options import Source, option
 
 _PACKAGED = Path(__file__).parent / "shipped"
@@ -26,12 +27,14 @@ _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 
 @dataclass(frozen=True)
 class Preset:
-    """A named setting: `controls` as plain JSON, valid together; what is left out is default."""
+    """A named setting: `controls` as plain JSON, valid together; what is left out is default.
+    `model` is the one that it is made for, if that is not any."""
 
     name: str
     title: str
     help: str
     controls: Mapping[str, Json]
+    model: str | None = None
 
     def fitting(self, styles: Collection[str]) -> dict[str, Json]:
         """The controls for a model that has these styles: others are left out of the mix."""
@@ -50,6 +53,7 @@ class _PresetFile:
     title: str = option(help="As it is shown to people.")
     help: str = option(help="What it sounds like, in one sentence.")
     controls: Mapping[str, Any] = option(help="Controls by name, see controls.md.")
+    model: str | None = option(None, "Model that it is made for, if not any.")
 
 
 def shipped_folder() -> Path:
@@ -65,7 +69,8 @@ def read_preset(path: Path) -> Preset:
     read = source.build(_PresetFile, table_of(path))
     checked = checked_controls(source, "controls", read.controls)
     plain = {name: checked.plain(name) for name in read.controls}
-    return Preset(path.stem, read.title, read.help, plain)
+    model = read.model and named_model(source, "model", read.model)
+    return Preset(path.stem, read.title, read.help, plain, model)
 
 
 def load_presets(own: Path | None = None) -> dict[str, Preset]:
@@ -101,6 +106,20 @@ def table_of(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML ({error})") from error
+
+
+def named_model(source: Source, at: str, model: str) -> str:
+    """The model as the server may be told of it: the name of an embedded one, or a whole path."""
+    if model.endswith(SUFFIX):
+        path = source.path(model)
+        if not path.is_file():
+            source.refuse(at, f"names no file ({path}): check the path")
+        return str(path)
+    try:
+        model_file(model)
+    except BundleError as error:
+        raise ConfigError(f"{source.name}: {at}: {error}") from error
+    return model
 
 
 def checked_controls(

@@ -95,7 +95,8 @@ class House:
     def _preset_controls(self, name: str) -> Mapping[str, Json]:
         """A preset's controls, without styles that the default model does not know."""
         preset = self.preset(name)
-        return preset.fitting(self.styles) if self.styles else preset.controls
+        foreign = preset.model is not None
+        return preset.controls if foreign or not self.styles else preset.fitting(self.styles)
 
     # -- coming and going ------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class House:
                 f"all {self.rules.max_streams} own streams are taken: try again when one has ended"
             )
         name = f"own-{secrets.token_hex(4)}"
-        stream = self._new(name, preset, seed, controls or {}, self.rules.model)
+        stream = self._new(name, preset, seed, controls or {}, None)
         stream.is_station, stream.owner, stream.prompt = False, owner, prompt
         await self.desk.begin(stream)
         stream.unheard_since = self.now()
@@ -129,13 +130,13 @@ class House:
         preset: str | None,
         seed: int | None,
         controls: Mapping[str, Json],
-        model: str,
+        model: str | None = None,
         prompt: Prompt | None = None,
         kept: Kept | None = None,
         bar: int = 0,
     ) -> Stream:
         """Begin a station; with what was kept of it, at this bar. `controls` are those with which
-        it first began."""
+        it first began; no `model` is the preset's, or the house's."""
         stream = self._new(name, preset, seed, controls, model)
         stream.is_station, stream.prompt = True, prompt
         if kept is None:
@@ -152,12 +153,16 @@ class House:
         preset: str | None,
         seed: int | None,
         controls: Mapping[str, Json],
-        model: str,
+        model: str | None,
     ) -> Stream:
         base = self._preset_controls(preset) if preset else {}
         setting = Controls().with_values({**base, **controls})
         chosen = secrets.randbelow(MAX_SEED) if seed is None else seed
-        return Stream(name, chosen, model, setting, preset)
+        usual = model or self.rules.model
+        made_for = self.preset(preset).model if preset else None
+        stream = Stream(name, chosen, model or made_for or usual, setting, preset)
+        stream.usual_model = usual
+        return stream
 
     async def close(self, stream: Stream, reason: str) -> None:
         """End a stream; its listeners are told and let go."""
@@ -218,8 +223,16 @@ class House:
         return event
 
     async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
-        """Set every control as the preset has it: what it leaves out takes its default."""
+        """Set every control as the preset has it: what it leaves out takes its default. If it is
+        made for another model than the stream's, the stream begins anew with that."""
         setting = Controls().with_values(self._preset_controls(name))
+        model = self.preset(name).model or stream.usual_model
+        if model != stream.model:
+            changed = {"model": model, "controls": setting, "preset": name}
+            await self.desk.begin_anew(stream, f"preset {name} by {by}", **changed)
+            event = Steered(setting.complete(), NO_PLAN, stream.first, stream.begins, by)
+            stream.tell(event)
+            return event
         return await self._change(stream, setting.complete(), NO_PLAN, by, name)
 
     async def start(self, stream: Stream, *, by: str) -> None:
@@ -233,7 +246,8 @@ class House:
 
     async def load(self, stream: Stream, model: str, *, by: str) -> None:
         """Go on with another model, from its beginning."""
-        await self.desk.begin_anew(stream, f"model {model} by {by}", model=model)
+        changed = {"model": model, "usual_model": model}
+        await self.desk.begin_anew(stream, f"model {model} by {by}", **changed)
 
     async def prompt(self, stream: Stream, prompt: Prompt, *, by: str) -> None:
         """Begin anew with this music before it."""

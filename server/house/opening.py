@@ -54,7 +54,7 @@ class Stations:
             preset=station.preset,
             seed=seed,
             controls=station.controls,
-            model=station.model or self.model,
+            model=station.model,
         )
 
     async def _go_on(self, station: StationSettings, place: Place) -> Stream:
@@ -68,6 +68,7 @@ class Stations:
             kept=place.kept,
             bar=place.bar,
         )
+        stream.usual_model = station.model or self.model
         log.info("%s goes on at bar %d", station.name, place.bar)
         if place.state == STOPPED:
             await self.house.stop(stream, by="the last run")

@@ -38,6 +38,7 @@ class Stream:
 
     def __init__(self, name: str, seed: int, model: str, controls: Controls, preset: str | None):
         self.name, self.seed, self.model, self.preset = name, seed, model, preset
+        self.usual_model = model  # to which it returns from a preset that has a model of its own
         self.title = name  # as it is shown to people
         self.is_station = True
         self.owner = ""

@@ -110,6 +110,8 @@ def test_a_folder_of_ones_own_adds_and_replaces(tmp_path: Path) -> None:
         (GOOD + "low_pitch = 100\n", "controls are wrong: low_pitch 100 and high_pitch 108"),
         (GOOD.replace('"T"', "3"), "title must be a text, not 3"),
         ("title = 'T", "is not TOML"),
+        ('model = "performances"\n' + GOOD, "there is no model 'performances'"),
+        ('model = "mine.onnx"\n' + GOOD, "model names no file"),
     ],
 )
 def test_a_wrong_preset_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -118,6 +120,13 @@ def test_a_wrong_preset_is_named(tmp_path: Path, text: str, message: str) -> Non
         read_preset(path)
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
+
+
+def test_a_preset_may_be_made_for_one_model(tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(b"")
+    path = written(tmp_path, "mine", 'model = "own.onnx"\n' + GOOD)
+    assert read_preset(path).model == str(tmp_path / "own.onnx")
+    assert read_preset(written(tmp_path, "any", GOOD)).model is None
 
 
 def test_names_are_small_and_known(tmp_path: Path) -> None:

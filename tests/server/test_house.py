@@ -28,6 +28,7 @@ from tests.server.house_fakes import (
 PRESETS = {
     "calm": Preset("calm", "Calm", "Soft.", {"density": 1.0, "tempo": 60}),
     "busy": Preset("busy", "Busy", "Much.", {"density": 6.0}),
+    "pianist": Preset("pianist", "Pianist", "Free.", {"tempo": 250}, "performance"),
 }
 
 
@@ -240,6 +241,62 @@ def test_a_preset_sets_every_control() -> None:
         assert station.controls.density == 6
         assert station.controls.tempo is None  # as the default has it, not as it was
         assert station.preset == "busy"
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_preset_that_is_made_for_another_model_begins_anew_with_it_and_the_next_returns() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        await scene.house.load(station, "mine", by="test")
+        heard = await scene.house.apply_preset(station, "pianist", by="test")
+        join = scene.line.sent(Join)[-1]
+        assert (join.model, join.controls["tempo"]) == ("performance", 250)
+        assert (station.model, station.preset, station.epoch) == ("performance", "pianist", 2)
+        assert station.controls.density is None  # as the default has it, not as it was
+        assert (heard.bar, heard.due) == (station.first, station.begins)
+        assert scene.notes.of(Steered)[-1] == heard
+        assert not scene.line.sent(Change)
+        await scene.house.apply_preset(station, "busy", by="test")
+        assert scene.line.sent(Join)[-1].model == "mine"  # its own, not that of the house
+        assert (station.model, station.preset) == ("mine", "busy")
+        await scene.house.apply_preset(station, "calm", by="test")
+        assert len(scene.line.sent(Change)) == 1
+        scene.close()
+
+    played(scenario())
+
+
+def test_a_preset_that_cannot_be_begun_with_leaves_a_stream_as_it_was() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.open()
+        scene.line.refuse = "no room"
+        with pytest.raises(CapacityError, match="no room"):
+            await scene.house.apply_preset(station, "pianist", by="test")
+        assert (station.model, station.preset, station.epoch) == ("default", "calm", 0)
+        assert station.controls.density == 1
+        scene.close()
+
+    played(scenario())
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [(None, "performance"), ("mine", "mine"), ("default", "default")]
+)
+def test_a_station_has_the_model_that_is_named_or_that_of_its_preset(
+    model: str | None, expected: str
+) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        station = await scene.house.add_station(
+            "piano", preset="pianist", seed=7, controls={}, model=model
+        )
+        assert station.model == expected
+        own = await scene.house.open(preset="pianist", owner="somebody")
+        assert (own.model, own.usual_model) == ("performance", "default")
         scene.close()
 
     played(scenario())
