@@ -32,7 +32,7 @@ from engine.form import FormState, kept_bars
 from engine.guards import GuardState, nudge, observe, report, retuned
 from engine.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.performing import performed
-from engine.planner import PlannerState
+from engine.planner_scene import PlannerState
 from engine.planner_table import MAX_ECHO
 from engine.primer import NOTHING, Primer
 from engine.runtime import Mark, Network, Pool

@@ -13,7 +13,8 @@ from engine.form import FormBar, FormState, form_bar, kept_bars
 from engine.guards import Nudge
 from engine.noise import PLANNING, uniforms
 from engine.plan import BarPlan
-from engine.planner import PLAN_DRAWS, Asked, PlannerState, first_chord, plan_bar
+from engine.planner import first_chord, plan_bar
+from engine.planner_scene import PLAN_DRAWS, Asked, PlannerState, scene_of
 from engine.planner_table import Floats, PlannerTable
 from engine.setting import Setting
 
@@ -61,12 +62,13 @@ class Foresight:
         section, form = self._form(form, bar, wish)
         asked, draws = self._asked(wish, _by_hand(hand, bar)), self._draws(bar)
         kept = kept_bars(form)
-        plan, planner = plan_bar(self.table, planner, bar, asked, section, draws, kept, wish.nudge)
+        now = scene_of(self.table, planner, bar, asked, section, draws, wish.nudge)
+        plan, planner = plan_bar(now, kept)
         bar += 1
         ahead, _ = self._form(form, bar, wish)
         asked, draws = self._asked(wish, _by_hand(hand, bar)), self._draws(bar)
-        chord = first_chord(self.table, planner, bar, asked, ahead, draws, wish.nudge)
-        return Planned(section, plan, form, planner), chord
+        then = scene_of(self.table, planner, bar, asked, ahead, draws, wish.nudge)
+        return Planned(section, plan, form, planner), first_chord(then)
 
     def _form(self, state: FormState, bar: int, wish: Wish) -> tuple[FormBar, FormState]:
         given = (state, bar, wish.setting.form)

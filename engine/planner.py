@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import cos, exp, log, pi, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.errors import PlanError
 from engine.fields import (
     ATTRIBUTES,
-    CHORDS,
-    CONTEXT,
-    ECHO_EXACT,
     ECHO_LOOSE,
     ECHO_NEAR,
     ECHO_NEW,
@@ -28,13 +23,11 @@ from engine.fields import (
     ENDING_LAST,
     NO_CHORD,
 )
-from engine.form import FormBar
-from engine.guards import NEUTRAL, Nudge
-from engine.harmony import CHORD_SHIFT, key_id, key_parts
+from engine.harmony import CHORD_SHIFT, key_parts
 from engine.plan import BarPlan
-from engine.planner_table import MAX_ECHO, Floats, PlannerTable
+from engine.planner_scene import Memory, PlannerState, Scene, bar_of
+from engine.planner_table import MAX_ECHO, Floats
 
-PLAN_DRAWS = 18  # uniforms that a bar takes
 HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
 RARE_CHORD = 0.03  # chords less likely than this, next to the likeliest, are not played
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
@@ -46,114 +39,12 @@ _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 _INHERITED = 0.6
 
 
-Memory = tuple[tuple[int, BarPlan], ...]
+def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, PlannerState]:
+    """The plan of a bar and the planner's state after it.
 
-
-class Progression(NamedTuple):
-    """Chords that go round from the bar `anchor` on, relative to the home key."""
-
-    chords: tuple[int, ...]
-    bars_per_chord: float
-    anchor: int
-
-    def chord(self, bar: int, half: int) -> int:
-        slots = max(1, round(2 * self.bars_per_chord))
-        return self.chords[(2 * (bar - self.anchor) + half) // slots % len(self.chords)]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the controls ask, as long as they stand still.
-
-    `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
-    from `PlannerTable.weights`. `by_hand` sets columns of BarPlan outright; PlanError if a value
-    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1.
+    `kept` is what `form.kept_bars` said: besides the latest MAX_ECHO bars only those are
+    remembered.
     """
-
-    styles: tuple[float, ...]
-    attributes: tuple[float | None, ...] = (None,) * len(ATTRIBUTES)
-    minor: bool = False
-    progression: Progression | None = None
-    variety: float = 0.5
-    by_hand: tuple[tuple[str, int], ...] = ()
-    positions: tuple[float | None, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "positions", positions_of(self.attributes))
-        for column, value in self.by_hand:
-            _check_by_hand(column, value)
-
-    @property
-    def home(self) -> int:
-        return key_id(9 if self.minor else 0, self.minor)
-
-
-def positions_of(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Values of the attributes in buckets and fractions of them."""
-    return tuple(
-        None if value is None else attribute.position(value)
-        for attribute, value in zip(ATTRIBUTES, values, strict=True)
-    )
-
-
-class PlannerState(NamedTuple):
-    """What the planner remembers after a bar.
-
-    `before` and `last` are the chords of the two latest half bars, NO_CHORD where music begins:
-    at the beginning and after a close; `key` is 0 at the beginning.
-    `distance` is how far back the bar before echoed (0: not), `run` for how many bars in a row of
-    the planner's own accord. `wander` holds the attributes' deviations in units of their spread.
-    `memory` holds (bar, plan) of all bars that may be echoed, rising.
-    """
-
-    before: int = NO_CHORD
-    last: int = NO_CHORD
-    home: int = 0
-    key: int = 0
-    echo: int = ECHO_NEW
-    distance: int = 0
-    run: int = 0
-    wander: tuple[float, ...] = ()
-    memory: Memory = ()
-
-    def recall(self, bar: int) -> BarPlan | None:
-        """The plan of an earlier bar, if it may still be echoed."""
-        at = bisect_left(self.memory, bar, key=_bar_of)
-        if at < len(self.memory) and self.memory[at][0] == bar:
-            return self.memory[at][1]
-        return None
-
-
-class _Scene(NamedTuple):
-    """All that one bar's plan depends on."""
-
-    table: PlannerTable
-    state: PlannerState
-    bar: int
-    asked: Asked
-    form: FormBar
-    draws: list[float]
-    nudge: Nudge
-    styles: Floats
-    by_hand: dict[str, int]
-
-
-def plan_bar(
-    table: PlannerTable,
-    state: PlannerState,
-    bar: int,
-    asked: Asked,
-    form: FormBar,
-    uniforms: Floats,
-    kept: Sequence[range] = (),
-    nudge: Nudge = NEUTRAL,
-) -> tuple[BarPlan, PlannerState]:
-    """The plan of bar number `bar` and the state after it.
-
-    `uniforms` are PLAN_DRAWS numbers of this bar, `kept` what `form.kept_bars` said: besides the
-    latest MAX_ECHO bars only those are remembered.
-    """
-    scene = _scene(table, state, bar, asked, form, uniforms, nudge)
     ground = _ground(scene)
     wander = _wander(scene)
     levels = dict(zip(_NAMES, _levels(scene, ground.model, wander), strict=True))
@@ -171,30 +62,9 @@ def plan_bar(
     return plan, _after(scene, plan, wander, kept)
 
 
-def first_chord(
-    table: PlannerTable,
-    state: PlannerState,
-    bar: int,
-    asked: Asked,
-    form: FormBar,
-    uniforms: Floats,
-    nudge: Nudge = NEUTRAL,
-) -> int:
-    """The chord with which the plan of this bar begins, without the rest of it."""
-    return _ground(_scene(table, state, bar, asked, form, uniforms, nudge)).chord
-
-
-def _scene(
-    table: PlannerTable,
-    state: PlannerState,
-    bar: int,
-    asked: Asked,
-    form: FormBar,
-    uniforms: Floats,
-    nudge: Nudge,
-) -> _Scene:
-    styles, by_hand = np.array(asked.styles), dict(asked.by_hand)
-    return _Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
+def first_chord(scene: Scene) -> int:
+    """The chord with which the plan of a bar begins, without the rest of it."""
+    return _ground(scene).chord
 
 
 class _Ground(NamedTuple):
@@ -210,7 +80,7 @@ class _Ground(NamedTuple):
     half_chord: int
 
 
-def _ground(scene: _Scene) -> _Ground:
+def _ground(scene: Scene) -> _Ground:
     echo, source, model = _echo(scene)
     key = scene.by_hand.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
@@ -224,7 +94,7 @@ def _ground(scene: _Scene) -> _Ground:
 
 
 def _after(
-    scene: _Scene, plan: BarPlan, wander: tuple[float, ...], kept: Sequence[range]
+    scene: Scene, plan: BarPlan, wander: tuple[float, ...], kept: Sequence[range]
 ) -> PlannerState:
     state, bar = scene.state, scene.bar
     memory = _within(state.memory, (*kept, range(bar + 1 - MAX_ECHO, bar)))
@@ -248,13 +118,13 @@ def _within(memory: Memory, kept: Sequence[range]) -> Memory:
     found: Memory = ()
     taken = 0
     for bars in sorted(kept, key=_start_of):
-        first = max(taken, bisect_left(memory, bars.start, key=_bar_of))
-        taken = max(first, bisect_left(memory, bars.stop, key=_bar_of))
+        first = max(taken, bisect_left(memory, bars.start, key=bar_of))
+        taken = max(first, bisect_left(memory, bars.stop, key=bar_of))
         found += memory[first:taken]
     return found
 
 
-def _echo(scene: _Scene) -> tuple[int, int, BarPlan | None]:
+def _echo(scene: Scene) -> tuple[int, int, BarPlan | None]:
     """Level, source and the source's plan; a source that is forgotten is none."""
     echo, source = _chosen_echo(scene)
     echo, source = scene.by_hand.get("echo", echo), scene.by_hand.get("source", source)
@@ -262,7 +132,7 @@ def _echo(scene: _Scene) -> tuple[int, int, BarPlan | None]:
     return (echo, source, model) if model is not None else (ECHO_NEW, -1, None)
 
 
-def _chosen_echo(scene: _Scene) -> tuple[int, int]:
+def _chosen_echo(scene: Scene) -> tuple[int, int]:
     """(level, source): what the form asks, else as the styles have it."""
     table, state, form, draws = scene.table, scene.state, scene.form, scene.draws
     if scene.nudge.fresh:
@@ -287,7 +157,7 @@ def _chosen_echo(scene: _Scene) -> tuple[int, int]:
     return level, scene.bar - 1 - _pick(distances, draws[_DISTANCE])
 
 
-def _key(scene: _Scene, model: BarPlan | None) -> int:
+def _key(scene: Scene, model: BarPlan | None) -> int:
     """The local key: the form's, that of the bar which the form brings back, or home with
     excursions."""
     table, asked, form, draws = scene.table, scene.asked, scene.form, scene.draws
@@ -309,7 +179,7 @@ def _key(scene: _Scene, model: BarPlan | None) -> int:
     return _pick(moves, draws[_KEY])
 
 
-def _chords(scene: _Scene, key: int, ending: int, copied: BarPlan | None) -> tuple[int, int]:
+def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tuple[int, int]:
     asked = scene.asked
     before, last = scene.state.before, scene.state.last
     for half, column in enumerate(("chord", "half_chord")):
@@ -324,7 +194,7 @@ def _chords(scene: _Scene, key: int, ending: int, copied: BarPlan | None) -> tup
     return before, last
 
 
-def _next_chord(scene: _Scene, before: int, last: int, key: int, half: int, ending: int) -> int:
+def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, ending: int) -> int:
     """A chord drawn in the local key as if that were C major or A minor, moved back from there."""
     table = scene.table
     tonic, minor = key_parts(key)
@@ -343,7 +213,7 @@ def _next_chord(scene: _Scene, before: int, last: int, key: int, half: int, endi
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
 
 
-def _wander(scene: _Scene) -> tuple[float, ...]:
+def _wander(scene: Scene) -> tuple[float, ...]:
     """The deviations after one more bar: correlated in time and with each other, of unit spread."""
     normals = _normals(scene.draws[_WANDER:_DITHER])[: len(ATTRIBUTES)]
     steps = (scene.table.mixing @ np.array(normals)).tolist()
@@ -356,7 +226,7 @@ def _wander(scene: _Scene) -> tuple[float, ...]:
     )
 
 
-def _levels(scene: _Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
+def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
     """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
     table, offsets = scene.table, scene.form.offsets
     means = (scene.styles @ table.means).tolist()
@@ -398,26 +268,5 @@ def _pick(weights: Floats, draw: float) -> int:
     return min(at, len(weights) - 1)
 
 
-def _bar_of(remembered: tuple[int, BarPlan]) -> int:
-    return remembered[0]
-
-
 def _start_of(bars: range) -> int:
     return bars.start
-
-
-_RANGES = {
-    column: range(CONTEXT[column].size) for column in BarPlan._fields if column in CONTEXT
-} | {"half_chord": range(CHORDS), "echo": range(ECHO_EXACT + 1), "source": range(-1, 2**53)}
-
-
-def _check_by_hand(column: str, value: int) -> None:
-    if column not in _RANGES:
-        known = ", ".join(_RANGES)
-        raise PlanError(f"the plan has no column '{column}': choose one of {known}.")
-    allowed = _RANGES[column]
-    if value not in allowed:
-        raise PlanError(
-            f"the plan's {column} cannot be {value}: give a whole number from {allowed[0]} "
-            f"to {allowed[-1]}."
-        )

@@ -15,7 +15,7 @@ from engine.codecs.context import ranks
 from engine.control_key import HOME_MAJOR, HOME_MINOR, LEARNED_MODES, Key
 from engine.control_values import Json
 from engine.errors import MidiError
-from engine.planner import PlannerState
+from engine.planner_scene import PlannerState
 from engine.planner_table import MAX_ECHO
 from engine.score import Score
 from engine.situation import HeardBar, remember

@@ -13,7 +13,7 @@ from engine.control_key import LEARNED_MODES
 from engine.controls import Controls, style_weights
 from engine.fields import ATTRIBUTES, PITCH_CLASSES
 from engine.form import FormSettings
-from engine.planner import Asked, Progression, positions_of
+from engine.planner_scene import Asked, Progression, positions_of
 from engine.planner_table import PlannerTable
 from engine.score import PARTS
 from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre

@@ -20,7 +20,7 @@ from engine.errors import PerpetuoError, SnapshotError
 from engine.form import FormState
 from engine.guards import GuardState
 from engine.plainly import from_plain, to_plain
-from engine.planner import PlannerState
+from engine.planner_scene import PlannerState
 from engine.runtime import Mark, Network, Pool, Saved
 
 VERSION = 2

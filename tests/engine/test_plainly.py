@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.form import FormState
 from engine.guards import GuardState
 from engine.plainly import from_plain, to_plain
-from engine.planner import PlannerState
+from engine.planner_scene import PlannerState
 
 
 class Inner(NamedTuple):

@@ -23,18 +23,12 @@ from engine.fields import (
     FIRST_CHORD,
 )
 from engine.form import KEEP_BARS, FormBar, FormSettings, FormState, form_bar, kept_bars
-from engine.guards import Nudge
+from engine.guards import NEUTRAL, Nudge
 from engine.harmony import chord_id, key_id
 from engine.noise import PLANNING, uniforms
 from engine.plan import BarPlan
-from engine.planner import (
-    PLAN_DRAWS,
-    Asked,
-    PlannerState,
-    Progression,
-    first_chord,
-    plan_bar,
-)
+from engine.planner import first_chord, plan_bar
+from engine.planner_scene import PLAN_DRAWS, Asked, PlannerState, Progression, scene_of
 from engine.planner_table import MAX_BYTES, MAX_ECHO, PlannerTable
 
 TABLE = PlannerTable.plain()
@@ -82,16 +76,8 @@ def compose(
         shape, form_state = form_bar(form_state, bar, form, 1, 0)
         if bar < first:
             continue
-        plan, state = plan_bar(
-            TABLE,
-            state,
-            bar,
-            asked,
-            shape,
-            draws(bar, PLAN_DRAWS),
-            kept_bars(form_state),
-            *([nudge] if nudge else []),
-        )
+        now = scene_of(TABLE, state, bar, asked, shape, draws(bar, PLAN_DRAWS), nudge or NEUTRAL)
+        plan, state = plan_bar(now, kept_bars(form_state))
         plans.append(plan)
         states.append(state)
     return plans, states
@@ -112,7 +98,7 @@ def test_the_first_chord_alone_is_that_of_the_whole_plan(asked: Asked, form: str
         shape, form_state = form_bar(form_state, bar, FormSettings(form, 8), 1, 0)
         before = states[bar - 1] if bar else PlannerState()
         drawn = draws(bar, PLAN_DRAWS)
-        assert first_chord(TABLE, before, bar, asked, shape, drawn) == plan.chord
+        assert first_chord(scene_of(TABLE, before, bar, asked, shape, drawn)) == plan.chord
 
 
 @settings(max_examples=40)
@@ -143,7 +129,7 @@ def _fields(plan: BarPlan) -> list[tuple[str, int]]:
 def test_any_uniforms_will_do(numbers: list[float]) -> None:
     state = PlannerState()
     for bar in range(3):
-        plan, state = plan_bar(TABLE, state, bar, FREE, FormBar(), np.array(numbers))
+        plan, state = plan_bar(scene_of(TABLE, state, bar, FREE, FormBar(), np.array(numbers)))
         assert min(plan.chord, plan.half_chord) >= FIRST_CHORD
         assert all(0 <= value < CONTEXT[name].size for name, value in _fields(plan))
 
@@ -262,8 +248,8 @@ def test_a_change_of_mode_is_heard_at_once() -> None:
 
 def test_the_form_sets_the_key() -> None:
     key = key_id(7, False)
-    _, state = plan_bar(TABLE, PlannerState(), 0, FREE, FormBar(), draws(0, PLAN_DRAWS))
-    plan, _ = plan_bar(TABLE, state, 1, FREE, FormBar(key=key), draws(1, PLAN_DRAWS))
+    _, state = plan_bar(scene_of(TABLE, PlannerState(), 0, FREE, FormBar(), draws(0, PLAN_DRAWS)))
+    plan, _ = plan_bar(scene_of(TABLE, state, 1, FREE, FormBar(key=key), draws(1, PLAN_DRAWS)))
     assert plan.key == key
 
 
@@ -298,7 +284,7 @@ def test_tables_survive_the_way_through_bytes() -> None:
     assert again.to_bytes() == data
     assert len(data) <= MAX_BYTES
     asked = (again, PlannerState(), 0, FREE, FormBar(), draws(0, PLAN_DRAWS))
-    assert plan_bar(*asked)[0] == plan_bar(TABLE, *asked[1:])[0]
+    assert plan_bar(scene_of(*asked))[0] == plan_bar(scene_of(TABLE, *asked[1:]))[0]
 
 
 @given(st.integers(0, 10**6), st.binary(max_size=40))
