@@ -17,7 +17,7 @@ from engine.analysis import Analysis
 from engine.codecs import Encoded, transposed
 from engine.codecs.context import plan_columns
 from engine.constraints import MASKED, Limits
-from engine.fields import Field
+from engine.fields import MAX_VOICES, Field
 from engine.score import DRUMS, NOTE, TIED_FROM, TIED_ON, Note, Score, note_order
 from engine.smf import Smf, to_performance_score
 from engine.time import Metre
@@ -32,6 +32,9 @@ VELOCITY = SHIFT + MAX_SHIFT
 TOKENS = VELOCITY + 128 // VELOCITY_STEP
 # More events than this at one tick and the only way left is on: time must pass.
 MAX_EVENTS_AT_ONCE = 40
+# No note is held longer: of ten thousand real ones, one is. A network does not see further back
+# than its window, and what began before that would sound for ever.
+MAX_HELD = 1000
 DEFAULT_VELOCITY = 64
 # Log-weight by bucket of lean: against each octave that a shift is off; against the end of a note.
 LEAN_DENSITY, LEAN_HELD = 0.25, 0.3
@@ -41,6 +44,7 @@ class PerformanceCodec:
     name = "performance"
     fields: tuple[Field, ...] = (Field("token", TOKENS, "NOTE_ON, NOTE_OFF, TIME_SHIFT, VELOCITY"),)
     context: tuple[str, ...] = (
+        "voices",
         "key",
         "density",
         "register",
@@ -60,7 +64,7 @@ class PerformanceCodec:
         notes = analysis.score.notes
         tokens, onsets = _tokens(notes[notes["part"] != DRUMS])
         bars = analysis.grid.bar_of(onsets)
-        columns = plan_columns(analysis, onsets, bars)
+        columns = {"voices": _voices(tokens), **plan_columns(analysis, onsets, bars)}
         context = np.stack([columns[name] for name in self.context], axis=1)
         return Encoded(tokens[:, None].astype(np.uint16), context.astype(np.uint8), onsets, bars)
 
@@ -131,6 +135,15 @@ class PerformanceCodec:
 def _level(limits: Limits, tokens: int | slice) -> NDArray[np.float32] | np.float32 | float:
     """The log-weight to which tokens are opened; all note-offs have the same."""
     return 0.0 if limits.lean is None else limits.lean[tokens]
+
+
+def _voices(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The context field `voices`: how many notes are held when each event's turn comes."""
+    cursor, held = PerformanceCursor(0), []
+    for token in tokens.tolist():
+        held.append(cursor.voices)
+        cursor.take(token)
+    return 1 + np.minimum(np.array(held, np.int64), MAX_VOICES - 1)
 
 
 def _tokens(notes: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -228,7 +241,12 @@ class PerformanceCursor:
     def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
         sounding = frozenset(pitch for pitch, _, _ in self.held)
         reach = MAX_SHIFT
-        if not sounding:
+        if sounding:
+            reach = min(reach, self.held[0][1] + MAX_HELD - self.tick)
+            if reach <= 0:
+                self._let_go_of_the_oldest(bias)
+                return
+        else:
             reach = max(0, min(MAX_SHIFT, self.silent_from + limits.max_rest - self.tick))
         stuck = self.rank >= MAX_EVENTS_AT_ONCE
         # Where silence must end, a note-on stays open at any rank: then time can pass.
@@ -243,6 +261,13 @@ class PerformanceCursor:
                 bias[OFF + pitch] = _level(limits, OFF)
         bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
+
+    def _let_go_of_the_oldest(self, bias: NDArray[np.float32]) -> None:
+        """Nothing may come but the end of the note that was held longest."""
+        oldest = self.held[0][0]
+        bias[:] = MASKED
+        bias[OFF + oldest] = 0.0
+        self._opened, self._shut = frozenset({oldest}), True
 
     def _open_notes(
         self, bias: NDArray[np.float32], limits: Limits, sounding: frozenset[int], shut: bool

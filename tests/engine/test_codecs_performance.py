@@ -12,6 +12,7 @@ from engine.analysis import analyse
 from engine.codecs.performance import (
     DEFAULT_VELOCITY,
     MAX_EVENTS_AT_ONCE,
+    MAX_HELD,
     MAX_SHIFT,
     OFF,
     ON,
@@ -22,7 +23,7 @@ from engine.codecs.performance import (
     PerformanceCursor,
 )
 from engine.constraints import MASKED, Limits
-from engine.fields import MELODIC_PITCHES
+from engine.fields import MAX_VOICES, MELODIC_PITCHES
 from engine.score import DRUMS, PARTS, TIED_FROM, TIED_ON, Note, Score, as_array, note_order
 from tests.engine.score_strategies import scores, small_piece, without_velocity
 from tests.engine.test_codecs import Walk, limits
@@ -87,8 +88,11 @@ def test_a_cursor_stands_where_each_event_stands(score: Score) -> None:
     encoded = CODER.encode(analyse(score))
     cursor = CODER.cursor(int(encoded.onsets[0]))
     notes = []
-    for event, onset in zip(encoded.events.tolist(), encoded.onsets.tolist(), strict=True):
+    voices = encoded.context[:, CODER.context.index("voices")].tolist()
+    events = zip(encoded.events.tolist(), encoded.onsets.tolist(), voices, strict=True)
+    for event, onset, held in events:
         assert cursor.tick == onset
+        assert held == 1 + min(cursor.voices, MAX_VOICES - 1)
         notes.append(cursor.accept(event, OPEN))
     found = [note for note in notes if note is not None]
     assert (as_array(found) == CODER.decode(encoded)).all()
@@ -200,6 +204,46 @@ def test_where_silence_must_end_a_note_can_begin_at_any_rank() -> None:
     open_tokens = allowed(cursor, tight)
     assert open_tokens[ON:OFF].all()
     assert not open_tokens[OFF:].any()
+
+
+@given(seed=st.integers(0, 1 << 32), bounds=limits())
+@settings(max_examples=20)
+def test_no_note_is_held_for_ever(seed: int, bounds: Limits) -> None:
+    """A player that would rather do anything than let go of a note."""
+    draw = np.random.default_rng(seed)
+    cursor, bias = CODER.cursor(0), np.zeros(TOKENS, np.float32)
+    for bar in range(12):
+        CODER.write_bias(bias, bounds)
+        cursor.enter_bar(bar * 192, bar * 192 + 192)
+        while cursor.tick < bar * 192 + 192:
+            cursor.constrain(bias, bounds)
+            choices = np.flatnonzero(bias > MASKED / 2)
+            clinging = choices[(choices < OFF) | (choices >= SHIFT)]
+            cursor.take(int(draw.choice(clinging if len(clinging) else choices)))
+            for _, onset, _ in cursor.held:
+                assert cursor.tick - onset <= MAX_HELD
+
+
+def test_of_several_that_were_held_long_each_is_let_go_and_then_all_is_open_again() -> None:
+    cursor, bias = CODER.cursor(0), np.zeros(TOKENS, np.float32)
+    for pitch in (60, 64):
+        cursor.take(ON + pitch)
+    cursor.take(SHIFT + MAX_SHIFT - 1)
+    cursor.take(ON + 67)
+    CODER.write_bias(bias, OPEN)
+    cursor.enter_bar(0, 1 << 20)
+    cursor.constrain(bias, OPEN)
+    while cursor.tick < MAX_HELD:
+        cursor.take(SHIFT + MAX_SHIFT - 1)
+        cursor.constrain(bias, OPEN)
+    for pitch in (60, 64):
+        assert np.flatnonzero(bias > MASKED / 2).tolist() == [OFF + pitch]
+        cursor.take(OFF + pitch)
+        cursor.constrain(bias, OPEN)
+    open_tokens = bias > MASKED / 2
+    assert open_tokens[OFF:SHIFT].sum() == 1
+    assert open_tokens[SHIFT:VELOCITY].all()
+    assert open_tokens[ON:OFF].sum() == 127
 
 
 def test_a_released_pitch_is_not_struck_again_above_the_polyphony() -> None:

@@ -32,6 +32,7 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
     situation, present = None, -1
     places = zip(encoded.onsets.tolist(), encoded.bars.tolist(), ranks(encoded.onsets), strict=True)
     ends: list[int] = []
+    cursor = coder.cursor(0)
     for event, (onset, bar, rank) in zip(encoded.events.tolist(), places, strict=True):
         plan = analysis.bar(bar)
         if situation is None or bar != present:
@@ -46,9 +47,13 @@ def composed_rows(coder: Codec, analysis: Analysis) -> tuple[list[list[int]], li
             )
         tick = onset - int(grid.starts[bar])
         count = sum(1 for earlier in encoded.bars[: len(rows)].tolist() if earlier == bar)
-        rows.append(list(situation.at(tick, int(rank), count, sum(end > onset for end in ends))))
-        if coder.name == "notes":
+        is_notes = coder.name == "notes"
+        voices = sum(end > onset for end in ends) if is_notes else cursor.voices
+        rows.append(list(situation.at(tick, int(rank), count, voices)))
+        if is_notes:
             ends.append(onset + LENGTHS[event[DURATION] - 1])
+        else:
+            cursor.take(event[0])
         values = coder.echoed(event)
         if values is not None:
             remember(told[bar], tick, int(rank), values)
