@@ -258,3 +258,21 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_we_ship_is_valid(path: Path) -> None:
     assert load(path).name == path.stem
+
+
+READY = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
+def test_every_ready_configuration_can_be_read_and_is_called_as_its_file(path: Path) -> None:
+    settings = load(path)
+    assert settings.name == Path(settings.out).name == path.stem
+
+
+def test_what_goes_on_from_the_embedded_model_has_its_sizes() -> None:
+    default, finetune = (load(path) for path in READY if path.stem in ("default", "finetune"))
+    sizes = ("network", "width", "layers", "heads", "inner", "window", "ring")
+    more = ("step_rotations", "tick_rotations")
+    for size in (*sizes, *more):
+        assert getattr(default, size) == getattr(finetune, size), size
+    assert finetune.start == "default"
