@@ -12,10 +12,20 @@ import pytest
 from engine.control_log import ControlLog, read
 from engine.runtime import Network
 from server.composing.spelling import wire_bar
+from server.house.stream import Stream
 from server.offline import composer_of
 from server.wire import WireBar
 from tests.bundles import tiny_bytes
-from tests.server.live import BRISK, Ear, RecordingOutput, configuration, music, play_into, running
+from tests.server.live import (
+    BRISK,
+    PATIENCE,
+    Ear,
+    RecordingOutput,
+    configuration,
+    music,
+    play_into,
+    running,
+)
 
 
 @pytest.fixture(scope="module")
@@ -264,3 +274,45 @@ def test_what_was_kept_of_an_own_stream_is_deleted_when_it_ends(
 
     asyncio.run(scenario())
     assert [path.name for path in folder.glob("*.stream")] == ["test.stream"]
+
+
+async def composed(stream: Stream, bars: int) -> None:
+    """Wait until so many bars of this epoch are there."""
+    async with asyncio.timeout(PATIENCE):
+        while stream.missing < stream.first + bars:
+            await asyncio.sleep(0.02)
+
+
+def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
+    model: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "presets"
+    own.mkdir()
+    (own / "other.onnx").write_bytes(tiny_bytes("lstm"))
+    head = 'title = "T"\nhelp = "It plays."\n'
+    brisk = '[controls]\ntempo = 300\nmetre = "2/4"\n'
+    (own / "free.toml").write_text(f'{head}model = "other.onnx"\n{brisk}density = 6\n')
+    (own / "plain.toml").write_text(head + brisk)
+    settings = configuration(model, tmp_path, presets=own)
+
+    async def first() -> None:
+        async with running(settings) as server:
+            ear = Ear(server)
+            await ear.until_bar(2)
+            event = await server.house.apply_preset(ear.stream, "free", by="test")
+            assert (ear.stream.model_name, ear.stream.epoch) == ("other", 1)
+            assert event.controls["density"] == 6
+            await composed(ear.stream, 3)
+            assert server.house.counters.late_bars == 0
+
+    async def second() -> None:
+        async with running(settings) as server:
+            ear = Ear(server)
+            assert (ear.stream.model_name, ear.stream.preset) == ("other", "free")
+            await server.house.apply_preset(ear.stream, "plain", by="test")
+            assert ear.stream.model_name == "tiny"
+            assert ear.stream.controls.density is None
+            await composed(ear.stream, 3)
+
+    asyncio.run(first())
+    asyncio.run(second())
