@@ -29,10 +29,12 @@ from engine.planner_scene import Memory, PlannerState, Scene, bar_of
 from engine.planner_table import MAX_ECHO, Floats
 
 HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
-RARE_CHORD = 0.03  # chords less likely than this, next to the likeliest, are not played
+RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
+FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
-_LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE, _CHORD, _WANDER, _DITHER = 0, 1, 2, 3, 4, 5, 7, 13
+_LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE = range(5)
+_CHORD, _WANDER, _DITHER, _FREE = 5, 7, 13, 18
 _VARIETY = 4.0  # how strongly variety turns the odds of an echo
 _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 # An echoed bar keeps this share of its source's level, so that chains of echoes still come home.
@@ -59,7 +61,7 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
     )
     if scene.by_hand:
         plan = plan._replace(**scene.by_hand)
-    return plan, _after(scene, plan, wander, kept)
+    return plan, _after(scene, plan, ground.harmony, wander, kept)
 
 
 def first_chord(scene: Scene) -> int:
@@ -77,7 +79,8 @@ class _Ground(NamedTuple):
     key: int
     ending: int
     chord: int
-    half_chord: int
+    half_chord: int  # that the network is told: 0 where it is left to it
+    harmony: int  # that the next chord follows
 
 
 def _ground(scene: Scene) -> _Ground:
@@ -87,14 +90,30 @@ def _ground(scene: Scene) -> _Ground:
     close = model is not None and echo >= ECHO_NEAR and model.key == key
     copied = model if scene.form.echo or close else None
     ending = scene.by_hand.get("ending", scene.form.ending)
-    chord, half_chord = _chords(scene, key, ending, copied)
+    chord, harmony = _chords(scene, key, ending, copied)
+    half_chord = 0 if _is_free(scene, ending, copied) else harmony
     if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
         echo = ECHO_LOOSE  # other harmony: the notes cannot be the same
-    return _Ground(echo, source, model, key, ending, chord, half_chord)
+    return _Ground(echo, source, model, key, ending, chord, half_chord, harmony)
+
+
+def _is_free(scene: Scene, ending: int, copied: BarPlan | None) -> bool:
+    """Whether the network finds the second half's chord by itself. Told every one, it hangs its
+    lines on chord tones; real ones go by step, and further from home. What is asked for and what
+    closes is told; what comes back is as free as it was."""
+    if scene.asked.progression or "half_chord" in scene.by_hand or ending > ENDING_FAR:
+        return False
+    if copied is not None:
+        return not copied.half_chord
+    return scene.draws[_FREE] < FREE_HALVES
 
 
 def _after(
-    scene: Scene, plan: BarPlan, wander: tuple[float, ...], kept: Sequence[range]
+    scene: Scene,
+    plan: BarPlan,
+    harmony: int,
+    wander: tuple[float, ...],
+    kept: Sequence[range],
 ) -> PlannerState:
     state, bar = scene.state, scene.bar
     memory = _within(state.memory, (*kept, range(bar + 1 - MAX_ECHO, bar)))
@@ -102,7 +121,7 @@ def _after(
     closed = plan.ending == ENDING_LAST
     return PlannerState(
         before=NO_CHORD if closed else plan.chord,
-        last=NO_CHORD if closed else plan.half_chord,
+        last=NO_CHORD if closed else harmony,
         home=scene.asked.home,
         key=plan.key or scene.asked.home,
         echo=max(plan.echo, ECHO_NEW),

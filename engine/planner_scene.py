@@ -24,7 +24,7 @@ from engine.harmony import key_id
 from engine.plan import BarPlan
 from engine.planner_table import Floats, PlannerTable
 
-PLAN_DRAWS = 18  # uniforms that a bar takes
+PLAN_DRAWS = 19  # uniforms that a bar takes
 
 Memory = tuple[tuple[int, BarPlan], ...]
 

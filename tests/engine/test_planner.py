@@ -19,6 +19,7 @@ from engine.fields import (
     ECHO_LOOSE,
     ECHO_NEAR,
     ECHO_NEW,
+    ENDING_FAR,
     ENDING_LAST,
     FIRST_CHORD,
 )
@@ -27,7 +28,7 @@ from engine.guards import NEUTRAL, Nudge
 from engine.harmony import chord_id, key_id
 from engine.noise import PLANNING, uniforms
 from engine.plan import BarPlan
-from engine.planner import first_chord, plan_bar
+from engine.planner import FREE_HALVES, first_chord, plan_bar
 from engine.planner_scene import PLAN_DRAWS, Asked, PlannerState, Progression, scene_of
 from engine.planner_table import MAX_BYTES, MAX_ECHO, PlannerTable
 
@@ -130,8 +131,37 @@ def test_any_uniforms_will_do(numbers: list[float]) -> None:
     state = PlannerState()
     for bar in range(3):
         plan, state = plan_bar(scene_of(TABLE, state, bar, FREE, FormBar(), np.array(numbers)))
-        assert min(plan.chord, plan.half_chord) >= FIRST_CHORD
+        assert plan.chord >= FIRST_CHORD
+        assert plan.half_chord == 0 or plan.half_chord >= FIRST_CHORD
+        assert state.last >= FIRST_CHORD  # what is not told has its place in the harmony
         assert all(0 <= value < CONTEXT[name].size for name, value in _fields(plan))
+
+
+def test_half_the_second_halves_are_left_to_the_network() -> None:
+    plans, _ = compose(2000)
+    free = [plan.half_chord == 0 for plan in plans]
+    assert np.mean(free) == pytest.approx(FREE_HALVES, abs=0.06)
+    assert all(plan.chord for plan in plans)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [Asked(ALL, progression=Progression((C, G), 1.0, 0)), Asked(ALL, by_hand=(("half_chord", F),))],
+)
+def test_chords_that_somebody_asked_for_are_told(asked: Asked) -> None:
+    plans, _ = compose(200, asked, FormSettings("song", 16))
+    assert all(plan.half_chord for plan in plans)
+
+
+def test_what_closes_is_told_and_what_comes_back_is_as_free_as_it_was() -> None:
+    plans, _ = compose(800, form=FormSettings("song", 16, variety=0.2))
+    closing = [plan for plan in plans if plan.ending > ENDING_FAR]
+    close = [plan for plan in plans if plan.echo >= ECHO_NEAR]
+    assert len(closing) > 50
+    assert all(plan.half_chord for plan in closing)
+    assert any(not plan.half_chord for plan in close)
+    for plan in close:
+        assert plan.half_chord == plans[plan.source].half_chord
 
 
 @pytest.mark.parametrize("form", ["off", "song"])
