@@ -71,7 +71,8 @@ def _list(paths: list[Path], *, as_json: bool) -> int:
             f"{row['parameters'] / 1e6:.1f} M parameters in {row['bits']} bits, "
             f"{row['bytes'] / 1e6:.1f} MB"
         )
-        print(*textwrap.wrap(f"styles: {styles}", columns() - 2), sep="\n  ")
+        for said in filter(None, (row["about"], f"styles: {styles}")):
+            print(textwrap.fill(said, columns(), initial_indent="  ", subsequent_indent="  "))
         print(f"  {row['file']}")
     return 0
 
@@ -92,6 +93,7 @@ def _row(path: Path) -> dict[str, Any]:
         "representation": spec.codec,
         "parameters": spec.parameters,
         "bits": spec.bits,
+        "about": str(spec.card.get("about", "")),
         "styles": list(spec.styles),
         "bytes": network.size,
     }
