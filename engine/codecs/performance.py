@@ -32,9 +32,10 @@ VELOCITY = SHIFT + MAX_SHIFT
 TOKENS = VELOCITY + 128 // VELOCITY_STEP
 # More events than this at one tick and the only way left is on: time must pass.
 MAX_EVENTS_AT_ONCE = 40
-# No note is held longer: of ten thousand real ones, one is. A network does not see further back
-# than its window, and what began before that would sound for ever.
-MAX_HELD = 1000
+# No note is held longer. A network does not see further back than its window, and what began
+# before that would sound for ever. Long before, from where one real note in a hundred still
+# sounds, its end gains weight: one more in the exponent each `AGEING` ticks.
+MAX_HELD, OLD, AGEING = 1000, 250, 60
 DEFAULT_VELOCITY = 64
 # Log-weight by bucket of lean: against each octave that a shift is off; against the end of a note.
 LEAN_DENSITY, LEAN_HELD = 0.25, 0.3
@@ -257,8 +258,9 @@ class PerformanceCursor:
             bias[VELOCITY:] = MASKED
         elif self.rank == 0:
             bias[VELOCITY:] = 0.0
-            for pitch in sounding:
-                bias[OFF + pitch] = _level(limits, OFF)
+            for pitch, onset, _ in self.held:
+                age = max(0, self.tick - onset - OLD)
+                bias[OFF + pitch] = _level(limits, OFF) + age / AGEING
         bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
 

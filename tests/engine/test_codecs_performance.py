@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from engine.codecs.performance import (
     MAX_HELD,
     MAX_SHIFT,
     OFF,
+    OLD,
     ON,
     SHIFT,
     TOKENS,
@@ -222,6 +224,22 @@ def test_no_note_is_held_for_ever(seed: int, bounds: Limits) -> None:
             cursor.take(int(draw.choice(clinging if len(clinging) else choices)))
             for _, onset, _ in cursor.held:
                 assert cursor.tick - onset <= MAX_HELD
+
+
+def test_the_longer_a_note_is_held_the_likelier_is_its_end() -> None:
+    cursor, bias = CODER.cursor(0), np.zeros(TOKENS, np.float32)
+    cursor.take(ON + 60)
+    CODER.write_bias(bias, OPEN)
+    cursor.enter_bar(0, 1 << 20)
+    weights = []
+    while cursor.tick < MAX_HELD - MAX_SHIFT:
+        cursor.take(SHIFT + 49)
+        cursor.constrain(bias, OPEN)
+        weights.append(float(bias[OFF + 60]))
+    usual = OLD // 50
+    assert set(weights[:usual]) == {0.0}
+    assert all(a < b for a, b in pairwise(weights[usual - 1 :]))
+    assert weights[-1] > 8
 
 
 def test_of_several_that_were_held_long_each_is_let_go_and_then_all_is_open_again() -> None:
