@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,9 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
     configuration = configured(args)
     if args.check:
-        print(
-            f"{args.configuration or 'the default configuration'} is right: {_told(configuration)}"
-        )
+        names = [station.name for station in configuration.stations]
+        print(f"{args.configuration or 'the default configuration'} is right: {_told(names)}")
         return 0
     if sys.platform == "win32":
         raise PerpetuoError(
@@ -121,7 +121,7 @@ async def _serve(configuration: Configuration, speed: float) -> int:
 def _greeting(opened: Opened, configuration: Configuration) -> str:
     state = configuration.state_folder
     lines = [
-        f"perpetuo plays {_told(configuration)}",
+        f"perpetuo plays {_told(opened.stations)}",
         f"  page      {opened.page}",
         *(f"  MIDI      {line}" for line in opened.midi),
         f"  OSC       {opened.osc}",
@@ -133,10 +133,8 @@ def _greeting(opened: Opened, configuration: Configuration) -> str:
     return "\n".join(lines)
 
 
-def _told(configuration: Configuration) -> str:
-    names = ", ".join(station.name for station in configuration.stations)
-    count = len(configuration.stations)
-    return f"{count} station{'s' if count > 1 else ''}: {names}"
+def _told(stations: Sequence[str]) -> str:
+    return f"{len(stations)} station{'s' if len(stations) > 1 else ''}: {', '.join(stations)}"
 
 
 def _speed(text: str) -> float:

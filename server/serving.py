@@ -112,11 +112,16 @@ class Server:
             page,
             ready.model,
             ready.speed,
-            tuple(self.house.stations),
+            tuple(map(self._called, self.house.stations.values())),
             _osc_line(osc),
             tuple(port.line for port in midi),
             self.sound.line,
         )
+
+    def _called(self, station: Stream) -> str:
+        """A station's name, and its model if that is another than the server's."""
+        own = station.model != self.configuration.model
+        return f"{station.name} (model {station.model_name})" if own else station.name
 
     async def _open_osc(self) -> OscDoor | None:
         settings = self.configuration.osc
