@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from engine.bundle import METADATA_KEY, Specification
+from engine.bundle import Specification
 from engine.errors import ConfigError
 from engine.files import read_bytes
 from engine.library import model_file
+from engine.runtime import Network as Bundle
 from export.data.dataset import Dataset
 from export.graph import weights_of
 from export.networks import Network, Shape
@@ -23,19 +23,12 @@ _MIX = "mix.weight"
 
 def begin_with(network: Network, start: str, dataset: Dataset) -> str:
     """Give a network the weights of a model; returns what to tell of it. ConfigError if they do
-    not fit. Styles are matched by name: one that the model has not known begins as the mean of
-    those that it has."""
+    not fit, BundleError if there is no such model. Styles are matched by name: one that the model
+    has not known begins as the mean of those that it has."""
     path = model_file(start)
-    try:
-        model = onnx.load_from_string(read_bytes(path, "model"))
-    except DecodeError as error:
-        raise ConfigError(f"start: {path} is not an ONNX file") from error
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    if METADATA_KEY not in metadata:
-        raise ConfigError(f"start: {path} is not a model of perpetuo")
-    known = Specification.from_json(metadata[METADATA_KEY], str(path))
+    known = Bundle.load(path).specification  # a BundleError if it is no model of ours
     _check_kind(network.shape, known, path, dataset)
-    weights = weights_of(model)
+    weights = weights_of(onnx.load_from_string(read_bytes(path, "model")))
     if _MIX in weights:
         weights[_MIX] = _mixed(weights[_MIX], known.styles, tuple(dataset.style_names))
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

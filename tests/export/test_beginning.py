@@ -137,11 +137,11 @@ def test_another_network_and_no_model_are_told(
     foreign = tmp_path / "foreign.onnx"
     nothing = onnx.helper.make_model(onnx.helper.make_graph([], "x", [], []))
     foreign.write_bytes(nothing.SerializeToString())
-    with pytest.raises(ConfigError, match="is not a model of perpetuo"):
+    with pytest.raises(BundleError, match="foreign"):
         begin_with(network, str(foreign), dataset)
     damaged = tmp_path / "damaged.onnx"
     damaged.write_bytes(b"nothing of the kind")
-    with pytest.raises(ConfigError, match="is not an ONNX file"):
+    with pytest.raises(BundleError, match="is not an ONNX model"):
         begin_with(network, str(damaged), dataset)
 
 

@@ -84,7 +84,7 @@ def test_a_knob_is_heard_at_the_bar_that_is_announced(
         ).wait_for()
         due = "(index) => perpetuo.plan.bars().find((bar) => bar.index === index)?.due"
         before, after = visit.until(due, widened), visit.until(due, raised)
-        visit.until("(time) => perpetuo.clock.now() > time + 5e6", after)
+        visit.until("(time) => perpetuo.clock.now() > time + 9e6", after)
         heard = [onset for onset, _ in paired(ear.until(2), ear.planned(), NEAR)]
         low = [onset.pitch for onset in heard if onset.at < before - NEAR]
         high = [onset.pitch for onset in heard if onset.at > after - NEAR]
