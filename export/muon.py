@@ -1,7 +1,7 @@
 """Muon: momentum whose direction is made orthogonal, for the matrices of a network's body.
 
 torch has one too, but it orthogonalises in bf16 wherever it runs. On processors without bf16 that
-took five times as long as the rest of a training step; here a CPU works in fp32, a GPU in bf16.
+took several times as long as the rest of a step; here a CPU works in fp32, a GPU in bf16.
 """
 
 from __future__ import annotations
