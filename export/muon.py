@@ -1,7 +1,8 @@
 """Muon: momentum whose direction is made orthogonal, for the matrices of a network's body.
 
 torch has one too, but it orthogonalises in bf16 wherever it runs. On processors without bf16 that
-took several times as long as the rest of a step; here a CPU works in fp32, a GPU in bf16.
+took several times as long as the rest of a step; here a step inside an autocast to bf16 uses it,
+and any other does not.
 """
 
 from __future__ import annotations
@@ -68,10 +69,8 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(directions: Tensor) -> Tensor:
     """Each matrix of [n, rows, columns] with all its singular values brought near 1."""
-    x = directions.bfloat16() if directions.is_cuda else directions
-    tall = x.shape[1] > x.shape[2]
-    if tall:
-        x = x.mT
+    tall = directions.shape[1] > directions.shape[2]
+    x = directions.mT if tall else directions
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=_TINY)
     a, b, c = _QUINTIC
     for _ in range(_ROUNDS):

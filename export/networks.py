@@ -96,37 +96,42 @@ class Block(nn.Module):
         self.down = linear(shape.inner, shape.width, depth)
         self.dropout = shape.dropout
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        x = x + self._drop(self.out(self._attend(self.norm(x), cos, sin, mask)))
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, bias: Tensor) -> Tensor:
+        x = x + self._drop(self.out(self._attend(self.norm(x), cos, sin, bias)))
         gate, up = self.gate(self.inner_norm(x)).chunk(2, dim=-1)
         return x + self._drop(self.down(F.silu(gate) * up))
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
 
-    def _attend(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        """Blockwise: queries of one block of `window` see their own block and the one before."""
+    def _attend(self, x: Tensor, cos: Tensor, sin: Tensor, bias: Tensor) -> Tensor:
+        """Blockwise: queries of one block of `window` see their own block and the one before.
+
+        Written out, for all heads share their keys, so that a block is two products of matrices:
+        torch's own attention took several times as long on the way back.
+        """
         rows, steps, _ = x.shape
         w, h, d = self.window, self.heads, self.head_width
         q, k, v = self.qkv(x).split((h * d, d, d), dim=-1)
-        q = rotate(q.view(rows, steps, h, d), cos, sin)
+        q = rotate(q.view(rows, steps, h, d), cos, sin) * d**-0.5
         k = rotate(k.view(rows, steps, 1, d), cos, sin)
-        v = v.view(rows, steps, 1, d)
-        q = q.view(-1, w, h, d).transpose(1, 2)
-        k, v = (self._with_previous(t).expand(-1, h, -1, -1) for t in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return y.transpose(1, 2).reshape(rows, steps, h * d)
+        q = q.to(v.dtype).view(-1, w * h, d)
+        k, v = (self._with_previous(t.to(v.dtype)) for t in (k, v.unsqueeze(2)))
+        near = torch.bmm(q, k.mT).view(-1, w, h, 2 * w) + bias.to(v.dtype)
+        y = torch.bmm(near.softmax(dim=-1).to(v.dtype).view(-1, w * h, 2 * w), v)
+        return y.view(rows, steps, h * d)
 
     def _with_previous(self, t: Tensor) -> Tensor:
         rows, steps, _, d = t.shape
         blocks = t.view(rows, steps // self.window, self.window, d)
         before = F.pad(blocks, (0, 0, 0, 0, 1, 0))[:, :-1]
-        return torch.cat((before, blocks), dim=2).view(-1, 1, 2 * self.window, d)
+        return torch.cat((before, blocks), dim=2).view(-1, 2 * self.window, d)
 
 
-def sliding_mask(segments: Tensor, window: int) -> Tensor:
-    """Which keys each query sees, [blocks, 1, window, 2·window]: the last `window` steps of its
-    own piece, itself included. `segments` [B, T] numbers the pieces packed into a row."""
+def sliding_bias(segments: Tensor, window: int) -> Tensor:
+    """Which keys each query sees, [blocks, window, 1, 2·window], as what is added to its scores: 0
+    for the last `window` steps of its own piece, itself included, minus infinity for all others.
+    `segments` [B, T] numbers the pieces packed into a row."""
     rows, steps = segments.shape
     blocks = segments.view(rows, steps // window, window)
     before = F.pad(blocks, (0, 0, 1, 0), value=-1)[:, :-1]
@@ -135,7 +140,8 @@ def sliding_mask(segments: Tensor, window: int) -> Tensor:
     query = torch.arange(window, device=segments.device)[:, None] + window
     key = torch.arange(2 * window, device=segments.device)[None]
     near = (key <= query) & (key > query - window)
-    return (same & near).view(-1, 1, window, 2 * window)
+    seen = (same & near).view(-1, window, 1, 2 * window)
+    return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -math.inf)
 
 
 class Heads(nn.Module):
@@ -197,18 +203,23 @@ class Network(nn.Module):
     ) -> list[Tensor]:
         """`inputs` [B,T,E+C] field values, `mix` [B,T,M], `segments` and `ticks` [B,T],
         `given` [B,T,E] the event that comes, as its later fields are told; logits by field."""
-        x = self.embed(inputs + self.offsets).sum(dim=2) + self.mix(mix)
+        x = self._embedded(inputs) + self.mix(mix)
         x = F.dropout(x, self.shape.dropout, self.training)
         if self.shape.network == "gpt":
             cos, sin = self.angles(ticks)
-            mask = sliding_mask(segments, self.shape.window)
+            bias = sliding_bias(segments, self.shape.window)
             for block in self.blocks:
-                x = block(x, cos, sin, mask)
+                x = block(x, cos, sin, bias)
         else:
             for cell in self.cells:
                 x = x + F.dropout(cell(x)[0], self.shape.dropout, self.training)
         logits: list[Tensor] = self.heads(x, given)
         return logits
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        rows, steps, fields = inputs.shape
+        places = (inputs + self.offsets).view(-1, fields)
+        return F.embedding_bag(places, self.embed.weight, mode="sum").view(rows, steps, -1)
 
     def angles(self, ticks: Tensor) -> tuple[Tensor, Tensor]:
         """Rotary angles: some pairs turn with the step, some with musical time.

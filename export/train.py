@@ -74,8 +74,9 @@ def train(config: TrainingConfig, *, restart: bool = False) -> Path:
             optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-        for optimiser, _ in optimisers:
-            optimiser.step()
+        with autocast():
+            for optimiser, _ in optimisers:
+                optimiser.step()
         run.step += 1
         run.events += batch.segments.size
         events_since += batch.segments.size

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from server.console import columns, paint
+from server.machine import cores
 from server.osc.settings import PORT as OSC_PORT
 from server.web.settings import PORT as HTTP_PORT
 
@@ -30,6 +31,8 @@ PACKAGES = (
 )
 PROBE = "perpetuo doctor"  # the port that is made for a moment
 LABEL = 20
+LISTEN = 0.4  # seconds of composing that tell the speed
+SLOW = 1.0  # milliseconds a note that one stream should not take
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,7 @@ def examine() -> dict[str, Any]:
         and bool(midi["virtual_port"] or midi["ports"] or web["free"]),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cpus": _cpus(),
+        "cpus": cores(),
         "packages": {name: _version(name) for name in PACKAGES},
         "model": model,
         "real_time": _real_time(),
@@ -65,13 +68,6 @@ def examine() -> dict[str, Any]:
         "sockets": sockets,
         "sound": _sound(),
     }
-
-
-def _cpus() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:
@@ -84,19 +80,21 @@ def _version(package: str) -> str | None:
 
 
 def _model() -> dict[str, Any]:
-    """Whether the model that plays by default can be used."""
+    """Whether the model that plays by default can be used, and how fast it composes."""
     from engine.errors import PerpetuoError
 
     try:
         from engine.library import model_file
         from engine.runtime import Network
+        from server.benching import glance
 
         path = model_file("default")
         network = Network.load(path)
+        speed = glance(network, LISTEN)
     except (PerpetuoError, ImportError) as error:
         return {"file": None, "error": str(error)}
     parameters = network.specification.parameters
-    return {"file": str(path), "parameters": parameters, "error": ""}
+    return {"file": str(path), "parameters": parameters, "ms_a_note": speed, "error": ""}
 
 
 def _real_time() -> dict[str, Any]:
@@ -199,6 +197,8 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         )
     size = f"{model['file']}, {model['parameters'] / 1e6:.1f} M parameters" if model["file"] else ""
     yield from _line(not model["error"], "model", model["error"] or size)
+    if not model["error"]:
+        yield from _speed_page(model["ms_a_note"])
     yield ""
     yield from _midi_page(found["midi"])
     yield ""
@@ -213,6 +213,17 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         yield from _line(row["free"], row["what"], f"port {row['port']} is {state}")
     yield ""
     yield from _verdict(found)
+
+
+def _speed_page(ms_a_note: float) -> Iterator[str]:
+    said = f"{ms_a_note:.2f} ms a note for one stream"
+    if ms_a_note > SLOW:
+        said += (
+            f", where {SLOW:g} is meant: enough for some streams, not for hundreds. Either other"
+            " programs keep the processor busy, or it multiplies bytes slowly (x86 needs AVX-512"
+            " with VNNI for that); '--model lstm' takes half"
+        )
+    yield from _line(ms_a_note <= SLOW, "speed", said)
 
 
 def _midi_page(midi: dict[str, Any]) -> Iterator[str]:

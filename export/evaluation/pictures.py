@@ -33,7 +33,7 @@ _ENDURANCE = (
 
 
 # The same of presets, from several seeds.
-_LASTING = tuple(panel for panel in _ENDURANCE if panel[2] not in ("repeated", "gap_entropy"))
+_LASTING = tuple(panel for panel in _ENDURANCE if panel[2] != "repeated")
 
 
 def picture(report: Report) -> bytes:
@@ -57,7 +57,7 @@ def picture(report: Report) -> bytes:
 
 def lasting_picture(rows: Sequence[Lasting]) -> bytes:
     """A row of panels a preset, a line a seed."""
-    sheet, axes = _sheet(COLUMNS * len(rows))
+    sheet, axes = _sheet(len(_LASTING) * len(rows), len(_LASTING))
     places = iter(axes)
     for row in rows:
         for title, blocks, name in _LASTING:
@@ -67,18 +67,18 @@ def lasting_picture(rows: Sequence[Lasting]) -> bytes:
     return _png(sheet)
 
 
-def _sheet(panels: int) -> tuple[Sheet, list[Axes]]:
+def _sheet(panels: int, columns: int = COLUMNS) -> tuple[Sheet, list[Axes]]:
     # pyplot is avoided: it keeps global state and may look for a display.
     from matplotlib.figure import Figure
 
-    rows = -(-max(1, panels) // COLUMNS)
+    rows = -(-max(1, panels) // columns)
     sheet = Figure(figsize=(3.4 * COLUMNS, 2.6 * rows))
     # Fixed margins: finding the best ones takes matplotlib seconds for so many panels.
     height = 2.6 * rows
     sheet.subplots_adjust(
         left=0.04, right=0.99, bottom=0.45 / height, top=1 - 0.3 / height, wspace=0.25, hspace=0.45
     )
-    axes = [sheet.add_subplot(rows, COLUMNS, i + 1) for i in range(panels)]
+    axes = [sheet.add_subplot(rows, columns, i + 1) for i in range(panels)]
     for place in axes:
         place.tick_params(labelsize=7)
     return sheet, axes

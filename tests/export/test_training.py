@@ -18,7 +18,7 @@ from export import train as training
 from export.batches import Sampler
 from export.data.build import Options, build
 from export.data.dataset import Dataset
-from export.networks import Network, sliding_mask
+from export.networks import Network, sliding_bias
 from export.run_folder import load_checkpoint
 from export.train import network_shape, rate_factor, train
 from export.training_config import TrainingConfig, load, override
@@ -148,13 +148,13 @@ def test_transposition_moves_notes_and_harmony_alike(dataset: Path, tmp_path: Pa
     assert set(moved.tolist()) == {12}
 
 
-def test_the_mask_is_a_window_inside_one_piece() -> None:
+def test_attention_is_a_window_inside_one_piece() -> None:
     segments = torch.tensor([[0] * 5 + [1] * 3])
-    mask = sliding_mask(segments, 4).reshape(2, 4, 8)
+    near = sliding_bias(segments, 4).reshape(2, 4, 8) == 0
     for block in range(2):
         for query in range(4):
             q = 4 * block + query
-            seen = {4 * (block - 1) + k for k in range(8) if mask[block, query, k]}
+            seen = {4 * (block - 1) + k for k in range(8) if near[block, query, k]}
             wanted = {k for k in range(q - 3, q + 1) if k >= 0 and segments[0, k] == segments[0, q]}
             assert seen == wanted
 

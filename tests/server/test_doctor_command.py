@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import PortError
-from server import doctor_command
+from server import benching, doctor_command
 from server.cli import main
 from server.midi import ports
 from server.midi.ports import APIS, ApiState, Port
@@ -71,8 +71,25 @@ def test_what_is_there_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["midi"]["ports"] == [{"api": "CoreMIDI", "name": "Digital Piano"}]
     assert found["packages"]["perpetuo"]
     assert found["model"]["parameters"] > 0
+    assert found["model"]["ms_a_note"] > 0
     assert found["cpus"] >= 1
     assert isinstance(found["real_time"]["permitted"], bool)
+
+
+@pytest.mark.usefixtures("some_midi")
+@pytest.mark.parametrize(("speed", "sign", "advised"), [(0.5, "+", False), (2.5, "-", True)])
+def test_a_slow_processor_is_told_what_it_lacks(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    speed: float,
+    sign: str,
+    advised: bool,
+) -> None:
+    monkeypatch.setattr(benching, "glance", lambda network, seconds: speed)
+    assert main(["doctor"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert f"{sign} speed {speed:.2f} ms a note" in page
+    assert ("--model lstm" in page) == advised
 
 
 @pytest.mark.usefixtures("no_midi")
