@@ -43,7 +43,6 @@ class Run:
         self.precision = config.precision
         self.rows: list[dict[str, float]] = []
         self.restart = restart
-        out.mkdir(parents=True, exist_ok=True)
 
     @property
     def last(self) -> Path:

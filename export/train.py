@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from engine.claim import Claim
 from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
 from export.batches import Batch, Sampler
@@ -35,6 +36,12 @@ from export.training_config import TrainingConfig
 def train(config: TrainingConfig, *, restart: bool = False) -> Path:
     """Run or resume a training; returns the path of the best checkpoint."""
     out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    with Claim(out, "training", "choose another 'out'"):
+        return _train(config, out, restart=restart)
+
+
+def _train(config: TrainingConfig, out: Path, *, restart: bool) -> Path:
     dataset = Dataset.open(Path(config.data))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if config.threads:

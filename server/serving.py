@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.claim import Claim
 from engine.errors import OutputError, PerpetuoError
 from server.audio.opening import Sound
 from server.clock import Clock, monotonic_us
@@ -19,7 +20,6 @@ from server.composing.settings import Settings
 from server.configuration.presets import load_presets
 from server.configuration.settings import Configuration
 from server.house.chronicle import Chronicle, LogRules
-from server.house.claim import Claim
 from server.house.house import House, HouseRules
 from server.house.opening import Stations
 from server.house.shelf import Shelf
@@ -271,7 +271,11 @@ def _unusable(folder: Path, error: OSError) -> OutputError:
 
 def _claimed(folder: Path) -> Claim:
     try:
-        return Claim(folder)
+        return Claim(
+            folder,
+            "server",
+            "give this one a folder of its own with 'state' in the configuration or --state",
+        )
     except OSError as error:
         raise _unusable(folder, error) from error
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import ConfigError, DatasetError
+from engine.claim import Claim
+from engine.errors import ConfigError, DatasetError, OutputError
 from engine.fields import CONTEXT_FIELDS, PLAN_FIELDS
 from engine.smf import write
 from export import train as training
@@ -190,6 +191,16 @@ def test_a_set_without_validation_pieces_is_named(tmp_path: Path) -> None:
     build([tmp_path / "one"], tmp_path / "set", Options())
     with pytest.raises(DatasetError, match="no pieces in its valid split"):
         train(config(tmp_path / "set", tmp_path / "run"))
+
+
+def test_two_trainings_do_not_write_to_one_folder(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with (
+        Claim(tmp_path / "run", "training", "wait"),
+        pytest.raises(OutputError, match=r"in use by another training: .* choose another 'out'"),
+    ):
+        train(config(dataset, tmp_path / "run", steps=2))
+    train(config(dataset, tmp_path / "run", steps=2))
 
 
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:

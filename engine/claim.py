@@ -1,4 +1,4 @@
-"""One server to a state folder: two would write over each other's memory."""
+"""One process to a folder: two would write over each other's memory."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ NAME = "in-use"
 
 class Claim:
     """A lock on a folder that is there, from when this is made to `release`, or to the end of the
-    process however it comes. OutputError if another server holds it."""
+    process however it comes. OutputError if another process holds it: `by` names that, `instead`
+    says what else to do."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, by: str, instead: str) -> None:
         self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._lock()
         except BlockingIOError:
             os.close(self._file)
             raise OutputError(
-                f"the folder {folder} is in use by another server: end that one, or give this one"
-                " a folder of its own with 'state' in the configuration or --state"
+                f"the folder {folder} is in use by another {by}: end that one, or {instead}"
             ) from None
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         os.close(self._file)
