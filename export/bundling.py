@@ -39,7 +39,7 @@ class Proof:
     """How far a bundle is from the network it was made of.
 
     `deviation`: the largest difference of a log-probability between torch and onnxruntime, in
-    full precision; `divergence`: mean KL from full precision by field, in nats, if quantised.
+    full precision, see `_deviation`; `divergence`: mean KL from full precision by field, in nats, if quantised.
     """
 
     steps: int
@@ -123,7 +123,7 @@ def prove(
     deviation, divergence = 0.0, np.zeros(len(names))
     for t, exact in enumerate(tqdm(followed, total=STEPS, desc="proving", disable=None)):
         for field, log_p in enumerate(exact):
-            deviation = max(deviation, float(np.abs(log_p - truth[field][:, t])[:, 1:].max()))
+            deviation = max(deviation, _deviation(log_p[:, 1:], truth[field][:, t, 1:]))
         if quantised is not None:
             divergence += [_divergence(a, b) for a, b in zip(exact, next(quantised), strict=True)]
     if not deviation <= LIMIT:
@@ -133,6 +133,12 @@ def prove(
         )
     by_field = dict(zip(names, (divergence / STEPS).tolist(), strict=True))
     return data, Proof(STEPS * ROWS, deviation, by_field if quantised is not None else {})
+
+
+def _deviation(log_p: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
+    """The largest difference of a log-probability; of values that are rarer than 1 in e as a share
+    of it, for single precision keeps so many digits of a number, not so many behind its point."""
+    return float((np.abs(log_p - truth) / np.maximum(1.0, np.abs(truth))).max())
 
 
 def _divergence(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
