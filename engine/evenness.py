@@ -14,11 +14,11 @@ from typing import NamedTuple
 FADE = 15 / 16  # of the weight of what was heard, by bar
 KEPT = 8  # different gaps that are remembered
 WARM_UP = 24  # bars before anything is compared
-_RISE, _FALL = 1 / 128, 1 / 1024  # shares of a bar in the reference: it is slow to forget
+_RISE, _FALL = 1 / 128, 1 / 8192  # shares of a bar in the reference: it is slow to forget
 EVEN, VARIED = 0.6, 0.75  # shares of the reference at which the guard wakes, and lets go
 NO_RHYTHM = 0.25  # bits: a stream that never had more is meant to be even
 FIRMER = 0.5  # log-weight a bar of complete evenness
-MOST = 4.0
+MOST = 8.0
 _SLACK = 0.98
 _LOOSE = 0.05  # log-weight: less is none
 
