@@ -39,7 +39,8 @@ class Proof:
     """How far a bundle is from the network it was made of.
 
     `deviation`: the largest difference of a log-probability between torch and onnxruntime, in
-    full precision, see `_deviation`; `divergence`: mean KL from full precision by field, in nats, if quantised.
+    full precision, see `_deviation`; `divergence`: mean KL from full precision by field, in nats,
+    if quantised.
     """
 
     steps: int
