@@ -14,7 +14,7 @@ from engine.errors import BundleError
 from engine.planner_table import PlannerTable
 from engine.runtime import Network as Bundle
 from export import bundling
-from export.bundling import LIMIT, Proof, invented_music
+from export.bundling import LIMIT, Proof, _deviation, invented_music
 from export.networks import Network
 from export.teacher import Teacher, follow
 from tests.bundles import CODECS, NETWORKS, RING, WINDOW, tiny, torch_network
@@ -109,3 +109,18 @@ def test_a_teacher_forgets_a_piece_that_ended(kind: str) -> None:
         for one, other in zip(found, expected, strict=True):
             assert (one == other).all()
             assert np.exp(one).sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("log_p", "truth", "expected"),
+    [
+        (-0.5001, -0.5, 1e-4),  # a likely value: as it is
+        (-20.002, -20.0, 1e-4),  # a rare one: as a share of itself
+        (-3.0, -3.0, 0.0),
+    ],
+)
+def test_rare_values_are_judged_by_their_digits(
+    log_p: float, truth: float, expected: float
+) -> None:
+    found = _deviation(np.array([[log_p, -1.0]], np.float32), np.array([[truth, -1.0]]))
+    assert found == pytest.approx(expected, abs=2e-7)
