@@ -35,14 +35,13 @@ from export.training_config import TrainingConfig
 
 def train(config: TrainingConfig, *, restart: bool = False) -> Path:
     """Run or resume a training; returns the path of the best checkpoint."""
-    out = Path(config.out)
+    out, dataset = Path(config.out), Dataset.open(Path(config.data))
     out.mkdir(parents=True, exist_ok=True)
     with Claim(out, "training", "choose another 'out'"):
-        return _train(config, out, restart=restart)
+        return _train(config, out, dataset, restart=restart)
 
 
-def _train(config: TrainingConfig, out: Path, *, restart: bool) -> Path:
-    dataset = Dataset.open(Path(config.data))
+def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool) -> Path:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -203,6 +203,12 @@ def test_two_trainings_do_not_write_to_one_folder(dataset: Path, tmp_path: Path)
     train(config(dataset, tmp_path / "run", steps=2))
 
 
+def test_without_a_dataset_no_folder_is_made(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError):
+        train(config(tmp_path / "nothing", tmp_path / "run", steps=2))
+    assert not (tmp_path / "run").exists()
+
+
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "none.pt")
