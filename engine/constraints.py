@@ -15,6 +15,7 @@ from engine.control_key import LEARNED_MODES
 from engine.controls import Controls
 from engine.errors import ControlError
 from engine.fields import MELODIC_PITCHES
+from engine.grid import places, widest
 from engine.harmony import CHORD_SHIFT, parse_progression
 from engine.score import PARTS
 from engine.time import TICKS_PER_QUARTER
@@ -29,7 +30,8 @@ class Limits:
 
     `pitch_bias` [128] float32 is added to the log-weights of composed melodic pitches, `MASKED`
     where a pitch may not come; `max_rest` is in ticks. At least one part is on and at least one
-    pitch is not masked. `lean` is no constraint but a preference, as a codec's `leaning` gave it.
+    pitch is not masked. `places`: ticks of a quarter where notes may begin, empty for all of them;
+    `max_rest` leads from any of them to the next. `lean` is no constraint but a preference, as a codec's `leaning` gave it.
     """
 
     pitch_bias: NDArray[np.float32]
@@ -37,11 +39,13 @@ class Limits:
     max_polyphony: int
     max_rest: int
     transposition: int
+    places: tuple[bool, ...] = ()
     lean: NDArray[np.float32] | None = None
 
 
 def limits_of(controls: Controls) -> Limits:
-    """The limits that follow from a setting; ControlError if they would leave no pitch.
+    """The limits that follow from a setting; ControlError if they would leave no pitch, or no
+    place for a note.
 
     Whoever accepts a control from outside calls this at once, so that the user hears of it then.
     """
@@ -53,12 +57,20 @@ def limits_of(controls: Controls) -> Limits:
     if bias.max() <= MASKED:
         raise ControlError(_collision(controls, bool(outside.all())))
     bias.flags.writeable = False
+    max_rest = round(controls.max_rest * TICKS_PER_QUARTER)
+    if max_rest < widest(controls.grid):
+        raise ControlError(
+            f"max_rest={controls.spelled('max_rest')} is shorter than a step of "
+            f"grid={controls.grid}: make it {widest(controls.grid) / TICKS_PER_QUARTER:g} or "
+            "more, or the grid finer"
+        )
     return Limits(
         bias,
         _parts_on(controls),
         controls.max_polyphony,
-        round(controls.max_rest * TICKS_PER_QUARTER),
+        max_rest,
         transposition,
+        places(controls.grid),
     )
 
 

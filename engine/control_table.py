@@ -22,6 +22,7 @@ from engine.control_kinds import (
 )
 from engine.control_values import Control
 from engine.form import FORMS, MAX_SECTION_BARS
+from engine.grid import GRIDS
 from engine.score import PARTS
 
 ROLES = {
@@ -43,6 +44,9 @@ CONTROLS = (
     Control("metre", METRE, CONDITIONING, "time", None, 0, 0, "",
             "Time signature n/4 or n/8; auto takes that of the prompt, else of the model, else "
             "4/4."),
+    Control("grid", CHOICE, CONSTRAINT, "time", GRIDS[0], 0, 0, "",
+            "Steps that onsets keep to, triplets among them down to sixteenths; free leaves them "
+            "to the model.", choices=GRIDS),
 
     Control("style", MIX, CONDITIONING, "texture", (), 0, 100, "",
             "Mix of the model's styles, by weight; auto leaves it open.", per="style"),

@@ -34,6 +34,7 @@ class Controls:
     tempo: float | None = _DEFAULT["tempo"]
     tempo_drift: float = _DEFAULT["tempo_drift"]
     metre: Metre | None = _DEFAULT["metre"]
+    grid: str = _DEFAULT["grid"]
     style: tuple[tuple[str, float], ...] = _DEFAULT["style"]
     density: float | None = _DEFAULT["density"]
     register: float | None = _DEFAULT["register"]

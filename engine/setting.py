@@ -11,8 +11,10 @@ from engine.bundle import Specification
 from engine.constraints import Limits, key_strength, limits_of, progression_of
 from engine.control_key import LEARNED_MODES
 from engine.controls import Controls, style_weights
+from engine.errors import ControlError
 from engine.fields import ATTRIBUTES, PITCH_CLASSES
 from engine.form import FormSettings
+from engine.grid import FREE
 from engine.planner_scene import Asked, Progression, positions_of
 from engine.planner_table import PlannerTable
 from engine.score import PARTS
@@ -71,6 +73,11 @@ def setting_of(
     limits = limits_of(controls)
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
+    if controls.grid != FREE and not codec.metrical:
+        raise ControlError(
+            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
+            f"grid to {FREE}"
+        )
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
     names = [name for name, _ in spec.event]

@@ -94,6 +94,7 @@ class Codec(Protocol):
     fields: tuple[Field, ...]
     context: tuple[str, ...]  # names of the context fields it uses, in order
     velocity_column: int | None  # the event field that is velocity alone
+    metrical: bool  # its onsets have places in a bar, which a grid can thin out
     tempo: float  # quarters a minute at which its ticks were learned
     metre: Metre  # that it composes in if nothing else is asked
 

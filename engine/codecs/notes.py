@@ -35,7 +35,7 @@ from engine.fields import (
 )
 from engine.score import DRUMS, NOTE, PARTS, Note, Score
 from engine.smf import Smf, to_score
-from engine.time import COMMON_TIME
+from engine.time import COMMON_TIME, MAX_BAR_TICKS, TICKS_PER_QUARTER
 
 VELOCITY_STEP = 4
 _LENGTHS = np.array(LENGTHS)
@@ -62,6 +62,9 @@ _OFFSETS = field_offsets(FIELDS)
 _SLICES = [slice(a, b) for a, b in pairwise(_OFFSETS)]
 # What each delta value adds to the onset, as a plain tuple: read once a note.
 DELTA_TICKS = (0, 0, *LENGTHS)
+_GAPS = np.array(DELTA_TICKS)
+_ANYWHERE = -1  # instead of a tick, where the place in the bar closes no delta
+_MOVES = _ZERO_DELTA + 1  # the first delta that leads on
 
 
 def length_index(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -78,6 +81,7 @@ class NotesCodec:
     fields: tuple[Field, ...] = FIELDS
     context: tuple[str, ...] = tuple(field.name for field in CONTEXT_FIELDS)
     velocity_column: int | None = VELOCITY
+    metrical = True
     tempo = 100.0
     metre = COMMON_TIME
 
@@ -147,7 +151,7 @@ class NotesCodec:
     def leaning(self, lean: Lean) -> NDArray[np.float32]:
         found = np.zeros(_SLICES[DELTA].stop, np.float32)
         deltas, durations = found[_SLICES[DELTA]], found[_SLICES[DURATION]]
-        deltas[_ZERO_DELTA + 1 :] = -LEAN_DENSITY * lean.against(_LENGTHS)
+        deltas[_MOVES:] = -LEAN_DENSITY * lean.against(_LENGTHS)
         worn, firmness = lean.worn
         if firmness:
             deltas[2 + min(bisect_left(LENGTHS, worn), len(LENGTHS) - 1)] -= firmness
@@ -185,7 +189,7 @@ def _walk(onsets: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArr
     gaps = np.diff(onsets)
     values = np.append(np.where(gaps == 0, _ZERO_DELTA, 2 + length_index(gaps)), 0)
     values[:-1][gaps > LENGTHS[-1]] = 0
-    if np.all((np.array(DELTA_TICKS)[values[:-1]] == gaps) | (values[:-1] == 0)):
+    if np.all((_GAPS[values[:-1]] == gaps) | (values[:-1] == 0)):
         return onsets, values
     walked = onsets.copy()
     for i in range(len(gaps)):
@@ -202,13 +206,14 @@ def _walk(onsets: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArr
 class NotesCursor:
     """Where a stream of notes stands, what sounds, and which deltas are open."""
 
-    __slots__ = ("_gate", "rank", "sounding", "tick")
+    __slots__ = ("_bar", "_gate", "rank", "sounding", "tick")
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
         self.rank = 0
         self.sounding: tuple[int, ...] = ()  # ends of the notes that sound at `tick`
-        self._gate = (0, len(DELTA_TICKS))
+        self._bar = (tick, MAX_BAR_TICKS)  # where the bar began, and its length
+        self._gate = (0, len(DELTA_TICKS), _ANYWHERE)
 
     @property
     def voices(self) -> int:
@@ -231,7 +236,8 @@ class NotesCursor:
         self.sounding = tuple(sounding)
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
-        self._gate = (0, len(DELTA_TICKS))  # the bias row was written anew
+        self._bar = (start, end - start)
+        self._gate = (0, len(DELTA_TICKS), _ANYWHERE)  # the bias row was written anew
         return []
 
     def leave_bar(self, end: int) -> list[Note]:
@@ -239,17 +245,29 @@ class NotesCursor:
 
     def constrain(self, bias: NDArray[np.float32], limits: Limits) -> None:
         full = len(self.sounding) + 1 >= limits.max_polyphony or self.rank + 1 >= MAX_CHORD_NOTES
-        lowest = _ZERO_DELTA + 1 if full else _ZERO_DELTA
+        lowest = _MOVES if full else _ZERO_DELTA
         silent_from = max(self.sounding, default=self.tick)
         reach = max(silent_from - self.tick, 0) + limits.max_rest
-        gate = (lowest, max(2 + bisect_right(LENGTHS, reach), lowest + 1))
+        highest = max(2 + bisect_right(LENGTHS, reach), lowest + 1)
+        gate = (lowest, highest, self.tick if limits.places else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
             deltas = bias[_SLICES[DELTA]]
             deltas[:] = MASKED
-            open_ones = slice(*gate)
+            open_ones = slice(lowest, highest)
             lean = limits.lean
             deltas[open_ones] = 0.0 if lean is None else lean[_SLICES[DELTA]][open_ones]
+            if limits.places:
+                moves = slice(_MOVES, highest)
+                deltas[moves][self._off_grid(moves, limits.places)] = MASKED
+
+    def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
+        """Which of these deltas lead to no place of the grid. None do where all would: who stands
+        off the grid may need a step between."""
+        start, length = self._bar
+        landings = (self.tick - start + _GAPS[moves]) % length % TICKS_PER_QUARTER
+        off: NDArray[np.bool_] = ~np.array(places)[landings]
+        return np.zeros_like(off) if off.all() else off
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
         pitch = event[PITCH]

@@ -55,6 +55,7 @@ class PerformanceCodec:
         "ending",
     )
     velocity_column: int | None = None
+    metrical = False
     tempo = 250.0  # a tick of 10 ms
     metre = Metre(8, 4)
 

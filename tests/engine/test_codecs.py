@@ -18,6 +18,7 @@ from engine.constraints import MASKED, Limits
 from engine.errors import BundleError
 from engine.evenness import MOST
 from engine.fields import CONTEXT, MELODIC_PITCHES
+from engine.grid import GRIDS, places, widest
 from engine.score import DRUMS, PARTS, Note, Score, as_array
 from tests.engine.score_strategies import scores, small_piece
 
@@ -128,6 +129,33 @@ def test_whatever_is_drawn_keeps_the_limits(
         assert note.part == DRUMS or bounds.pitch_bias[note.pitch] > MASKED / 2
         assert note.duration > 0
         assert 1 <= note.velocity <= 127
+
+
+GRIDDED = {"seed": st.integers(0, 1 << 32), "bounds": limits(), "grid": st.sampled_from(GRIDS)}
+
+
+@given(**GRIDDED, bar=st.sampled_from([12, 36, 72, 84, 96, 192]))
+@settings(max_examples=60)
+def test_onsets_keep_to_the_grid(seed: int, bounds: Limits, grid: str, bar: int) -> None:
+    walk = Walk(codec("notes"), seed)
+    held = replace(bounds, places=places(grid), max_rest=max(bounds.max_rest, widest(grid)))
+    notes = [note for _ in range(5) for note in walk.bar(bar, held)]
+    assert len(notes) > 1 or bar < held.max_rest
+    assert longest_silence(notes, 0) <= held.max_rest
+    assert all(held.places[note.onset % bar % 24] for note in notes if held.places)
+
+
+@given(**GRIDDED, tick=st.integers(1, 95))
+@settings(max_examples=60)
+def test_who_stands_off_the_grid_comes_back_to_it(
+    seed: int, bounds: Limits, grid: str, tick: int
+) -> None:
+    walk = Walk(codec("notes"), seed)
+    walk.cursor.tick = tick
+    held = replace(bounds, places=places(grid), max_rest=max(bounds.max_rest, widest(grid)))
+    walk.bar(192, held)
+    onsets = [note.onset for note in walk.bar(192, held)]
+    assert all(held.places[onset % 24] for onset in onsets if held.places)
 
 
 WORN = st.tuples(st.integers(0, 400), st.floats(0, MOST))

@@ -304,6 +304,26 @@ def test_constraints_are_kept(name: str, controls: dict[str, Json]) -> None:
         assert all(weights[(pitch - chosen.transpose) % 12] > 0 for pitch in melodic)
 
 
+@pytest.mark.parametrize("metre", ["4/4", "7/8", "3/8"])
+def test_onsets_keep_to_a_grid_that_is_set_underway(metre: str) -> None:
+    composer = stream(seed=5, controls={"metre": metre})
+    free = compose(composer, 12)
+    assert any((note.onset - bar.start) % 12 for bar in free for note in bar.notes)
+    composer.commit(12)
+    composer.change({"grid": "eighths"})
+    bars = compose(composer, 20)
+    check_bars(bars)
+    # The first onset was drawn before, and may need one more step to come back.
+    assert not any((note.onset - bar.start) % 12 for bar in bars[2:] for note in bar.notes)
+
+
+def test_a_grid_that_cannot_be_kept_is_refused_with_advice() -> None:
+    with pytest.raises(ControlError, match=r"grid=eighths: this model plays in free time.*free"):
+        stream("performance", controls={"grid": "eighths"})
+    with pytest.raises(ControlError, match=r"max_rest=0\.5 .*grid=quarters: make it 1 or more"):
+        stream(controls={"grid": "quarters", "max_rest": 0.5})
+
+
 @each_codec
 def test_the_key_only_moves_what_is_composed(name: str) -> None:
     wide = {"low_pitch": 0, "high_pitch": 127}

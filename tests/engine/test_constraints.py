@@ -32,6 +32,9 @@ def test_a_pitch_and_a_part_are_always_left_or_the_collision_is_named(
     else:
         refusal = ""
     if refusal:
+        if "max_rest=" in refusal:
+            assert f"grid={controls.grid}" in refusal
+            return
         assert f"transpose={controls.transpose}" in refusal
         assert f"low_pitch={controls.low_pitch}" in refusal
         return
