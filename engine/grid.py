@@ -19,7 +19,9 @@ def places(grid: str) -> tuple[bool, ...]:
     """Which ticks of a quarter belong to it; none are told apart where it is free."""
     if grid == FREE:
         return ()
-    return tuple(any(tick % step == 0 for step in _STEPS[grid]) for tick in range(TICKS_PER_QUARTER))
+    return tuple(
+        any(tick % step == 0 for step in _STEPS[grid]) for tick in range(TICKS_PER_QUARTER)
+    )
 
 
 def widest(grid: str) -> int:
