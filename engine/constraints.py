@@ -31,7 +31,8 @@ class Limits:
     `pitch_bias` [128] float32 is added to the log-weights of composed melodic pitches, `MASKED`
     where a pitch may not come; `max_rest` is in ticks. At least one part is on and at least one
     pitch is not masked. `places`: ticks of a quarter where notes may begin, empty for all of them;
-    `max_rest` leads from any of them to the next. `lean` is no constraint but a preference, as a codec's `leaning` gave it.
+    `max_rest` leads from any of them to the next. No constraints but preferences are `voices`, how
+    many notes are to sound if that is asked, and `lean`, as a codec's `leaning` gave it.
     """
 
     pitch_bias: NDArray[np.float32]
@@ -40,6 +41,7 @@ class Limits:
     max_rest: int
     transposition: int
     places: tuple[bool, ...] = ()
+    voices: float | None = None
     lean: NDArray[np.float32] | None = None
 
 
@@ -71,6 +73,7 @@ def limits_of(controls: Controls) -> Limits:
         max_rest,
         transposition,
         places(controls.grid),
+        controls.polyphony,
     )
 
 

@@ -45,8 +45,8 @@ CONTROLS = (
             "Time signature n/4 or n/8; auto takes that of the prompt, else of the model, else "
             "4/4."),
     Control("grid", CHOICE, CONSTRAINT, "time", GRIDS[0], 0, 0, "",
-            "Steps that onsets keep to, triplets among them down to sixteenths; free leaves them "
-            "to the model.", choices=GRIDS),
+            "Steps of a whole note that onsets keep to, at 1/16 and 1/32 with triplets beside "
+            "them; free leaves them to the model.", choices=GRIDS),
 
     Control("style", MIX, CONDITIONING, "texture", (), 0, 100, "",
             "Mix of the model's styles, by weight; auto leaves it open.", per="style"),

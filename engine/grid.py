@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from engine.time import TICKS_PER_QUARTER
 
-# Multiples of any of these ticks belong to a grid: down to sixteenths, triplets go with the rest.
+# Multiples of any of these ticks belong to a grid: the finer two have triplets too.
 _STEPS = {
-    "thirty-seconds": (3, 4),
-    "sixteenths": (6, 8),
-    "eighths": (12,),
-    "quarters": (24,),
+    "1/32": (3, 4),
+    "1/16": (6, 8),
+    "1/8": (12,),
+    "1/4": (24,),
 }
 FREE = "free"
 GRIDS = (FREE, *_STEPS)

@@ -7,6 +7,7 @@ faster or slower as a whole. One part.
 
 from __future__ import annotations
 
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ MAX_HELD, OLD, AGEING = 1000, 250, 60
 DEFAULT_VELOCITY = 64
 # Log-weight by bucket of lean: against each octave that a shift is off; against the end of a note.
 LEAN_DENSITY, LEAN_HELD = 0.25, 0.3
+# Log-weight of the ends of notes for each octave by which more are held than were asked for.
+LEAN_VOICES = 1.5
 
 
 class PerformanceCodec:
@@ -259,11 +262,18 @@ class PerformanceCursor:
             bias[VELOCITY:] = MASKED
         elif self.rank == 0:
             bias[VELOCITY:] = 0.0
+            crowded = self._crowded(limits)
             for pitch, onset, _ in self.held:
                 age = max(0, self.tick - onset - OLD)
-                bias[OFF + pitch] = _level(limits, OFF) + age / AGEING
+                bias[OFF + pitch] = _level(limits, OFF) + age / AGEING + crowded
         bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
+
+    def _crowded(self, limits: Limits) -> float:
+        """What ends of notes gain while more are held than were asked for, and lose while fewer."""
+        if limits.voices is None or not self.held:
+            return 0.0
+        return LEAN_VOICES * log2(len(self.held) / limits.voices)
 
     def _let_go_of_the_oldest(self, bias: NDArray[np.float32]) -> None:
         """Nothing may come but the end of the note that was held longest."""

@@ -277,3 +277,32 @@ def test_a_released_pitch_is_not_struck_again_above_the_polyphony() -> None:
     cursor.take(OFF + 64)
     cursor.constrain(bias, tight)
     assert (bias[ON:OFF] <= MASKED / 2).all()
+
+
+@given(asked=st.floats(1, 8))
+def test_the_more_are_held_than_were_asked_for_the_likelier_one_ends(asked: float) -> None:
+    bounds = replace(OPEN, voices=asked)
+    cursor, bias = CODER.cursor(0), np.zeros(TOKENS, np.float32)
+    CODER.write_bias(bias, bounds)
+    cursor.enter_bar(0, 1 << 20)
+    weights = []
+    for pitch in range(60, 70):
+        cursor.take(ON + pitch)
+        cursor.take(SHIFT)
+        cursor.constrain(bias, bounds)
+        assert len(set(bias[OFF + 60 : OFF + pitch + 1].tolist())) == 1
+        weights.append(float(bias[OFF + 60]))
+    assert all(a < b for a, b in pairwise(weights))
+    for held, weight in enumerate(weights, start=1):
+        assert (weight > 0) == (held > asked) or held == asked
+
+
+def test_where_nobody_asks_how_many_sound_none_is_hurried() -> None:
+    cursor, bias = CODER.cursor(0), np.zeros(TOKENS, np.float32)
+    CODER.write_bias(bias, OPEN)
+    cursor.enter_bar(0, 1 << 20)
+    for pitch in range(60, 70):
+        cursor.take(ON + pitch)
+    cursor.take(SHIFT)
+    cursor.constrain(bias, OPEN)
+    assert set(bias[OFF + 60 : OFF + 70].tolist()) == {0.0}

@@ -310,7 +310,7 @@ def test_onsets_keep_to_a_grid_that_is_set_underway(metre: str) -> None:
     free = compose(composer, 12)
     assert any((note.onset - bar.start) % 12 for bar in free for note in bar.notes)
     composer.commit(12)
-    composer.change({"grid": "eighths"})
+    composer.change({"grid": "1/8"})
     bars = compose(composer, 20)
     check_bars(bars)
     # The first onset was drawn before, and may need one more step to come back.
@@ -318,10 +318,10 @@ def test_onsets_keep_to_a_grid_that_is_set_underway(metre: str) -> None:
 
 
 def test_a_grid_that_cannot_be_kept_is_refused_with_advice() -> None:
-    with pytest.raises(ControlError, match=r"grid=eighths: this model plays in free time.*free"):
-        stream("performance", controls={"grid": "eighths"})
-    with pytest.raises(ControlError, match=r"max_rest=0\.5 .*grid=quarters: make it 1 or more"):
-        stream(controls={"grid": "quarters", "max_rest": 0.5})
+    with pytest.raises(ControlError, match=r"grid=1/8: this model plays in free time.*free"):
+        stream("performance", controls={"grid": "1/8"})
+    with pytest.raises(ControlError, match=r"max_rest=0\.5 .*grid=1/4: make it 1 or more"):
+        stream(controls={"grid": "1/4", "max_rest": 0.5})
 
 
 @each_codec

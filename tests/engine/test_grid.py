@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from engine.grid import FREE, GRIDS, places, widest
@@ -23,11 +25,11 @@ def test_nothing_is_told_apart_where_it_is_free() -> None:
 def test_the_widest_step_is_the_longest_way_from_place_to_place(grid: str) -> None:
     found = [*ticks(grid), TICKS_PER_QUARTER]
     assert found[0] == 0
-    assert max(b - a for a, b in zip(found, found[1:], strict=False)) == widest(grid)
+    assert max(b - a for a, b in pairwise(found)) == widest(grid)
 
 
 def test_what_the_names_say() -> None:
-    assert ticks("quarters") == [0]
-    assert ticks("eighths") == [0, 12]
-    assert ticks("sixteenths") == [0, 6, 8, 12, 16, 18]
-    assert ticks("thirty-seconds") == [0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]
+    assert ticks("1/4") == [0]
+    assert ticks("1/8") == [0, 12]
+    assert ticks("1/16") == [0, 6, 8, 12, 16, 18]
+    assert ticks("1/32") == [0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]
