@@ -67,22 +67,10 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=None, smoothing=0.05)
     since, events_since = time.monotonic(), 0
     while run.step < config.steps:
-        torch.manual_seed(config.seed * 1_000_003 + run.step)
-        for optimiser, rate in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * rate_factor(run.step, config)
         batch = training.batch(run.step, config.rows, config.length)
-        network.train()
-        with autocast():
-            losses = field_losses(network, batch, device)
-        loss = torch.stack([total / count.clamp(min=1) for total, count in losses]).sum()
-        for optimiser, _ in optimisers:
-            optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-        with autocast():
-            for optimiser, _ in optimisers:
-                optimiser.step()
+        torch.manual_seed(config.seed * 1_000_003 + run.step)
+        set_rates(optimisers, rate_factor(run.step, config))
+        loss = learn(network, optimisers, batch, device, autocast, config.clip)
         run.step += 1
         run.events += batch.segments.size
         events_since += batch.segments.size
@@ -103,6 +91,35 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
             run.save(network, optimisers, best=False)
     bar.close()
     return out / "best.pt"
+
+
+def set_rates(optimisers: Optimisers, factor: float) -> None:
+    for optimiser, rate in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate * factor
+
+
+def learn(
+    network: Network,
+    optimisers: Optimisers,
+    batch: Batch,
+    device: torch.device,
+    autocast: Callable[[], Any],
+    clip: float,
+) -> Tensor:
+    """One step down; returns the loss before it."""
+    network.train()
+    with autocast():
+        losses = field_losses(network, batch, device)
+        loss = torch.stack([total / count.clamp(min=1) for total, count in losses]).sum()
+    for optimiser, _ in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    nn.utils.clip_grad_norm_(network.parameters(), clip)
+    with autocast():
+        for optimiser, _ in optimisers:
+            optimiser.step()
+    return loss
 
 
 def network_shape(config: TrainingConfig, dataset: Dataset) -> Shape:
