@@ -11,7 +11,7 @@ import numpy as np
 from engine.bars import Bar
 from engine.composer import Composer
 from engine.controls import CONTROL, Controls
-from engine.fields import ATTRIBUTES, ECHO_NEW
+from engine.fields import ATTRIBUTES, ECHO_NEW, PITCH_CLASSES
 from engine.measures import Floats, Ints, measure
 from engine.runtime import Network
 from engine.score import DRUMS, PARTS, Score, as_array
@@ -21,6 +21,8 @@ from export.evaluation.obedience import Harmony, harmony
 
 ROWS = 64
 SWEEP_VALUES, SWEEP_STYLES = 8, 6
+# As they sound: near home and far from it, the two learned modes and others.
+STRICT_KEYS = ("C major", "F# major", "Eb minor", "D dorian", "A harmonic minor", "E blues")
 
 Progress = Callable[[int], object]
 Pairs = dict[str, tuple[list[float], list[float]]]
@@ -171,6 +173,34 @@ def sweep(
         pairs[name][0].extend([value] * len(heard))
         pairs[name][1].extend(heard.tolist())
     return pairs
+
+
+def strict_settings(ground: Sequence[Controls]) -> list[Controls]:
+    """The keys that are asked for strictly, each on every ground."""
+    return [
+        controls.with_values({"key": key, "key_strength": 1})
+        for controls in ground
+        for key in STRICT_KEYS
+    ]
+
+
+def kept_key(
+    network: Network,
+    settings: Sequence[Controls],
+    bars: int,
+    seed: int,
+    progress: Progress = lambda bars: None,
+) -> Harmony:
+    """The share of sounding pitched notes inside the scale of each stream's key."""
+    music = compose(network, settings, bars, seed, progress)
+    inside = [
+        controls.key.scale[note.pitch % PITCH_CLASSES] > 0
+        for controls, stream in zip(settings, music, strict=True)
+        for bar in stream
+        for note in bar.notes
+        if note.part != DRUMS
+    ]
+    return Harmony(float(np.mean(inside)) if inside else None, None)
 
 
 def bounds_of(bars: Sequence[Bar]) -> Ints:

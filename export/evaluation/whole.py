@@ -25,8 +25,10 @@ from export.evaluation.composing import (
     composed_harmony,
     echo_pairs,
     grounds,
+    kept_key,
     real_harmony,
     score_of,
+    strict_settings,
     sweep,
     sweep_settings,
 )
@@ -35,7 +37,7 @@ from export.evaluation.endurance import Endurance
 from export.evaluation.forcing import forced_likelihoods
 from export.evaluation.lasting import last
 from export.evaluation.music import RealMusic, opened, read_music
-from export.evaluation.obedience import obedience_of
+from export.evaluation.obedience import Harmony, obedience_of
 from export.evaluation.overlap import compare, compare_by_style
 from export.evaluation.report import Points, Report, distributions
 from export.evaluation.statistics import measure
@@ -168,7 +170,11 @@ def _composed(
         copying=copies,
         obedience=obedience_of(pairs),
         points={name: _points(*pair) for name, pair in pairs.items()},
-        harmony={"composed": composed_harmony(bars), "real": real_harmony(music)},
+        harmony={
+            "composed": composed_harmony(bars),
+            "composed, key asked strictly": _kept_key(network, order.settings, options.seed),
+            "real": real_harmony(music),
+        },
     )
 
 
@@ -183,6 +189,12 @@ def _sweep(
     asked = sweep_settings(grounds(base))
     with showing("obedience", len(asked) * SWEEP_BARS, "bars") as progress:
         return sweep(network, asked, SWEEP_BARS, seed, progress)
+
+
+def _kept_key(network: Network, base: Sequence[Controls], seed: int) -> Harmony:
+    settings = strict_settings(grounds(base))
+    with showing("strict keys", len(settings) * SWEEP_BARS, "bars") as progress:
+        return kept_key(network, settings, SWEEP_BARS, seed, progress)
 
 
 def _copies(

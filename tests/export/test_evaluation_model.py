@@ -31,7 +31,9 @@ from export.evaluation.composing import (
     echo_pairs,
     grounds,
     heard_values,
+    kept_key,
     score_of,
+    strict_settings,
     sweep,
     sweep_settings,
 )
@@ -299,6 +301,13 @@ def evaluate(capsys, *words):
 SHORT = ("--notes", 400, "--bars", 12, "--threads", 1)
 
 
+def test_a_key_that_is_not_asked_strictly_is_left_by_who_knows_no_keys(bundle):
+    asked = strict_settings([Controls()])
+    free = [controls.with_value("key_strength", 0) for controls in asked]
+    assert kept_key(bundle, asked, 4, seed=1).key == 1.0
+    assert kept_key(bundle, free, 4, seed=1).key < 0.9
+
+
 def test_the_command_tells_everything_in_json(model, dataset, tmp_path, capsys):
     picture = tmp_path / "figures.png"
     words = (model, dataset, *SHORT, "--baselines", "--endurance", 20, "--json", "--png", picture)
@@ -311,6 +320,7 @@ def test_the_command_tells_everything_in_json(model, dataset, tmp_path, capsys):
     assert set(found["copying"]) == {"composed", "real"}
     assert [row["control"] for row in found["obedience"]][-1] == "echo"
     assert found["harmony"]["real"]["key"] == 1.0
+    assert found["harmony"]["composed, key asked strictly"] == {"key": 1.0, "chord": None}
     assert found["endurance"]["bars"] == 20
     assert picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError, match="--force"):
