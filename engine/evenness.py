@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 FADE = 15 / 16  # of the weight of what was heard, by bar
 KEPT = 8  # different gaps that are remembered
+FORGOTTEN = 2.0**-20  # a weight below is none: it would fade to nothing within 12,000 bars
 WARM_UP = 24  # bars before anything is compared
 _RISE, _FALL = 1 / 128, 1 / 8192  # shares of a bar in the reference: it is slow to forget
 EVEN, VARIED = 0.6, 0.75  # shares of the reference at which the guard wakes, and lets go
@@ -58,7 +59,8 @@ def hear(state: Rhythm, onsets: tuple[int, ...], length: int) -> Rhythm:
     bar line, in order."""
     if not onsets:
         return state._replace(waited=state.waited + length)
-    weights = {gap: weight * FADE for gap, weight in state.gaps}
+    faded = ((gap, weight * FADE) for gap, weight in state.gaps)
+    weights = {gap: weight for gap, weight in faded if weight >= FORGOTTEN}
     for before, onset in pairwise((-state.waited, *onsets)):
         if onset > before:
             weights[onset - before] = weights.get(onset - before, 0.0) + 1

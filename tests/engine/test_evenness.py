@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.aim import UPRIGHT, Lean, leaning
 from engine.codecs import codec
 from engine.controls import Controls
-from engine.evenness import KEPT, MOST, NO_RHYTHM, Rhythm, hear
+from engine.evenness import FADE, KEPT, MOST, NO_RHYTHM, Rhythm, hear
 from engine.fields import ATTRIBUTES, LENGTHS
 from engine.guards import BarSummary, GuardState, nudge, observe, report, retuned
 
@@ -50,6 +50,15 @@ def test_an_even_run_is_felt_within_bars_and_more_and_more() -> None:
     assert firm[5] == 0  # a few even bars are music
     assert 0 < firm[24] < firm[-1] <= MOST
     assert state.worn == 12
+
+
+def test_a_gap_is_forgotten_before_its_weight_is_nothing() -> None:
+    """Months of quavers after one crotchet: the entropy of what is remembered stays a number."""
+    state = hear(Rhythm(), (0, 24, 36), BAR)
+    for _ in range(12_000):
+        state = hear(state, EVEN, BAR)
+    assert state.gaps == ((12, pytest.approx(8 / (1 - FADE))),)
+    assert state.entropy == 0
 
 
 def test_it_lets_go_when_rhythm_is_back() -> None:
