@@ -24,9 +24,10 @@ from tqdm import tqdm
 from engine.claim import Claim
 from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
-from export.batches import Batch, Sampler
+from export.batches import Sampler
 from export.beginning import begin_with
 from export.data.dataset import Dataset
+from export.feeding import Fed, as_tensors, feed, training_sampler
 from export.muon import Muon
 from export.networks import Network, Shape, parameter_count
 from export.run_folder import Optimisers, Run
@@ -55,7 +56,7 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
     if config.start and not run.step:
         print(begin_with(network, config.start, dataset))
 
-    training = Sampler(dataset, "train", config, augment=True)
+    training = training_sampler(dataset, config)
     validation = validation_batches(dataset, config)
     autocast = autocast_for(run.precision, device)
     names = [field.name for field in dataset.codec.fields]
@@ -66,14 +67,13 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
     )
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=None, smoothing=0.05)
     since, events_since = time.monotonic(), 0
-    while run.step < config.steps:
-        batch = training.batch(run.step, config.rows, config.length)
+    for batch in feed(training, range(run.step, config.steps), config, device):
         torch.manual_seed(config.seed * 1_000_003 + run.step)
         set_rates(optimisers, rate_factor(run.step, config))
         loss = learn(network, optimisers, batch, device, autocast, config.clip)
         run.step += 1
-        run.events += batch.segments.size
-        events_since += batch.segments.size
+        run.events += config.rows * config.length
+        events_since += config.rows * config.length
         bar.update()
         if run.step % 10 == 0:
             bar.set_postfix_str(
@@ -102,7 +102,7 @@ def set_rates(optimisers: Optimisers, factor: float) -> None:
 def learn(
     network: Network,
     optimisers: Optimisers,
-    batch: Batch,
+    batch: Fed,
     device: torch.device,
     autocast: Callable[[], Any],
     clip: float,
@@ -168,16 +168,9 @@ def rate_factor(step: int, config: TrainingConfig) -> float:
     return min(rise, 1.0, max(fall, 0.0))
 
 
-def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, ...]:
-    arrays = (batch.inputs, batch.mix, batch.segments, batch.ticks, batch.given, batch.targets)
-    return tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in arrays)
-
-
-def field_losses(
-    network: Network, batch: Batch, device: torch.device
-) -> list[tuple[Tensor, Tensor]]:
+def field_losses(network: Network, batch: Fed, device: torch.device) -> list[tuple[Tensor, Tensor]]:
     """Per field: the summed negative log-likelihood in nats and the number of known targets."""
-    *told, targets = tensors(batch, device)
+    *told, targets = (tensor.to(device, non_blocking=True) for tensor in batch)
     losses = []
     for i, logits in enumerate(network(*told)):
         truth = targets[..., i].reshape(-1)
@@ -189,7 +182,7 @@ def field_losses(
     return losses
 
 
-def validation_batches(dataset: Dataset, config: TrainingConfig) -> tuple[list[Batch], list[Batch]]:
+def validation_batches(dataset: Dataset, config: TrainingConfig) -> tuple[list[Fed], list[Fed]]:
     """The same excerpts twice: with their plan and with everything left open.
 
     A network that is never told a plan is not asked to follow one: its are open both times.
@@ -197,14 +190,17 @@ def validation_batches(dataset: Dataset, config: TrainingConfig) -> tuple[list[B
     sampler = Sampler(dataset, "valid", config, augment=False)
     chunks = math.ceil(config.validation_rows / config.rows)
     return tuple(
-        [sampler.batch(i, config.rows, config.length, open_plan=is_open) for i in range(chunks)]
+        [
+            as_tensors(sampler.batch(i, config.rows, config.length, open_plan=is_open))
+            for i in range(chunks)
+        ]
         for is_open in (config.plan_dropout == 1, True)
     )  # type: ignore[return-value]
 
 
 @torch.no_grad()
 def validate(
-    network: Network, batches: list[Batch], device: torch.device, autocast: Callable[[], Any]
+    network: Network, batches: list[Fed], device: torch.device, autocast: Callable[[], Any]
 ) -> list[float]:
     """Nats by field over the batches."""
     network.eval()

@@ -58,6 +58,7 @@ class TrainingConfig:
     validation_rows: int = 48
     checkpoint_every: int = 100
     threads: int = 0  # 0: as torch sees fit
+    workers: int = 0  # processes that draw batches ahead, for a GPU; 0: the trainer itself
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -127,6 +128,7 @@ def _check(config: TrainingConfig, where: str) -> None:
         need(getattr(config, key) >= 1, f"{key} must be at least 1")
     for key in _SHARES:
         need(0 <= getattr(config, key) <= 1, f"{key} must be from 0 to 1")
+    need(0 <= config.workers <= 64, "workers must be from 0 to 64")
     need(0 <= config.transpose <= 6, "transpose must be from 0 to 6 semitones")
     need(config.warmup + config.cooldown <= 1, "warmup and cooldown together exceed the run")
     if config.network == "gpt":

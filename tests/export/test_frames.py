@@ -39,6 +39,7 @@ from export.evaluation.benchmark import benchmark
 from export.evaluation.forcing import GIVEN, OPEN
 from export.evaluation.whole import Options as EvaluationOptions
 from export.evaluation.whole import evaluate
+from export.feeding import as_tensors
 from export.networks import Network
 from export.train import field_losses, network_shape, train, validation_batches
 from tests.export.trainings import unvaried
@@ -203,7 +204,7 @@ def dense_nats(network: Network, dataset: Dataset, split: str) -> float:
         count = int(dataset.pieces[number]["count"])
         batch = sampler.batch(0, 1, -(-count // 16) * 16, open_plan=True)
         batch.targets[:, count:] = 0
-        losses = field_losses(network, batch, torch.device("cpu"))
+        losses = field_losses(network, as_tensors(batch), torch.device("cpu"))
         total += sum(float(sum_) for sum_, _ in losses)
     return total
 

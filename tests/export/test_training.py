@@ -19,6 +19,7 @@ from export import train as training
 from export.batches import Sampler
 from export.data.build import Options, build
 from export.data.dataset import Dataset
+from export.feeding import feed, training_sampler
 from export.networks import Network, sliding_bias
 from export.run_folder import load_checkpoint
 from export.train import network_shape, rate_factor, train
@@ -51,6 +52,16 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
         return draw(self, index, *args, **options)
 
     monkeypatch.setattr(Sampler, "batch", batch)
+
+
+def test_other_processes_draw_the_same_batches_in_order(dataset: Path, tmp_path: Path) -> None:
+    alone = config(dataset, tmp_path / "run")
+    sampler = training_sampler(Dataset.open(dataset), alone)
+    for steps in (range(5), range(3, 7)):
+        expected = list(feed(sampler, steps, alone, torch.device("cpu")))
+        drawn = feed(sampler, steps, replace(alone, workers=2), torch.device("cpu"))
+        for one, other in zip(expected, drawn, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("network", ["gpt", "lstm"])
