@@ -160,7 +160,7 @@ def codec(name: str) -> Codec:
 
 
 def transposed(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
-    """MIDI pitches moved, folded back by an octave where they would leave the range."""
+    """MIDI pitches moved, folded back by octaves where they would leave the range."""
     moved = pitches + semitones
-    moved = np.where(moved < 0, moved + 12, moved)
-    return np.where(moved > 127, moved - 12, moved)
+    below, above = np.maximum(-moved, 0), np.maximum(moved - 127, 0)
+    return moved - 12 * (-below // 12) + 12 * (-above // 12)
