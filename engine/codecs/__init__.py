@@ -163,4 +163,5 @@ def transposed(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
     """MIDI pitches moved, folded back by octaves where they would leave the range."""
     moved = pitches + semitones
     below, above = np.maximum(-moved, 0), np.maximum(moved - 127, 0)
-    return moved - 12 * (-below // 12) + 12 * (-above // 12)
+    folded: NDArray[np.int64] = moved - 12 * (-below // 12) + 12 * (-above // 12)
+    return folded

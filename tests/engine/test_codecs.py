@@ -225,7 +225,7 @@ def test_pitch_shift_moves_every_melodic_note_and_no_drum(coder: Codec, semitone
 @each_codec
 @given(semitones=st.integers(-40, 40))
 def test_pitch_shift_stays_among_pitches(coder: Codec, semitones: int) -> None:
-    """Also where an excerpt is moved to another key and by an octave: the lowest fold back twice."""
+    """Also moved to another key and by an octave at once: the lowest fold back twice."""
     for column, table in coder.pitch_shift(semitones).items():
         size = coder.fields[column].size
         assert len(table) == size
