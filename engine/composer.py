@@ -380,9 +380,9 @@ class Composer:
                 plan.levels, told(line.trims, asked), asked, strict=True
             )
         )
-        guards = observe(
-            line.guards, summary_of(notes, span, values, wanted, plan, surprise, silence)
-        )
+        copied = bool(self._told) and self._told == self.heard.get(plan.source)
+        heard = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
+        guards = observe(line.guards, heard)
         self.lines.append(
             BarLine(
                 line.bar + 1,

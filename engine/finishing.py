@@ -75,10 +75,12 @@ def summary_of(
     plan: BarPlan,
     surprise: float,
     silence: int,
+    *,
+    copied: bool,
 ) -> BarSummary:
     """What the guards want to know of a bar that lasted from tick to tick: `values` as heard and
     buckets as `wanted`, both in the order of ATTRIBUTES; `silence` counts the ticks of silence
-    beyond what is allowed."""
+    beyond what is allowed; `copied`: every note is one of the echoed bar's."""
     start, end = span
     shape = [v for n in notes for v in (n.onset - start, n.duration, n.pitch, n.part)]
     return BarSummary(
@@ -90,4 +92,5 @@ def summary_of(
         max(0, silence),
         tuple(note.onset - start for note in notes if not note.tie & TIED_FROM),
         end - start,
+        copied,
     )

@@ -22,6 +22,7 @@ REPEATS = 8  # so many recent bars that repeat anything are a loop as well
 MAX_LOOP = 6  # steps of escalation
 FRESH_STEP = 3  # from this step on, no echo and no literal repetition
 CALM_BARS = 4  # bars without an unasked repetition before a step is taken back
+LITERAL = 4  # bars in a row, note for note as earlier ones: more must be asked for
 
 WARM_UP = 16  # bars before surprise and means are held to their references
 BAND = 0.35  # surprise may leave its long mean by this share
@@ -47,9 +48,9 @@ class BarSummary(NamedTuple):
     `shape`: a hash of its notes without velocity, 0 for an empty bar. `surprise`: -log p of the
     drawn events, nats a note. `values`: density, register and dynamics in units of `ATTRIBUTES`,
     None where no note tells; `wanted`: the buckets that the plan asked of them, 0 if open.
-    `echo`: the level that the plan asked. `silence`: ticks since anything sounded, less what the
-    controls ask for. `onsets`: ticks from the bar line at which notes begin, in order; `length`:
-    ticks of the bar.
+    `echo`: the level that the plan asked; `copied`: the bar is its source note for note.
+    `silence`: ticks since anything sounded, less what the controls ask for. `onsets`: ticks from
+    the bar line at which notes begin, in order; `length`: ticks of the bar.
     """
 
     shape: int
@@ -60,18 +61,21 @@ class BarSummary(NamedTuple):
     silence: int = 0
     onsets: tuple[int, ...] = ()
     length: int = 0
+    copied: bool = False
 
 
 class Nudge(NamedTuple):
     """What to change in the next bars: factors on temperature and min-p, offsets of the plan in
     buckets (in the order of ATTRIBUTES), `fresh`: neither echo nor repeat anything literally,
-    `worn`: a gap in ticks and the log-weight by which it is avoided."""
+    `worn`: a gap in ticks and the log-weight by which it is avoided, `literal`: an echo that is
+    only asked for loosely would be one note for note."""
 
     temperature: float = 1.0
     min_p: float = 1.0
     offsets: tuple[float, ...] = (0.0,) * len(ATTRIBUTES)
     fresh: bool = False
     worn: tuple[int, float] = (0, 0.0)
+    literal: bool = False
 
     def and_more(self, offsets: tuple[float, ...]) -> Nudge:
         """With these offsets of the plan on top."""
@@ -89,7 +93,9 @@ class GuardState(NamedTuple):
     `shapes` are the latest bars, newest last, `repeats` the recent bars that repeated something
     unasked, as bits. `loop` is the step of escalation, `calm` the bars since the last unasked
     repetition. `surprise` runs after `reference`; `heat` is 1 while it stands too high, -1 while
-    too low. `means` (buckets), `errors` and `astray` go by density, register, dynamics.
+    too low. `means` (buckets), `errors` and `astray` go by density, register, dynamics. `copied`
+    are the latest bars in a row that came back note for note, `loosely` whether one of them need
+    not have.
     The last fields count bars in which a guard was awake.
     """
 
@@ -114,6 +120,17 @@ class GuardState(NamedTuple):
     astray_bars: int = 0
     silent_bars: int = 0
     even_bars: int = 0
+    copied: int = 0
+    loosely: bool = False
+
+    @property
+    def literal(self) -> bool:
+        return self.copied >= LITERAL
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing may come back for now."""
+        return self.loop >= FRESH_STEP or (self.literal and self.loosely)
 
 
 def observe(state: GuardState, bar: BarSummary) -> GuardState:
@@ -124,17 +141,21 @@ def observe(state: GuardState, bar: BarSummary) -> GuardState:
     heard, means, errors, astray = _watch_drift(state, bar)
     silence = max(0, bar.silence)
     rhythm = hear(state.rhythm, bar.onsets, bar.length)
-    return GuardState(
+    copied = state.copied + 1 if bar.copied else 0
+    after = GuardState(
         *(bars, shapes, repeats, loop, calm, surprise, reference, heat),
         *(heard, means, errors, astray, silence, rhythm),
         looping_bars=state.looping_bars + (loop > 0),
-        fresh_bars=state.fresh_bars + (loop >= FRESH_STEP),
+        fresh_bars=state.fresh_bars,
         frozen_bars=state.frozen_bars + (heat < 0),
         boiling_bars=state.boiling_bars + (heat > 0),
         astray_bars=state.astray_bars + any(astray),
         silent_bars=state.silent_bars + (silence > SILENT_TICKS),
         even_bars=state.even_bars + (rhythm.firmness > 0),
+        copied=min(copied, LITERAL),
+        loosely=copied > 0 and (state.loosely or bar.echo < ECHO_NEAR),
     )
+    return after._replace(fresh_bars=after.fresh_bars + after.fresh)
 
 
 def retuned(state: GuardState) -> GuardState:
@@ -150,7 +171,7 @@ def nudge(state: GuardState) -> Nudge:
     """What the next bars should change; NEUTRAL while all is well."""
     silent = state.silence > SILENT_TICKS
     firmness = state.rhythm.firmness
-    if not (state.loop or state.heat or silent or firmness or any(state.astray)):
+    if not (state.loop or state.heat or silent or firmness or state.literal or any(state.astray)):
         return NEUTRAL
     temperature = (1 + 0.06 * state.loop) * _cooling(state)
     min_p = 1 - 0.1 * state.loop
@@ -163,7 +184,7 @@ def nudge(state: GuardState) -> Nudge:
             offsets[WATCHED_PLACES[0]], min(3.0, state.silence / SILENT_TICKS)
         )
     worn = (state.rhythm.worn, firmness) if firmness else NEUTRAL.worn
-    return Nudge(temperature, min_p, tuple(offsets), state.loop >= FRESH_STEP, worn)
+    return Nudge(temperature, min_p, tuple(offsets), state.fresh, worn, state.literal)
 
 
 def report(state: GuardState) -> dict[str, int | float]:

@@ -94,6 +94,8 @@ def _ground(scene: Scene) -> _Ground:
     half_chord = 0 if _is_free(scene, ending, copied) else harmony
     if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
         echo = ECHO_LOOSE  # other harmony: the notes cannot be the same
+    if echo == ECHO_LOOSE and scene.nudge.literal and "echo" not in scene.by_hand:
+        echo, source, model = ECHO_NEW, -1, None  # it would be note for note like those before it
     return _Ground(echo, source, model, key, ending, chord, half_chord, harmony)
 
 

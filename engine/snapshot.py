@@ -23,7 +23,7 @@ from engine.plainly import from_plain, to_plain
 from engine.planner_scene import PlannerState
 from engine.runtime import Mark, Network, Pool, Saved
 
-VERSION = 3
+VERSION = 4
 _TEXT = "stream"
 # Fields of a bar line that JSON holds, with their types; the others need more care.
 _LINE = {

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.fields import ATTRIBUTE, ECHO_EXACT, ECHO_NEW
+from engine.fields import ATTRIBUTE, ECHO_EXACT, ECHO_LOOSE, ECHO_NEAR, ECHO_NEW
 from engine.guards import (
     FRESH_STEP,
+    LITERAL,
     MAX_PULL,
     NEUTRAL,
     SILENT_TICKS,
@@ -94,6 +95,28 @@ def test_repetition_that_was_asked_for_is_no_loop() -> None:
     asked = [BarSummary(1000 + i % 4, 4.4, echo=ECHO_EXACT) for i in range(100)]
     _, nudges = run(asked, settled())
     assert all(n == NEUTRAL for n in nudges)
+
+
+def copied(bars: int, echo: int) -> list[BarSummary]:
+    """Bars that come back note for note, all different from each other."""
+    return [BarSummary(7000 + i, 4.4, echo=echo, copied=True) for i in range(bars)]
+
+
+def test_what_comes_back_as_asked_may_go_on_but_asks_for_more_of_it() -> None:
+    _, nudges = run(copied(16, ECHO_NEAR), settled())
+    assert [n.literal for n in nudges] == [False] * (LITERAL - 1) + [True] * (17 - LITERAL)
+    assert all(n._replace(literal=False) == NEUTRAL for n in nudges)
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_a_run_of_copies_ends_soon_if_one_was_not_asked_for(place: int) -> None:
+    bars = copied(8, ECHO_NEAR)
+    bars[place] = copied(8, ECHO_LOOSE)[place]
+    state, nudges = run(bars, settled())
+    assert [n.fresh for n in nudges] == [i >= max(place, LITERAL - 1) for i in range(8)]
+    assert report(state)["fresh_bars"] == sum(n.fresh for n in nudges)
+    state, (after,) = run([healthy(1, np.random.default_rng(1))], state)
+    assert after == NEUTRAL
 
 
 def test_silence_is_no_loop() -> None:

@@ -243,6 +243,14 @@ def test_fresh_bars_echo_nothing() -> None:
     assert all((p.echo, p.source) == (ECHO_NEW, -1) for p in plans)
 
 
+def test_where_echoes_come_back_literally_loose_ones_are_new() -> None:
+    form = FormSettings("song", 8)
+    plain, literal = (compose(200, form=form, nudge=n)[0] for n in (Nudge(), Nudge(literal=True)))
+    assert any(p.echo == ECHO_LOOSE for p in plain)
+    assert not any(p.echo == ECHO_LOOSE for p in literal)
+    assert any(p.echo >= ECHO_NEAR for p in literal)
+
+
 def test_a_nudge_moves_the_levels() -> None:
     offsets = (2.0, -2.0, 0.0, 0.0, 0.0)
     plain, moved = (

@@ -66,7 +66,7 @@ def test_the_snapshot_of_a_long_stream_is_no_larger() -> None:
         (lambda data: b"nothing", "damaged"),
         (lambda data: data[: len(data) // 2], "damaged"),
         (lambda data: b"", "damaged"),
-        (lambda data: data.replace(b'"version": 3', b'"version": 7'), "damaged|version 7"),
+        (lambda data: data.replace(b'"version": 4', b'"version": 7'), "damaged|version 7"),
     ],
 )
 def test_what_is_no_snapshot_is_named_and_takes_no_row(spoil, said: str) -> None:
