@@ -12,7 +12,7 @@ from engine.harmony import key_id
 from engine.likeness import echoes
 from engine.measures import Ints, buckets, measure
 from engine.plan import BarPlan
-from engine.score import DRUMS, BarGrid, Score, bar_grid, note_order
+from engine.score import DRUMS, BarGrid, Score, bar_grid, moved_pitches, note_order
 from engine.tonality import Sound, chord_path, home_merit, listen, local_keys, window_sum
 
 HOME_TONIC = {False: 0, True: 9}  # C major, A minor
@@ -75,8 +75,7 @@ def home_fit(score: Score) -> NDArray[np.float64]:
 def transposed(score: Score, shift: int) -> Score:
     """The score with its melodic parts moved; notes that would leave MIDI's range fold back."""
     notes = score.notes.copy()
-    pitch = notes["pitch"].astype(np.int64) + shift
-    pitch += 12 * (pitch < 0) - 12 * (pitch > 127)
+    pitch = moved_pitches(notes["pitch"].astype(np.int64), shift)
     notes["pitch"] = np.where(notes["part"] == DRUMS, notes["pitch"], pitch)
     return replace(score, notes=note_order(notes))
 

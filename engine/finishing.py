@@ -9,7 +9,7 @@ from zlib import crc32
 from engine.fields import ATTRIBUTES
 from engine.guards import WATCHED_PLACES, BarSummary
 from engine.plan import BarPlan
-from engine.score import DRUMS, TIED_FROM, Note
+from engine.score import DRUMS, TIED_FROM, Note, folded
 from engine.time import TICKS_PER_QUARTER
 
 
@@ -22,18 +22,9 @@ def sounding(notes: tuple[Note, ...], shift: int, shift_before: int) -> tuple[No
     return tuple(
         note
         if note.part == DRUMS
-        else note._replace(pitch=_folded(note.pitch + shift), tie=note.tie & kept)
+        else note._replace(pitch=folded(note.pitch + shift), tie=note.tie & kept)
         for note in notes
     )
-
-
-def _folded(pitch: int) -> int:
-    """A MIDI pitch, moved by octaves into the range."""
-    while pitch < 0:
-        pitch += 12
-    while pitch > 127:
-        pitch -= 12
-    return pitch
 
 
 def heard_values(

@@ -41,6 +41,22 @@ class Note(NamedTuple):
     tie: int = 0
 
 
+def folded(pitch: int) -> int:
+    """A MIDI pitch, moved by octaves into the range."""
+    while pitch < 0:
+        pitch += 12
+    while pitch > 127:
+        pitch -= 12
+    return pitch
+
+
+def moved_pitches(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
+    """MIDI pitches moved, folded back where they would leave the range."""
+    table = np.array([folded(pitch + semitones) for pitch in range(128)])
+    moved: NDArray[np.int64] = table[pitches]
+    return moved
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A whole piece on the tick grid.

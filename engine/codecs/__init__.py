@@ -157,11 +157,3 @@ def codec(name: str) -> Codec:
             return found
     known = ", ".join(found.name for found in codecs)
     raise BundleError(f"representation '{name}' is not known here (known: {known})")
-
-
-def transposed(pitches: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
-    """MIDI pitches moved, folded back by octaves where they would leave the range."""
-    moved = pitches + semitones
-    below, above = np.maximum(-moved, 0), np.maximum(moved - 127, 0)
-    folded: NDArray[np.int64] = moved - 12 * (-below // 12) + 12 * (-above // 12)
-    return folded

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.aim import Lean
 from engine.analysis import Analysis
-from engine.codecs import Encoded, field_offsets, transposed
+from engine.codecs import Encoded, field_offsets
 from engine.codecs.context import (
     echo_columns,
     plan_columns,
@@ -33,7 +33,7 @@ from engine.fields import (
     PITCHES,
     Field,
 )
-from engine.score import DRUMS, NOTE, PARTS, Note, Score
+from engine.score import DRUMS, NOTE, PARTS, Note, Score, moved_pitches
 from engine.smf import Smf, to_score
 from engine.time import COMMON_TIME, MAX_BAR_TICKS, TICKS_PER_QUARTER
 
@@ -133,7 +133,7 @@ class NotesCodec:
 
     def pitch_shift(self, semitones: int) -> dict[int, NDArray[np.int64]]:
         table = np.arange(FIELDS[PITCH].size)
-        table[1:_FIRST_DRUM] = 1 + transposed(np.arange(MELODIC_PITCHES), semitones)
+        table[1:_FIRST_DRUM] = 1 + moved_pitches(np.arange(MELODIC_PITCHES), semitones)
         return {PITCH: table}
 
     def loudness_shift(self, steps: int) -> dict[int, NDArray[np.int64]]:

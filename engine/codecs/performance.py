@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from engine.aim import Lean
 from engine.analysis import Analysis
-from engine.codecs import Encoded, transposed
+from engine.codecs import Encoded
 from engine.codecs.context import plan_columns
 from engine.constraints import MASKED, Limits
 from engine.fields import MAX_VOICES, Field
-from engine.score import DRUMS, NOTE, TIED_FROM, TIED_ON, Note, Score, note_order
+from engine.score import DRUMS, NOTE, TIED_FROM, TIED_ON, Note, Score, moved_pitches, note_order
 from engine.smf import Smf, to_performance_score
 from engine.time import Metre
 
@@ -107,7 +107,7 @@ class PerformanceCodec:
 
     def pitch_shift(self, semitones: int) -> dict[int, NDArray[np.int64]]:
         table = np.arange(TOKENS)
-        moved = transposed(np.arange(128), semitones)
+        moved = moved_pitches(np.arange(128), semitones)
         table[ON:OFF], table[OFF:SHIFT] = ON + moved, OFF + moved
         return {0: table}
 
