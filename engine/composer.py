@@ -381,8 +381,8 @@ class Composer:
             )
         )
         copied = bool(self._told) and self._told == self.heard.get(plan.source)
-        heard = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
-        guards = observe(line.guards, heard)
+        summary = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
+        guards = observe(line.guards, summary)
         self.lines.append(
             BarLine(
                 line.bar + 1,

@@ -94,8 +94,8 @@ class GuardState(NamedTuple):
     unasked, as bits. `loop` is the step of escalation, `calm` the bars since the last unasked
     repetition. `surprise` runs after `reference`; `heat` is 1 while it stands too high, -1 while
     too low. `means` (buckets), `errors` and `astray` go by density, register, dynamics. `copied`
-    are the latest bars in a row that came back note for note, `loosely` whether one of them need
-    not have.
+    counts the latest bars in a row that came back note for note, `loosely` tells whether one of
+    them need not have.
     The last fields count bars in which a guard was awake.
     """
 
@@ -113,6 +113,8 @@ class GuardState(NamedTuple):
     astray: tuple[bool, ...] = (False,) * len(_WATCHED)
     silence: int = 0
     rhythm: Rhythm = Rhythm()
+    copied: int = 0
+    loosely: bool = False
     looping_bars: int = 0
     fresh_bars: int = 0
     frozen_bars: int = 0
@@ -120,8 +122,6 @@ class GuardState(NamedTuple):
     astray_bars: int = 0
     silent_bars: int = 0
     even_bars: int = 0
-    copied: int = 0
-    loosely: bool = False
 
     @property
     def literal(self) -> bool:
@@ -141,21 +141,18 @@ def observe(state: GuardState, bar: BarSummary) -> GuardState:
     heard, means, errors, astray = _watch_drift(state, bar)
     silence = max(0, bar.silence)
     rhythm = hear(state.rhythm, bar.onsets, bar.length)
-    copied = state.copied + 1 if bar.copied else 0
+    copied, loosely = _watch_copies(state, bar)
     after = GuardState(
         *(bars, shapes, repeats, loop, calm, surprise, reference, heat),
-        *(heard, means, errors, astray, silence, rhythm),
+        *(heard, means, errors, astray, silence, rhythm, copied, loosely),
         looping_bars=state.looping_bars + (loop > 0),
-        fresh_bars=state.fresh_bars,
         frozen_bars=state.frozen_bars + (heat < 0),
         boiling_bars=state.boiling_bars + (heat > 0),
         astray_bars=state.astray_bars + any(astray),
         silent_bars=state.silent_bars + (silence > SILENT_TICKS),
         even_bars=state.even_bars + (rhythm.firmness > 0),
-        copied=min(copied, LITERAL),
-        loosely=copied > 0 and (state.loosely or bar.echo < ECHO_NEAR),
     )
-    return after._replace(fresh_bars=after.fresh_bars + after.fresh)
+    return after._replace(fresh_bars=state.fresh_bars + after.fresh)
 
 
 def retuned(state: GuardState) -> GuardState:
@@ -216,6 +213,12 @@ def _watch_repetition(state: GuardState, bar: BarSummary) -> tuple[tuple[int, ..
     elif calm == CALM_BARS:
         loop = max(loop - 1, 0)
     return shapes, repeats, loop, calm
+
+
+def _watch_copies(state: GuardState, bar: BarSummary) -> tuple[int, bool]:
+    if not bar.copied:
+        return 0, False
+    return min(state.copied + 1, LITERAL), state.loosely or bar.echo < ECHO_NEAR
 
 
 def _watch_surprise(state: GuardState, bar: BarSummary) -> tuple[float, float, int]:

@@ -13,8 +13,9 @@ from engine.composer import Composer
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.errors import CapacityError, ControlError, PlanError
-from engine.fields import ECHO_EXACT
+from engine.fields import ECHO_EXACT, LENGTHS
 from engine.form import KEEP_BARS
+from engine.guards import LITERAL
 from engine.harmony import chord_id
 from engine.planner_table import MAX_ECHO
 from engine.score import DRUMS, TIED_FROM, TIED_ON
@@ -244,6 +245,22 @@ def test_an_echo_set_by_hand_is_told_note_by_note() -> None:
         assert told in source | {0} or composer.pool.ticks[composer.row] < 288
         advance(composer)
     assert source
+
+
+def test_bars_that_come_back_note_for_note_are_counted_until_nothing_may_come_back() -> None:
+    """By a network of one note, whose bars are all the same, and by one that varies."""
+    quarter, dull = LENGTHS.index(24), TableNetwork("notes")
+    for table, value in zip(dull.tables, (1, 61, 1 + quarter, 20, 2 + quarter), strict=True):
+        table[:, value] += 1000
+    form = {"form": "song", "section_bars": 4}
+    for network, counts in ((dull, True), (NETWORKS["notes"], False)):
+        composer, run, returns = stream(controls=form, network=network), 0, 0
+        for bar in compose(composer, 10):
+            returns += bar.plan.source >= 0
+            run = run + 1 if counts and bar.plan.source >= 0 else 0
+            assert composer.lines[-10 + bar.index].guards.copied == min(run, LITERAL)
+        assert returns >= 4
+        assert composer.guard_report["fresh_bars"] == 3 * counts
 
 
 @each_codec
