@@ -72,8 +72,8 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
         set_rates(optimisers, rate_factor(run.step, config))
         loss = learn(network, optimisers, batch, device, autocast, config.clip)
         run.step += 1
-        run.events += config.rows * config.length
-        events_since += config.rows * config.length
+        run.events += batch.segments.numel()
+        events_since += batch.segments.numel()
         bar.update()
         if run.step % 10 == 0:
             bar.set_postfix_str(
