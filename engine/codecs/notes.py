@@ -262,11 +262,15 @@ class NotesCursor:
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
-        """Which of these deltas lead to no place of the grid. None do where all would: who stands
-        off the grid may need a step between."""
+        """Which of these deltas lead to no place of the grid. Where all would, one short step
+        between is open, from where another one leads back."""
         start, length = self._bar
-        landings = (self.tick - start + _GAPS[moves]) % length % TICKS_PER_QUARTER
-        off: NDArray[np.bool_] = ~np.array(places)[landings]
+        gaps, on = _GAPS[moves], np.array(places)
+        landings = self.tick - start + gaps
+        off: NDArray[np.bool_] = ~on[landings % length % TICKS_PER_QUARTER]
+        if off.all():
+            then = (landings[:, None] + gaps) % length % TICKS_PER_QUARTER
+            off = ~on[then].any(axis=1) | (gaps >= TICKS_PER_QUARTER)
         return np.zeros_like(off) if off.all() else off
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
