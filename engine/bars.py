@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.plan import BarPlan
 from engine.score import Note
@@ -35,3 +35,11 @@ class Bar:
     @property
     def end(self) -> int:
         return self.start + self.metre.ticks
+
+
+def moved(bar: Bar, ticks: int) -> Bar:
+    """The same bar, so many ticks later."""
+    if not ticks:
+        return bar
+    notes = tuple(note._replace(onset=note.onset + ticks) for note in bar.notes)
+    return replace(bar, start=bar.start + ticks, notes=notes)

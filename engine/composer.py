@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.aim import NO_TRIMS, UPRIGHT, Trims, aimed, leaning, told
-from engine.bars import Bar
+from engine.bars import Bar, moved
 from engine.codecs import Cursor
+from engine.control_log import Change
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.drift import Drift
@@ -64,6 +65,7 @@ class BarLine(NamedTuple):
     silent_from: int  # tick at which the last note ended
     transposition: int  # of the bar before
     trims: Trims = NO_TRIMS
+    told: int = 0  # ticks by which bars are told to begin later than composed: see `leap`
 
 
 class Composer:
@@ -198,6 +200,27 @@ class Composer:
             self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
         self._retune = first > self.next_bar
         return first
+
+    def make(self, change: Change) -> None:
+        """Make a change of a log at its bar."""
+        if change.to is None:
+            self.change(change.set, change.plan)
+        else:
+            self.leap(change.to, change.tick)
+
+    def leap(self, bar: int, tick: int) -> None:
+        """Number the bar under way `bar`, and tell that it begins at `tick`: others were heard in
+        the places between. It is composed as it was planned, and nothing drawn is lost; what came
+        before it cannot be changed any more."""
+        assert bar >= self.next_bar, "numbers only rise"
+        if self._situation is None:
+            self._plan()
+        line = self.lines[-1]
+        planner = self._planned.planner
+        memory = (*planner.memory[:-1], (bar, self._planned.plan))
+        self._planned = replace(self._planned, planner=planner._replace(memory=memory))
+        self.lines = [line._replace(bar=bar, told=tick - line.start)]
+        self.commit(bar)
 
     def rewind(self, bar: int) -> None:
         """Forget everything from the bar line before `bar` on and begin there again."""
@@ -360,7 +383,7 @@ class Composer:
         )
         self._close_bar(line, notes)
         self._begin()
-        return bar
+        return moved(bar, line.told)
 
     def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
         """Remember the bar and draw the bar line."""
@@ -398,6 +421,7 @@ class Composer:
                 silent_from,
                 self._in_force.limits.transposition,
                 aimed(line.trims, asked, values),
+                line.told,
             )
         )
         self._retune = False

@@ -7,11 +7,17 @@ hand changed, and the first bar that was composed under the change; the last whe
     {"bar":12,"set":{"density":4.0}}
     {"bar":14,"plan":{"16":{"chord":9}}}
     {"late":[20]}
+    {"heard":{"bar":20,"tick":1920,"metre":"4/4","tempo":500000,"notes":[…],…}}
+    {"leap":{"bar":20,"to":21,"tick":2016}}
     {"end":64}
 
-Bars that are `late` were not there in time: what was heard in their places is
-`engine.fallback`'s. Of a stream that plays for months, each log is a segment: its header names a
-`snapshot`, a file beside the log, and the bar `from` which it goes on.
+Bars that are `late` were not there in time: what was heard in their places was made by
+`engine.fallback`, and what was composed for them is left out, or comes after them: a `leap` tells
+that what would have been bar 20 was heard as bar 21, which begins at that tick of the stream; all
+that is composed after it counts on from there. What was `heard` stands there as it was where
+composing does not give it back: fallbacks, and bars whose revision came too late to be heard.
+Of a stream that plays for months, each log is a segment: its header names a `snapshot`, a file
+beside the log, and the bar `from` which it goes on.
 
 A log can be written line by line while the stream plays; if that stops in the middle of a line,
 what stands before it is still read.
@@ -21,7 +27,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -30,11 +36,13 @@ from engine.control_values import Json, listed, shown
 from engine.controls import Controls
 from engine.errors import ControlError, LogError
 from engine.fields import CONTEXT
+from engine.heard_as import HeardAs
 from engine.plan import BarPlan
 
 VERSION = 1
 MAX_LINE = 2**20  # bytes; bounds what one line can make of memory
 MAX_BAR = 2**40
+MAX_TICK = 2**50
 MAX_SEED, MAX_STREAM = 2**63 - 1, 2**47 - 1
 MAX_NAME = 200
 
@@ -57,12 +65,25 @@ _PLAN_LIMITS = {
 class Change:
     """What a hand changed; `bar` is the first bar composed under it.
 
-    `set` holds controls as plain JSON, `plan` values of `BarPlan` by bar.
+    `set` holds controls as plain JSON, `plan` values of `BarPlan` by bar. Or a leap, which no hand
+    made: what would have been `bar` is bar number `to`, and is told to begin at `tick`.
     """
 
     bar: int
     set: Mapping[str, Json] = field(default_factory=dict)
     plan: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    to: int | None = None
+    tick: int = 0
+
+
+def with_leap(changes: Sequence[Change], leap: Change) -> tuple[Change, ...]:
+    """The changes with a leap among them that came after they were made: those that were to be
+    composed after it are so under their new numbers."""
+    assert leap.to is not None, "a leap leads somewhere"
+    by = leap.to - leap.bar
+    before = [change for change in changes if change.bar <= leap.bar]
+    after = [replace(change, bar=change.bar + by) for change in changes if change.bar > leap.bar]
+    return (*before, leap, *after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +93,8 @@ class ControlLog:
     `end` is the bar before which it ended (a prompt's bars come first and count), None where the
     log has no end line; `cut` tells that its last line was broken off and is left out. `sha256` is
     that of the model file, in small hex digits. A segment goes on from bar `first` as `snapshot`,
-    the name of a file beside it, has the stream. `late` are the bars that were bridged, rising.
+    the name of a file beside it, has the stream. `late` are the bars that were bridged, rising,
+    `heard` those that stand in the log as they were heard.
     """
 
     model: str
@@ -88,6 +110,7 @@ class ControlLog:
     late: tuple[int, ...] = ()
     snapshot: str | None = None
     first: int = 0
+    heard: tuple[HeardAs, ...] = ()
 
 
 def header_line(log: ControlLog) -> bytes:
@@ -117,6 +140,8 @@ def header_line(log: ControlLog) -> bytes:
 
 
 def change_line(change: Change) -> bytes:
+    if change.to is not None:
+        return _line({"leap": {"bar": change.bar, "to": change.to, "tick": change.tick}})
     line: dict[str, Json] = {"bar": change.bar}
     if change.set:
         line["set"] = dict(change.set)
@@ -129,6 +154,10 @@ def late_line(*bars: int) -> bytes:
     return _line({"late": list(bars)})
 
 
+def heard_line(heard: HeardAs) -> bytes:
+    return _line({"heard": heard.plain()})
+
+
 def end_line(bars: int) -> bytes:
     return _line({"end": bars})
 
@@ -138,6 +167,7 @@ def write(log: ControlLog) -> bytes:
     lines = [header_line(log), *map(change_line, log.changes)]
     if log.late:
         lines.append(late_line(*log.late))
+    lines += map(heard_line, log.heard)
     return b"".join(lines if log.end is None else [*lines, end_line(log.end)])
 
 
@@ -153,6 +183,7 @@ def read(data: bytes) -> ControlLog:
     controls, bar, end, cut = log.controls, log.first, None, False
     changes: list[Change] = []
     late: set[int] = set()
+    heard: dict[int, HeardAs] = {}
     for line in lines:
         if line is None:
             cut = True
@@ -167,6 +198,15 @@ def read(data: bytes) -> ControlLog:
             line.only("late")
             late.update(_late(line, log.first))
             continue
+        if "heard" in line.content:
+            found = _heard(line, log.first)
+            heard[found.bar] = found
+            continue
+        if "leap" in line.content:
+            leap = _leap(line, log.first)
+            changes = list(with_leap(changes, leap))
+            bar = max(leap.to or 0, *(change.bar for change in changes))
+            continue
         change = _change(line, bar)
         try:
             controls = controls.with_values(change.set)
@@ -174,7 +214,14 @@ def read(data: bytes) -> ControlLog:
             line.refuse(str(error))
         bar = change.bar
         changes.append(change)
-    return replace(log, changes=tuple(changes), end=end, cut=cut, late=tuple(sorted(late)))
+    return replace(
+        log,
+        changes=tuple(changes),
+        end=end,
+        cut=cut,
+        late=tuple(sorted(late)),
+        heard=tuple(heard[bar] for bar in sorted(heard)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +358,27 @@ def _late(line: _Line, since: int) -> list[int]:
         line.refuse(f"late must be a list of bars from {since} to {MAX_BAR}")
     found: list[int] = bars
     return found
+
+
+def _heard(line: _Line, since: int) -> HeardAs:
+    line.only("heard")
+    try:
+        heard = HeardAs.read(line.content["heard"])
+    except ValueError as error:
+        line.refuse(f"what was heard is not understood: {error}")
+    if not since <= heard.bar <= MAX_BAR:
+        line.refuse(f"what was heard must be of a bar from {since} to {MAX_BAR}")
+    return heard
+
+
+def _leap(line: _Line, since: int) -> Change:
+    line.only("leap")
+    fields = _Line(line.number, line.entries("leap"))
+    fields.only("bar", "to", "tick")
+    bar = fields.integer("bar", since, MAX_BAR)
+    return Change(
+        bar, to=fields.integer("to", bar + 1, MAX_BAR), tick=fields.integer("tick", 0, MAX_TICK)
+    )
 
 
 def _plan(line: _Line) -> dict[int, dict[str, int]]:

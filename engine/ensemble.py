@@ -188,6 +188,13 @@ class Ensemble:
         member.shift(bar, later)
         self._room.look_again(member)
 
+    def go_on(self, stream: int, bar: int, due: int, tick: int) -> int | None:
+        """The next bar that is wanted of a stream is `bar`, due at `due`; see `Member.go_on`."""
+        member = self.members[stream]
+        under_way = member.go_on(bar, due, tick)
+        self._room.look_again(member)
+        return under_way
+
     # -- composing ---------------------------------------------------------------------------------
 
     def step(self, now: int) -> tuple[list[Composed], int]:
@@ -258,6 +265,8 @@ def _after(composer: Composer, script: Sequence[Change]) -> Controls:
     """The controls after all changes, each of which is checked."""
     controls = composer.controls
     for change in script:
+        if change.to is not None and change.to <= change.bar:
+            raise PlanError(f"bar {change.bar} cannot become bar {change.to}: numbers only rise")
         controls = controls.with_values(change.set)
         setting = setting_of(controls, composer.spec, composer.table, 0.0)
         for bar, columns in change.plan.items():

@@ -90,8 +90,7 @@ class Member:
         if composer.next_bar <= self.first or self.script:
             composer.commit(composer.next_bar)
         while self.script and self.script[0].bar <= composer.next_bar:
-            change = self.script.popleft()
-            composer.change(change.set, change.plan)
+            composer.make(self.script.popleft())
 
     def shift(self, bar: int, later: int) -> None:
         """All bars from `bar` on are due later by so many microseconds (earlier if negative).
@@ -103,6 +102,24 @@ class Member:
                 self.dues[index] += later
         self.due = self.dues[max(self.dues)]
         self._quiet_until = 0
+
+    def go_on(self, bar: int, due: int, tick: int) -> int | None:
+        """The next bar that is wanted is `bar`, due at `due`: those before it were made elsewhere,
+        as they were not there in time. If composing is behind, the bar under way is that one: the
+        number it had comes back. If it is not, it only learns of the time."""
+        assert not self.is_catching_up, "its script comes first"
+        under_way = self.composer.next_bar
+        if under_way >= bar:
+            held = self.dues.get(bar)
+            if held is not None:
+                self.shift(bar, due - held)
+            return None
+        self.composer.leap(bar, tick)
+        self.playing, self.dues, self.due = bar, {bar: due}, due
+        if under_way <= self.awaited < NEVER:
+            self.awaited += bar - under_way
+        self._quiet_until = 0
+        return under_way
 
     def pass_time(self, now: int, horizon: int) -> None:
         """Move on to the bar that sounds now, and commit what is due within the horizon."""

@@ -38,7 +38,9 @@ _LINE = {
     "silent_from": int,
     "transposition": int,
     "trims": tuple[float, ...],
+    "told": int,
 }
+_SINCE = {"told": 0}  # what snapshots of the same version had not at first
 
 
 def save(composer: Composer) -> bytes:
@@ -81,7 +83,7 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
         )
     try:
         controls = Controls.from_dict(text["controls"])
-        raw = text["line"]
+        raw = {**_SINCE, **text["line"]}
         values = {name: from_plain(kind, raw[name]) for name, kind in _LINE.items()}
         cursor = network.specification.open_codec().cursor(values["start"])
         cursor.resume(text["cursor"])

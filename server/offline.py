@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from engine.bars import Bar
 from engine.composer import Composer
-from engine.control_log import Change, ControlLog, header_line
+from engine.control_log import ControlLog, header_line
 from engine.control_log import write as write_log
 from engine.errors import LogError
 from engine.files import read_bytes
@@ -86,11 +87,13 @@ def record(composer: Composer, log: ControlLog, length: Length, args: argparse.N
     """Compose a log's stream into the files that the command line names, and say so."""
     if args.log_output:
         header_line(log)  # a prompt that is too long for it is said before the work is done
-    bars = compose(composer, length, log.changes, log.late)
-    end = composer.next_bar
+    first = composer.next_bar
+    bars = compose(composer, length, log)
+    end = first + len(bars)
     late = tuple(bar for bar in log.late if bar < end)
-    ended = replace(log, bars=len(bars), end=end, cut=False, late=late)
-    changes = tuple(change for change in log.changes if change.bar < composer.next_bar)
+    heard = tuple(one for one in log.heard if one.bar < end)
+    ended = replace(log, bars=len(bars), end=end, cut=False, late=late, heard=heard)
+    changes = tuple(change for change in log.changes if change.bar < end)
     deliver(args.output, midi_bytes(bars), force=args.force)
     if args.log_output:
         deliver(args.log_output, write_log(replace(ended, changes=changes)), force=args.force)
@@ -127,28 +130,25 @@ def microseconds_of(bar: Bar) -> int:
     return bar.metre.ticks * bar.microseconds_per_quarter // TICKS_PER_QUARTER
 
 
-def compose(
-    composer: Composer,
-    length: Length,
-    changes: Sequence[Change] = (),
-    late: Collection[int] = (),
-) -> list[Bar]:
-    """Bars from where the composer stands, each change made at its bar, and those that were late
-    as they were bridged."""
-    heard = Heard(late)
-    pending = sorted(changes, key=lambda change: change.bar)
+def compose(composer: Composer, length: Length, log: ControlLog) -> list[Bar]:
+    """Bars from where the composer stands, each change made at its bar, and as they were heard
+    those that were not heard as they are composed."""
+    heard = Heard(log.late, log.heard, composer.next_bar)
+    pending = deque(sorted(log.changes, key=lambda change: change.bar))
     bars: list[Bar] = []
     time = 0
     with tqdm(total=length.bars, unit="bar", disable=None, leave=False) as progress:
         while not length.is_reached(len(bars), time):
             while pending and pending[0].bar <= composer.next_bar:
-                change = pending.pop(0)
-                composer.change(change.set, change.plan)
-            bar = heard.of(composer.compose_bar(), composer)
+                composer.make(pending.popleft())
+            found = heard.of(composer.compose_bar(), composer)
             composer.commit(composer.next_bar)
-            bars.append(bar)
-            time += microseconds_of(bar)
-            progress.update()
+            for bar in found:
+                if length.is_reached(len(bars), time):
+                    break
+                bars.append(bar)
+                time += microseconds_of(bar)
+                progress.update()
     return bars
 
 

@@ -118,7 +118,7 @@ def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
 
     args.minutes = args.seconds / 60 if args.seconds else None
     network, log = begun(args)
-    bars = compose(composer_of(network, log), Length(log.bars, args.minutes))
+    bars = compose(composer_of(network, log), Length(log.bars, args.minutes), log)
     about = f"seed {log.seed}" + (f", preset {args.preset}" if args.preset else "")
     return _smf_of(bars), {"title": args.output.stem, "artist": "perpetuo", "comment": about}
 
@@ -132,7 +132,7 @@ def _replayed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     bars, minutes = args.bars, args.seconds / 60 if args.seconds else None
     if bars is None and (minutes is None or log.bars or log.end):
         bars = bars_of(log, composer.next_bar, args.log)
-    heard = compose(composer, Length(bars, minutes), log.changes, log.late)
+    heard = compose(composer, Length(bars, minutes), log)
     about = f"seed {log.seed}, replayed"
     return _smf_of(heard), {"title": args.output.stem, "artist": "perpetuo", "comment": about}
 

@@ -135,7 +135,7 @@ def test_bars_after_a_late_one_follow_it_even_if_its_length_is_another() -> None
         composer.commit(index)
         if index == 6:
             composer.change({"metre": "3/4"})
-        found.append(heard.of(composer.compose_bar(), composer))
+        found += heard.of(composer.compose_bar(), composer)
     assert [bar.metre.ticks for bar in found] == [96] * 7 + [72] * 2
     for before, bar in pairwise(found):
         assert bar.start == before.end
@@ -157,7 +157,8 @@ def test_replay_and_server_bridge_alike() -> None:
         composed = wire_bar(bar, key, transposition)
         assert composed.key == sounding_key(bar.plan.key, key, transposition)
         wire.append(bridged(wire[-BEFORE_A_FALLBACK:]) if index in late else composed)
-        again = wire_bar(heard.of(bar, composer), key, transposition)
+        (found,) = heard.of(bar, composer)
+        again = wire_bar(found, key, transposition)
         assert again.notes == wire[-1].notes
         assert (again.tick, again.ticks, again.tempo) == (
             wire[-1].tick,
