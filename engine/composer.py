@@ -28,7 +28,7 @@ from engine.controls import Controls
 from engine.drift import Drift
 from engine.errors import PlanError
 from engine.finishing import heard_values, sounding, summary_of
-from engine.foresight import Foresight, Wish
+from engine.foresight import Foresight, Planned, Wish
 from engine.form import FormState, kept_bars
 from engine.guards import GuardState, nudge, observe, report, retuned
 from engine.noise import ENSEMBLE, gumbel_block, uniforms
@@ -102,6 +102,7 @@ class Composer:
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._situation: Situation | None = None
+        self._planned: Planned  # with the situation
         self._retune = False  # the guards find their references anew at the next bar line
         self._begin()
 

@@ -114,7 +114,10 @@ class Ensemble:
             controls = _after(composer, script)
             for index, revision in (revisions or {}).items():
                 composer.revisions[index] = max(composer.revisions.get(index, -1), revision)
-            self._add(Member(stream, composer, start, max(bar, composer.next_bar), script))
+            # Places that were leapt over are not composed: it goes on after them.
+            leapt_to = [change.to for change in script if change.to is not None]
+            first = max(bar, composer.next_bar, *leapt_to)
+            self._add(Member(stream, composer, start, first, script))
         except Exception:
             composer.close()
             raise

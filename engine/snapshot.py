@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 from array import array
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,6 +101,25 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
     composer.hand, composer.heard, composer.revisions = hand, heard, revisions
     composer.begin_at(line)
     return composer
+
+
+class Told(NamedTuple):
+    """What a snapshot tells without a model: `model` is its digest."""
+
+    model: str
+    seed: int
+    bar: int
+    controls: Controls
+
+
+def told_by(data: bytes) -> Told:
+    """What is known of a saved stream; SnapshotError if it is not whole."""
+    text, _ = _opened(data)
+    try:
+        controls = Controls.from_dict(text["controls"])
+        return Told(str(text["model"]), int(text["seed"]), int(text["line"]["bar"]), controls)
+    except (KeyError, TypeError, ValueError, PerpetuoError) as error:
+        raise _damaged(str(error)) from error
 
 
 def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

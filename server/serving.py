@@ -94,7 +94,9 @@ class Server:
         self.sound.start()
         stack.push_async_callback(self.sound.close)
         shelf = Shelf(folders.streams)
-        self.stations = Stations(self.house, shelf, configuration.stations, configuration.model)
+        self.stations = Stations(
+            self.house, shelf, configuration.stations, configuration.model, folders.logs
+        )
         self.player = Player(self._port_turned, self.clock)
         self.player.start()
         stack.callback(self.player.close)
@@ -189,6 +191,7 @@ class Server:
     def _lost(self, worker: Worker, streams: frozenset[int]) -> None:
         """A composing process has ended without being asked to."""
         log.error("the composing process has died: it is started again, the music goes on")
+        self.house.lost(streams)
         self._start(self._replace(worker, streams))
 
     async def _replace(self, worker: Worker, streams: frozenset[int]) -> None:
@@ -200,8 +203,7 @@ class Server:
                 await asyncio.sleep(TICK)
                 self._start(self._replace(worker, streams))
             return
-        await self.house.recover(streams)
-        log.info("every stream is composed again")
+        self.house.composing_is_back()
 
     def _port_turned(self, report: PortReport) -> None:
         """Called by the player's threads; what there is to say, the player has logged."""
@@ -209,7 +211,7 @@ class Server:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            await self.house.tick()
+            self.house.tick()
             await self.crew.tick()
             if self.crew.wants_another:
                 self._start(self.crew.grow_ahead())
@@ -223,6 +225,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.house.steering.close()
         await self.stations.close()
         for stream in list(self.house.streams.values()):
             await self.house.close(stream, "the server ends")

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from engine.errors import CapacityError, PerpetuoError, StreamError
-from server.composing.link import Answer, Link, Request
+from engine.errors import CapacityError, PerpetuoError
+from server.composing.link import Answer, LineLost, Link, Request
 from server.composing.messages import Join, Leave, Load, Order, Ready, Report
 from server.composing.settings import Settings
 
@@ -163,7 +163,7 @@ class Crew:
             return await self._join(order)
         worker = self._by_stream.get(order.stream)
         if worker is None:
-            raise StreamError("the stream is not composed at the moment: try again in a moment")
+            raise LineLost("the stream is not composed at the moment: try again in a moment")
         return await worker.link.request(order)
 
     async def _join(self, order: Join) -> Answer:
@@ -190,9 +190,7 @@ class Crew:
 
     async def _join_among(self, workers: list[Worker], order: Join) -> Answer:
         """The answer of the first that takes it; else the last refusal."""
-        refusal: PerpetuoError = StreamError(
-            "nothing composes at the moment: try again in a moment"
-        )
+        refusal: PerpetuoError = LineLost("nothing composes at the moment: try again in a moment")
         running = [worker for worker in workers if worker.link.is_open]
         for worker in sorted(running, key=lambda worker: len(worker.streams)):
             self._by_stream[order.stream] = worker

@@ -6,7 +6,7 @@ from engine.composer import Composer
 from engine.control_log import Change
 from engine.control_prompt import Prompt
 from engine.controls import Controls
-from engine.errors import MidiError
+from engine.errors import MidiError, SnapshotError
 from engine.files import read_bytes
 from engine.primer import Primer, primer_of
 from engine.runtime import Pool
@@ -40,6 +40,12 @@ def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
         nonlocal start
         if data:
             composer = restore(data, network, pool)
+            if resume.kept not in (None, composer.next_bar):
+                composer.close()
+                raise SnapshotError(
+                    f"the snapshot is of bar {composer.next_bar}, and bar {resume.kept} was noted:"
+                    " what was changed between them is not known"
+                )
         else:
             controls, primer = _opening(order, choir)
             composer = Composer(network, pool, order.seed, order.number, controls, primer)
@@ -51,7 +57,7 @@ def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
         composer_on,
         resume.bar,
         resume.due or now,
-        tuple(Change(change.bar, change.set, change.plan) for change in resume.changes),
+        tuple(Change(c.bar, c.set, c.plan, c.to, c.tick) for c in resume.changes),
         resume.revisions,
     )
     if not resume.due:

@@ -43,6 +43,10 @@ Answer = Joined | Changed | Kept
 Request = Join | Change | Keep
 
 
+class LineLost(StreamError):
+    """The composing process ended before it answered, or none is there: nothing was done."""
+
+
 class Link:
     """One composing process at a time.
 
@@ -153,9 +157,7 @@ class Link:
         requests, self._requests = self._requests, {}
         for future in [*requests.values(), self._starting]:
             if future is not None and not future.done():
-                future.set_exception(
-                    StreamError("the composing process ended: try again in a moment")
-                )
+                future.set_exception(LineLost("the composing process ended: try again in a moment"))
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
         if not self._is_closing and self.ready is not None:
@@ -183,7 +185,7 @@ class Link:
         Raises the error that the process refused it with, or StreamError if it died meanwhile.
         """
         if self._socket is None:
-            raise StreamError("the composing process is not running: try again in a moment")
+            raise LineLost("the composing process is not running: try again in a moment")
         self._last_request += 1
         number = self._last_request
         numbered = msgspec.structs.replace(order, request=number)

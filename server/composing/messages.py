@@ -34,11 +34,14 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
 
 
 class LoggedChange(msgspec.Struct, frozen=True):
-    """A change as the control log has it: the first bar composed under it."""
+    """A change as the control log has it: the first bar composed under it. Or a leap (see
+    `Leapt`): what would have been `bar` is bar number `to`, and begins at `tick`."""
 
     bar: int
     set: dict[str, Any]
     plan: dict[int, dict[str, int]]
+    to: int | None = None
+    tick: int = 0
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -46,13 +49,16 @@ class Resume(msgspec.Struct, frozen=True):
     silently up to `bar`, which is due at `due` (0: as soon as may be). `revisions` are those of
     the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
     snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
-    snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there."""
+    snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there.
+    `change` is the number of the last one, `kept` the bar that the snapshot must be of."""
 
     snapshot: str
     changes: tuple[LoggedChange, ...]
     bar: int
     due: int
     revisions: dict[int, int] = {}
+    change: int = 0
+    kept: int | None = None
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):
@@ -63,12 +69,14 @@ class Leave(msgspec.Struct, frozen=True, tag="leave"):
 
 
 class Change(msgspec.Struct, frozen=True, tag="change"):
-    """Steer a stream. Answered by `Changed` or `Refused`."""
+    """Steer a stream. Answered by `Changed` or `Refused`. `change` is its number, which rises:
+    bars that are composed under it have it."""
 
     request: int
     stream: int
     set: dict[str, Any]
     plan: dict[int, dict[str, int]] = {}
+    change: int = 0
 
 
 class Shift(msgspec.Struct, frozen=True, tag="shift"):
@@ -77,6 +85,16 @@ class Shift(msgspec.Struct, frozen=True, tag="shift"):
     stream: int
     bar: int
     later: int
+
+
+class GoOn(msgspec.Struct, frozen=True, tag="go on"):
+    """The next bar that is wanted is `bar`, due at `due`; it begins at `tick` of the stream. Those
+    before it were not there in time. If composing is behind, it is pushed back: see `Leapt`."""
+
+    stream: int
+    bar: int
+    due: int
+    tick: int
 
 
 class Keep(msgspec.Struct, frozen=True, tag="keep"):
@@ -90,7 +108,7 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
     """Save every stream and end. The end of the line means the same, without saving."""
 
 
-Order = Join | Leave | Change | Shift | Keep | Close
+Order = Join | Leave | Change | Shift | GoOn | Keep | Close
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -146,6 +164,17 @@ class Composed(msgspec.Struct, frozen=True, tag="composed"):
     due: int
     length: int  # microseconds
     bar: bytes
+    change: int = 0  # the last one that it was composed under
+
+
+class Leapt(msgspec.Struct, frozen=True, tag="leapt"):
+    """What would have been `bar` is bar number `to`, which begins at `tick`: a `GoOn` found
+    composing behind. Changes that were to be composed after `bar` are so after `to`."""
+
+    stream: int
+    bar: int
+    to: int
+    tick: int
 
 
 class Kept(msgspec.Struct, frozen=True, tag="kept"):
@@ -171,6 +200,13 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     processes: int = 1  # that this tells of
 
 
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """Composing this stream went wrong: it has been taken out, the others go on."""
+
+    stream: int
+    message: str
+
+
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     """Something went wrong that did not end it: a full disk, a snapshot not written."""
 
@@ -178,4 +214,4 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     message: str
 
 
-Report = Ready | Joined | Refused | Changed | Composed | Kept | Load | Trouble
+Report = Ready | Joined | Refused | Changed | Composed | Leapt | Kept | Load | Trouble | Failed

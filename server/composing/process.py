@@ -31,6 +31,8 @@ from server.wire import encode_bar
 
 log = logging.getLogger("perpetuo.composing")
 
+InTime = messages.Change | messages.Keep | messages.GoOn  # that may have to wait for their time
+
 
 class Process:
     """All that the process does, driven by `run`."""
@@ -109,6 +111,9 @@ class Process:
                 self._leave(order.stream, forget=order.forget)
             case messages.Change() | messages.Keep():
                 self._obey_in_time(order)
+            case messages.GoOn():
+                if order.stream in self.voices:  # else it has left
+                    self._obey_in_time(order)
             case messages.Shift():
                 voice = self.voices.get(order.stream)
                 if voice is not None:
@@ -116,21 +121,23 @@ class Process:
             case messages.Close():
                 self.is_closing = True
 
-    def _obey_in_time(self, order: messages.Change | messages.Keep) -> None:
+    def _obey_in_time(self, order: InTime) -> None:
         voice = self._voice(order.stream)
         if voice.held or not self._may(voice, order):
             voice.held.append(order)
             self._held[voice.stream] = voice
         elif isinstance(order, messages.Change):
             self._change(voice, order)
+        elif isinstance(order, messages.GoOn):
+            self._go_on(voice, order)
         else:
             self.saving.keep(voice, order.request)
 
-    def _may(self, voice: Voice, order: messages.Change | messages.Keep) -> bool:
+    def _may(self, voice: Voice, order: InTime) -> bool:
         """Whether its time has come."""
         if voice.member.is_catching_up:
             return False
-        return isinstance(order, messages.Change) or voice.can_be_saved
+        return not isinstance(order, messages.Keep) or voice.can_be_saved
 
     def _voice(self, stream: int) -> Voice:
         voice = self.voices.get(stream)
@@ -159,7 +166,9 @@ class Process:
         controls = joined(order, choir, self.now())
         member = choir.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
-        self.voices[order.stream] = Voice(order.stream, order.name, choir, kept)
+        voice = self.voices[order.stream] = Voice(order.stream, order.name, choir, kept)
+        if order.resume is not None:
+            voice.changed(0, order.resume.change)
         self.line.report(
             messages.Joined(
                 order.request,
@@ -181,6 +190,8 @@ class Process:
             return
         self._held.pop(stream, None)
         for order in voice.held:
+            if isinstance(order, messages.GoOn):
+                continue
             self._refuse(order, StreamError(f"stream {stream} has ended"))
         self.meter.left(guard_report(voice.composer.lines[-1].guards))
         voice.choir.ensemble.leave(stream)
@@ -191,6 +202,7 @@ class Process:
     def _change(self, voice: Voice, order: messages.Change) -> None:
         ensemble, stream = voice.choir.ensemble, voice.stream
         bar = ensemble.change(stream, self.now(), order.set, order.plan)
+        voice.changed(bar, order.change)
         controls = ensemble.members[stream].composer.controls
         self.line.report(
             messages.Changed(
@@ -201,6 +213,12 @@ class Process:
                 {name: controls.plain(name) for name in order.set},
             )
         )
+
+    def _go_on(self, voice: Voice, order: messages.GoOn) -> None:
+        under_way = voice.choir.ensemble.go_on(order.stream, order.bar, order.due, order.tick)
+        if under_way is not None:
+            voice.leapt(under_way, order.bar)
+            self.line.report(messages.Leapt(order.stream, under_way, order.bar, order.tick))
 
     def _meet_arrivals(self) -> None:
         """Begin the streams whose model has been loaded."""
@@ -260,7 +278,15 @@ class Process:
         transposition = composer.lines[-1].transposition
         wired = wire_bar(bar, composer.controls.key, transposition)
         self.line.report(
-            messages.Composed(stream, bar.index, bar.revision, due, wired.length, encode_bar(wired))
+            messages.Composed(
+                stream,
+                bar.index,
+                bar.revision,
+                due,
+                wired.length,
+                encode_bar(wired),
+                self.voices[stream].change_of(bar.index),
+            )
         )
         self.meter.composed(sum(not note.tie & TIED_FROM for note in bar.notes))
         self.saving.now_and_then(self.voices[stream], bar.index)

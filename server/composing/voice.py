@@ -19,7 +19,9 @@ class Voice:
     name: str
     choir: Choir
     kept: int  # the bar at which it was last saved
-    held: list[messages.Change | messages.Keep] = field(default_factory=list)
+    held: list[messages.Change | messages.Keep | messages.GoOn] = field(default_factory=list)
+    # The first bar composed under a change, and its number; the latest two matter.
+    changes: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def member(self) -> Member:
@@ -28,6 +30,18 @@ class Voice:
     @property
     def composer(self) -> Composer:
         return self.member.composer
+
+    def change_of(self, bar: int) -> int:
+        """Number of the last change that a bar is composed under."""
+        return max((change for first, change in self.changes if first <= bar), default=0)
+
+    def changed(self, bar: int, change: int) -> None:
+        """A change was made, from this bar on: those that come to nothing by it are forgotten."""
+        self.changes = [*[one for one in self.changes if one[0] < bar][-1:], (bar, change)]
+
+    def leapt(self, bar: int, to: int) -> None:
+        """What would have been `bar` is bar number `to`."""
+        self.changes = [(b + (to - bar) * (b > bar), change) for b, change in self.changes]
 
     @property
     def can_be_saved(self) -> bool:

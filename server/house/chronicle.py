@@ -10,15 +10,31 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.control_log import Change, ControlLog, change_line, end_line, header_line, late_line
+from engine.control_log import (
+    Change,
+    ControlLog,
+    change_line,
+    end_line,
+    header_line,
+    heard_line,
+    late_line,
+)
 from engine.errors import PerpetuoError
 from server.house.counters import Counters
-from server.house.events import BarPlanned, Steered, StreamEvent, Turned
-from server.house.stream import ENDED, Kept, Stream
+from server.house.events import (
+    BarPlanned,
+    HeardAsItWas,
+    Leapt,
+    Steered,
+    StreamEvent,
+    Turned,
+)
+from server.house.kept import Kept, heard_as
+from server.house.stream import ENDED, Stream
 
 log = logging.getLogger("perpetuo.logs")
 
@@ -85,10 +101,14 @@ class Chronicle:
                 self._finish(stream)
             case Turned() if self._epochs.get(stream.name) != event.epoch:
                 self._begin_epoch(stream, event.epoch)
-            case Steered():
+            case Steered() if event.composed >= 0:  # else it is what an epoch began with
                 self._write(stream, change_line(_change(event)))
             case BarPlanned(planned) if stream.is_bridged(planned.index):
-                self._write(stream, late_line(planned.index))
+                self._write(stream, late_line(planned.index) + heard_line(heard_as(planned.bar)))
+            case HeardAsItWas(planned):
+                self._write(stream, heard_line(heard_as(planned.bar)))
+            case Leapt(bar, to, tick):
+                self._write(stream, change_line(Change(bar, to=to, tick=tick)))
             case _:
                 pass
 
@@ -119,12 +139,14 @@ class Chronicle:
 
     async def _go_on(self, stream: Stream) -> None:
         """Another segment of the same epoch, from a snapshot of now."""
+        epoch = stream.epoch
         try:
             kept = await self.keep(stream)
         except PerpetuoError as error:
             self._break(stream, str(error))
             return
-        if self._streams.get(stream.name) is stream and stream.state != ENDED:
+        is_on = self._streams.get(stream.name) is stream and stream.state != ENDED
+        if is_on and stream.epoch == epoch:
             self._close_segment(stream)
             self._broken.pop(stream.name, None)
             self._open(stream, kept)
@@ -137,8 +159,8 @@ class Chronicle:
                 shutil.copyfile(kept.path, snapshot)
             header = header_line(_header(stream, snapshot, kept))
             segment = Segment(path, header)
-            for change in kept.changes if kept else ():
-                segment.write(change_line(Change(change.bar, change.set, change.plan)))
+            for line in _lines_since(kept) if kept else ():
+                segment.write(line)
         except (OSError, PerpetuoError) as error:
             _remove(path, snapshot)
             self._break(stream, str(error))
@@ -186,11 +208,14 @@ class Chronicle:
         if not stream.is_station:
             name, most = f"{OWN}-*", 10 * self.rules.keep
         in_use = {segment.path for segment in self._segments.values()}
-        # Of this stream alone: another one's name may begin with its name.
-        paths = self.rules.directory.glob(f"{name}-{_STAMP}-{_COUNT}{SUFFIX}")
-        for path in sorted(paths, key=_stamp)[:-most]:
+        for path in logs_of(self.rules.directory, name)[:-most]:
             if path not in in_use:
                 _remove(path, path.with_suffix(".stream"))
+
+
+def logs_of(directory: Path, name: str) -> list[Path]:
+    """The logs of a stream, oldest first, and none of another one whose name begins with its."""
+    return sorted(directory.glob(f"{name}-{_STAMP}-{_COUNT}{SUFFIX}"), key=_stamp)
 
 
 def _stamp(path: Path) -> tuple[str, str]:
@@ -207,8 +232,18 @@ def _remove(*paths: Path | None) -> None:
                 log.warning("%s cannot be deleted: %s", path, error)
 
 
+def _lines_since(kept: Kept) -> Iterator[bytes]:
+    """What was written of the stream since it was kept."""
+    for one in kept.changes:
+        yield change_line(Change(one.bar, one.set, one.plan, one.to, one.tick))
+    if kept.late:
+        yield late_line(*sorted(kept.late))
+    for bar in sorted(kept.heard):
+        yield heard_line(heard_as(kept.heard[bar]))
+
+
 def _change(event: Steered) -> Change:
-    return Change(event.bar, dict(event.controls), {b: dict(c) for b, c in event.plan.items()})
+    return Change(event.composed, dict(event.controls), {b: dict(c) for b, c in event.plan.items()})
 
 
 def _header(stream: Stream, snapshot: Path | None, kept: Kept | None) -> ControlLog:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from server.house.promises import PromiseCounts
+
 
 @dataclass(slots=True)
 class Counters:
@@ -13,6 +15,8 @@ class Counters:
     revised_bars: int = 0
     late_bars: int = 0  # bridged by a fallback
     discarded_bars: int = 0  # came too late, or of an epoch that is over
+    outdated_bars: int = 0  # heard as they were before a change that was to reach them
+    leaps: int = 0  # composing fell behind, and its music was pushed back
     changes: int = 0
     refusals: int = 0
     streams_opened: int = 0
@@ -25,4 +29,6 @@ class Counters:
     composer_busy: float = 0.0  # share of the last second
     composer_memory: int = 0  # bytes
     composer_notes: int = 0
+    promises: PromiseCounts = field(default_factory=PromiseCounts)
+    unsaved: int = 0  # acknowledged changes that were not on disk in time
     guards: dict[str, int] = field(default_factory=dict)  # bars in which each was awake

@@ -11,6 +11,12 @@ from server.wire import WireBar, decode_bar
 if TYPE_CHECKING:
     from server.house.stream import Stream
 
+# How long before its due time a bar must be there, in microseconds: time to send it to everybody.
+NEEDED_BEFORE = 60_000
+# And before its first note, if that comes before the bar line: the player has it ready by then.
+PREPARED_BEFORE = 40_000
+NO_CHANGE = -1
+
 
 @dataclass(slots=True)
 class PlannedBar:
@@ -25,6 +31,7 @@ class PlannedBar:
     length: int
     encoded: bytes
     _bar: WireBar | None = None
+    serial: int = 0  # of the last change that it was composed under, NO_CHANGE for a fallback
 
     @property
     def end(self) -> int:
@@ -35,6 +42,14 @@ class PlannedBar:
         if self._bar is None:
             self._bar = decode_bar(self.encoded)
         return self._bar
+
+    @property
+    def frontier(self) -> int:
+        """When it cannot be revised any more: those who play it have taken it apart by then."""
+        first = min(
+            (note.tick * self.bar.tempo // 24 + note.shift for note in self.bar.notes), default=0
+        )
+        return self.due - max(NEEDED_BEFORE, PREPARED_BEFORE - min(first, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,10 @@ class BarPlanned:
 class Steered:
     """Controls or the plan were changed; heard from `bar` on, which is due at `due`.
 
-    `by` tells who did it ("osc 127.0.0.1", a session's name, "preset study").
+    `by` tells who did it ("osc 127.0.0.1", a session's name, "preset study"). `change` numbers
+    the promise that it is heard there: `Postponed` takes it back for a later bar. `composed` is
+    the first bar that was composed under it, which may have been too late to be heard. `saved`
+    tells an asker whether it is on disk; None: nothing of this stream is.
     """
 
     controls: Mapping[str, Any]
@@ -56,6 +74,37 @@ class Steered:
     bar: int
     due: int
     by: str
+    change: int = 0
+    composed: int = -1
+    saved: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """What was announced to be heard from some bar on is not heard before `bar`, due at `due`: the
+    one before it was not there in time."""
+
+    change: int
+    bar: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAsItWas:
+    """A bar can no longer be revised, and stands as it was before a change that was to reach it:
+    composing would not give it back. For those who write down what was heard."""
+
+    planned: PlannedBar
+
+
+@dataclass(frozen=True, slots=True)
+class Leapt:
+    """What would have been composed as `bar` is bar number `to`, and begins at `tick`: those
+    before it were not there in time. For those who write down what was heard."""
+
+    bar: int
+    to: int
+    tick: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +134,7 @@ class Panicked:
     """Everything that sounds is to end now; the music goes on at the next note."""
 
 
-StreamEvent = BarPlanned | Steered | Moved | Turned | Panicked
+StreamEvent = BarPlanned | Steered | Postponed | Moved | Turned | Panicked | HeardAsItWas | Leapt
 
 
 class Listener(Protocol):

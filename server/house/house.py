@@ -1,35 +1,40 @@
 """All streams of a running server: opening, steering, the late policy, recovery.
 
-Everything here runs in the event loop's thread. Composing happens in another process at the other
-end of `Line`; what it reports comes in through `take_report`; when it has been started again after
-a crash, `recover` has it go on with every stream.
+Everything here runs in the event loop's thread. Composing happens in other processes at the other
+end of `Line`; what they report comes in through `take_report`. `lost` is called when one has ended,
+`composing_is_back` when one is there again: every stream is then taken up where it was.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from engine.control_prompt import Prompt
 from engine.control_values import Json
 from engine.controls import Controls, nearest
-from engine.errors import CapacityError, PerpetuoError, StreamError
+from engine.errors import BundleError, CapacityError, StreamError
+from engine.library import embedded_models
 from server.clock import monotonic_us
-from server.composing.messages import Change, Changed, Report, Resume, Shift
+from server.composing.messages import Report, Resume
 from server.configuration.presets import Preset
 from server.house.counters import Counters
 from server.house.desk import Desk, Line
-from server.house.events import Listener, Moved, Panicked, Steered, Turned
-from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Kept, Stream
+from server.house.events import Listener, Turned
+from server.house.kept import Kept
+from server.house.requests import Carried, Load, Request
+from server.house.steering import MAX_SEED, Steering
+from server.house.stream import ENDED, Stream, public_name
 
 log = logging.getLogger("perpetuo.house")
 
-NO_PLAN: Mapping[int, Mapping[str, int]] = {}
-RESUME_LEAD = 120_000  # from a "continue" to the bar that goes on
-MAX_SEED = 2**53 - 1  # that JSON carries exactly
+# A stream is begun no more while one in so many was late within so many microseconds.
+SHARE_LATE, JUST_NOW = 10, 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,20 @@ class House:
         self.styles: tuple[str, ...] = ()  # of the default model, once that is known
         self.newcomers: list[Listener] = []  # listen to every station
         self.observers: list[Listener] = []  # told of every stream, and no reason for it to go on
-        self.desk = Desk(line, clock, self.counters, rules.horizon, self._announce)
+        self.desk = Desk(
+            line,
+            clock,
+            self.counters,
+            rules.horizon,
+            lambda stream: self.steering.lose([stream]),
+            lambda stream, message: self.steering.failed(stream, message),
+        )
+        self.steering = Steering(self.desk, self._preset_of, self.end)
+        # Has where a station is written to disk; whether it was, in time.
+        self.saver: Callable[[Stream], Awaitable[bool]] | None = None
+        self._opening = 0  # own streams that are to begin
 
-    def _announce(self, stream: Stream) -> None:
+    def _admit(self, stream: Stream) -> None:
         self.streams[stream.name] = stream
         stream.observers = self.observers
         if stream.is_station:
@@ -92,11 +108,27 @@ class House:
             raise StreamError(f"there is no preset '{name[:40]}': {nearest(name, self.presets)}")
         return found
 
-    def _preset_controls(self, name: str) -> Mapping[str, Json]:
-        """A preset's controls, without styles that the default model does not know."""
+    def _preset_of(self, name: str) -> tuple[Mapping[str, Json], str | None]:
+        """A preset's controls, without styles that the default model does not know, and the model
+        that it is made for, if it is for one."""
         preset = self.preset(name)
-        foreign = preset.model is not None
-        return preset.controls if foreign or not self.styles else preset.fitting(self.styles)
+        is_plain = preset.model is not None or not self.styles
+        return preset.controls if is_plain else preset.fitting(self.styles), preset.model
+
+    def models(self) -> dict[str, str]:
+        """What may be loaded, by the names that everybody may know: the models of stations and
+        presets, and embedded ones. No path that anybody names is opened."""
+        known = {name: name for name in _embedded()}
+        made_for = [preset.model for preset in self.presets.values() if preset.model]
+        used = [stream.usual_model for stream in self.stations.values()]
+        for model in (
+            self.rules.model,
+            *made_for,
+            *used,
+            *(one.model for one in self.stations.values()),
+        ):
+            known[public_name(model)] = model
+        return dict(sorted(known.items()))
 
     # -- coming and going ------------------------------------------------------------------------
 
@@ -110,18 +142,32 @@ class House:
         owner: str,
     ) -> Stream:
         """Begin an own stream; CapacityError if this machine could not carry it."""
-        own = sum(not stream.is_station for stream in self.streams.values())
+        own = self._opening + sum(not stream.is_station for stream in self.streams.values())
         if self.rules.max_streams and own >= self.rules.max_streams:
             raise CapacityError(
                 f"all {self.rules.max_streams} own streams are taken: try again when one has ended"
             )
+        if self._is_overloaded():
+            raise CapacityError(
+                "composing does not keep up with the streams there are: try again in a moment"
+            )
         name = f"own-{secrets.token_hex(4)}"
-        stream = self._new(name, preset, seed, controls or {}, None)
-        stream.is_station, stream.owner, stream.prompt = False, owner, prompt
-        await self.desk.begin(stream)
+        stream = self._new(name, preset, seed, controls or {}, None, prompt)
+        stream.is_station, stream.owner = False, owner
+        self._opening += 1
+        try:
+            await self._begin(stream, "begun")
+        finally:
+            self._opening -= 1
         stream.unheard_since = self.now()
         self.counters.streams_opened += 1
         return stream
+
+    def _is_overloaded(self) -> bool:
+        """Whether streams were late just now: one more would make it worse."""
+        now = self.now()
+        late = sum(stream.was_late(now, JUST_NOW) for stream in self.streams.values())
+        return late > 0 and late * SHARE_LATE >= len(self.streams)
 
     async def add_station(
         self,
@@ -134,18 +180,23 @@ class House:
         prompt: Prompt | None = None,
         kept: Kept | None = None,
         bar: int = 0,
+        usual_model: str | None = None,
     ) -> Stream:
         """Begin a station; with what was kept of it, at this bar. `controls` are those with which
         it first began; no `model` is the preset's, or the house's."""
-        stream = self._new(name, preset, seed, controls, model)
-        stream.is_station, stream.prompt = True, prompt
+        stream = self._new(name, preset, seed, controls, model, prompt, usual_model)
         if kept is None:
-            await self.desk.begin(stream)
+            await self._begin(stream, "begun")
         else:
             stream.kept = kept
-            resume = Resume(kept.path, tuple(kept.changes), bar, 0)
-            await self.desk.begin(stream, reason="goes on", resume=resume)
+            resume = Resume(kept.path, tuple(kept.changes), bar, 0, kept=kept.bar)
+            await self._begin(stream, "goes on", resume)
         return stream
+
+    async def _begin(self, stream: Stream, reason: str, resume: Resume | None = None) -> None:
+        await self.desk.begin(
+            stream, stream.opening, reason, resume=resume, admit=lambda: self._admit(stream)
+        )
 
     def _new(
         self,
@@ -154,22 +205,36 @@ class House:
         seed: int | None,
         controls: Mapping[str, Json],
         model: str | None,
+        prompt: Prompt | None,
+        usual_model: str | None = None,
     ) -> Stream:
-        base = self._preset_controls(preset) if preset else {}
+        base, made_for = self._preset_of(preset) if preset else ({}, None)
         setting = Controls().with_values({**base, **controls})
         chosen = secrets.randbelow(MAX_SEED) if seed is None else seed
         usual = model or self.rules.model
-        made_for = self.preset(preset).model if preset else None
-        stream = Stream(name, chosen, model or made_for or usual, setting, preset)
-        stream.usual_model = usual
-        return stream
+        return Stream(
+            name,
+            chosen,
+            model or made_for or usual,
+            setting,
+            preset,
+            usual_model=usual_model or usual,
+            prompt=prompt,
+            counts=self.counters.promises,
+        )
 
     async def close(self, stream: Stream, reason: str) -> None:
         """End a stream; its listeners are told and let go."""
-        if self.streams.pop(stream.name, None) is None:
+        self.end(stream, reason)
+
+    def end(self, stream: Stream, reason: str) -> None:
+        """As `close`: nothing is waited for, and what was asked of it is refused."""
+        if stream.state == ENDED:
             return
+        self.streams.pop(stream.name, None)
         self.desk.dismiss(stream)
         stream.state = ENDED
+        self.steering.dismiss(stream)
         stream.tell(Turned(ENDED, stream.epoch, reason))
         stream.listeners.clear()
         self.counters.streams_closed += 1
@@ -188,131 +253,73 @@ class House:
 
     # -- steering --------------------------------------------------------------------------------
 
-    async def change(
+    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+        """Have something done to a stream, after what was asked of it before. The future has what
+        came of it, once that is on disk or is known not to be; it may be left alone. A
+        PerpetuoError at once, and nothing changes, if the request is wrong in itself."""
+        if isinstance(request, Load):
+            request = replace(request, model=self._model(request.model))
+        posted = self.steering.post(stream, request)
+        if self.saver is None or not stream.is_station:
+            return posted
+        return asyncio.ensure_future(self._saved(stream, posted, self.saver))
+
+    async def _saved(
         self,
         stream: Stream,
-        controls: Mapping[str, Json],
-        plan: Mapping[int, Mapping[str, int]] = NO_PLAN,
-        *,
-        by: str,
-    ) -> Steered:
-        """Steer a stream; a PerpetuoError and nothing changed if a value is bad."""
-        stream.controls.with_values(controls)  # bad values need not travel
-        return await self._change(stream, controls, plan, by, stream.preset)
+        posted: asyncio.Future[Carried],
+        saver: Callable[[Stream], Awaitable[bool]],
+    ) -> Carried:
+        carried = await posted
+        saved = await saver(stream)
+        self.counters.unsaved += not saved
+        steered = replace(carried.steered, saved=saved) if carried.steered else None
+        return replace(carried, steered=steered, saved=saved)
 
-    async def _change(
-        self,
-        stream: Stream,
-        controls: Mapping[str, Json],
-        plan: Mapping[int, Mapping[str, int]],
-        by: str,
-        preset: str | None,
-    ) -> Steered:
-        by_bar = {bar: dict(columns) for bar, columns in plan.items()}
-        order = Change(0, stream.number, dict(controls), by_bar)  # the line numbers it
-        epoch = stream.epoch
-        changed = await self.desk.ask(order, Changed)
-        due = stream.due_of(changed.bar) or changed.due
-        event = Steered(changed.controls, plan, changed.bar, due, by)
-        if stream.epoch == epoch and stream.state != ENDED:
-            stream.controls = stream.controls.with_values(changed.controls)
-            stream.preset = preset
-            stream.steered(event)
-            stream.tell(event)
-        self.counters.changes += 1
-        return event
-
-    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
-        """Set every control as the preset has it: what it leaves out takes its default. If it is
-        made for another model than the stream's, the stream begins anew with that."""
-        setting = Controls().with_values(self._preset_controls(name))
-        model = self.preset(name).model or stream.usual_model
-        if model != stream.model:
-            changed = {"model": model, "controls": setting, "preset": name}
-            await self.desk.begin_anew(stream, f"preset {name} by {by}", **changed)
-            event = Steered(setting.complete(), NO_PLAN, stream.first, stream.begins, by)
-            stream.tell(event)
-            return event
-        return await self._change(stream, setting.complete(), NO_PLAN, by, name)
-
-    async def start(self, stream: Stream, *, by: str) -> None:
-        """Begin anew from the first bar, with the same seed and the controls as they are."""
-        await self.desk.begin_anew(stream, f"started by {by}", state=PLAYING)
-
-    async def reseed(self, stream: Stream, seed: int, *, by: str) -> None:
-        if not 0 <= seed <= MAX_SEED:
-            raise StreamError(f"the seed cannot be {seed}: give a whole number from 0 to 2^53-1")
-        await self.desk.begin_anew(stream, f"seed {seed} by {by}", seed=seed, prompt=None)
-
-    async def load(self, stream: Stream, model: str, *, by: str) -> None:
-        """Go on with another model, from its beginning."""
-        changed = {"model": model, "usual_model": model}
-        await self.desk.begin_anew(stream, f"model {model} by {by}", **changed)
-
-    async def prompt(self, stream: Stream, prompt: Prompt, *, by: str) -> None:
-        """Begin anew with this music before it."""
-        await self.desk.begin_anew(stream, f"prompt by {by}", prompt=prompt)
-
-    async def stop(self, stream: Stream, *, by: str) -> None:
-        """Pause: what sounds ends at once."""
-        if stream.state != PLAYING:
-            return
-        bar = stream.stop(self.now())
-        self.desk.line.send(Shift(stream.number, bar + 1, FAR))
-        stream.tell(Turned(STOPPED, stream.epoch, f"stopped by {by}"))
-
-    async def go_on(self, stream: Stream, *, by: str) -> None:
-        """Go on from the beginning of the bar in which the stream was stopped."""
-        if stream.state != STOPPED:
-            return
-        bar, later = stream.go_on(self.now() + RESUME_LEAD)
-        self.desk.line.send(Shift(stream.number, bar + 1, later - FAR))
-        stream.tell(Moved(bar, later))
-        stream.tell(Turned(PLAYING, stream.epoch, f"continued by {by}"))
-        self.desk.watch.expect(stream)
+    def _model(self, name: str) -> str:
+        models = self.models()
+        if name not in models:
+            raise BundleError(f"there is no model '{name[:40]}': {nearest(name, models)}")
+        return models[name]
 
     def panic(self, stream: Stream, *, by: str) -> None:
         """End everything that sounds; the music goes on with the next note."""
-        log.info("%s: panic by %s", stream.name, by)
-        stream.tell(Panicked())
+        self.steering.panic(stream, by=by)
 
-    # -- the composing process -----------------------------------------------------------------
+    # -- the composing processes ---------------------------------------------------------------
 
     def take_report(self, report: Report) -> None:
-        """Everything it says but the answers to requests."""
+        """Everything they say but the answers to requests."""
         self.desk.take(report)
 
-    async def recover(self, lost: Collection[int]) -> None:
-        """A composing process has died: have these of its streams taken up where they were."""
+    def lost(self, numbers: frozenset[int]) -> None:
+        """A composing process has ended: these were its streams."""
         self.counters.composer_restarts += 1
-        streams = [stream for stream in self.streams.values() if stream.number in lost]
-        by_need = sorted(streams, key=lambda s: (not s.is_station, s.planned_until))
-        for stream in by_need:
-            try:
-                await self.desk.take_up(stream)
-            except PerpetuoError as error:
-                log.error("%s cannot go on: %s", stream.name, error)
-                if not stream.is_station:
-                    await self.close(stream, str(error))
+        self.steering.lose(self.desk.lose(numbers))
+
+    def composing_is_back(self) -> None:
+        self.steering.composing_is_back()
 
     # -- once a second -----------------------------------------------------------------------------
 
-    async def tick(self) -> None:
+    def tick(self) -> None:
         """Forget what sounded long ago; end own streams to which nobody listens."""
         now = self.now()
         for stream in list(self.streams.values()):
+            self.desk.settle(stream)
             stream.forget(now)
             unheard = stream.unheard_since
             if stream.is_station or unheard is None or now - unheard < self.rules.idle:
                 continue
             seconds = self.rules.idle // 1_000_000
-            await self.close(stream, f"nobody listened for {seconds} seconds")
+            self.end(stream, f"nobody listened for {seconds} seconds")
 
     def status(self) -> dict[str, Any]:
         """Plain JSON for a health check."""
         now = self.now()
         late = [s.name for s in self.streams.values() if s.was_late(now)]
-        state = "starting" if not self.streams else "degraded" if late else "ok"
+        lost = [s.name for s in self.streams.values() if s.is_lost]
+        state = "starting" if not self.streams else "degraded" if late or lost else "ok"
         return {
             "status": state,
             "stations": {
@@ -321,4 +328,10 @@ class House:
             },
             "own_streams": len(self.streams) - len(self.stations),
             "late": late[:20],
+            "not_composed": lost[:20],
         }
+
+
+@cache
+def _embedded() -> tuple[str, ...]:
+    return tuple(path.stem for path in embedded_models())

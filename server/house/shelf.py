@@ -7,6 +7,9 @@ was lost in a crash since the last snapshot is composed again from the changes t
 from __future__ import annotations
 
 import json
+import logging
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +17,18 @@ from typing import Any
 
 import msgspec
 
-from engine.files import write_whole
+from engine.errors import StreamError
 from server.composing.messages import LoggedChange
-from server.house.stream import Kept, Stream
+from server.house.kept import Kept
+from server.house.stream import Stream
+from server.wire import WireBar
+
+log = logging.getLogger("perpetuo.house")
+
+MAX_BYTES = 16 * 2**20
+# A station goes on where it was by composing silently from its snapshot; further than this from it
+# no server of ours ever was, and it would take minutes.
+FURTHEST = 4096
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -34,10 +46,50 @@ class Place(msgspec.Struct, frozen=True):
     kept_bar: int
     kept_path: str
     changes: tuple[LoggedChange, ...]
+    late: tuple[int, ...] = ()
+    heard: tuple[WireBar, ...] = ()
 
     @property
     def kept(self) -> Kept:
-        return Kept(self.kept_bar, self.kept_path, list(self.changes))
+        return Kept(
+            self.kept_bar,
+            self.kept_path,
+            list(self.changes),
+            {bar for bar in self.late if bar < self.bar},
+            {bar.index: bar for bar in self.heard if bar.index < self.bar},
+        )
+
+    def check(self) -> None:
+        """ValueError if no server can have noted this."""
+        if not 0 <= self.kept_bar <= self.bar + 64 or self.bar - self.kept_bar > FURTHEST:
+            raise ValueError(f"bar {self.bar} cannot follow a snapshot of bar {self.kept_bar}")
+        if self.seed < 0 or any(change.bar < 0 for change in self.changes):
+            raise ValueError("it counts below 0")
+
+
+def encoded(stream: Stream, configured: Mapping[str, Any], now: int) -> bytes:
+    """Where a stream is, as its file holds it. StreamError if that cannot be written down."""
+    kept = stream.kept
+    place = Place(
+        stream.seed,
+        stream.model,
+        stream.sha256,
+        stream.preset,
+        dict(configured),
+        stream.begun_with.complete(),
+        stream.prompt.plain() if stream.prompt else None,
+        stream.resting_bar(now),
+        stream.state,
+        kept.bar,
+        kept.path,
+        tuple(kept.changes),
+        tuple(sorted(kept.late)),
+        tuple(kept.heard[bar] for bar in sorted(kept.heard)),
+    )
+    data = msgspec.json.encode(place)
+    if len(data) > MAX_BYTES:
+        raise StreamError(f"where {stream.name} is takes {len(data)} bytes: too much to be noted")
+    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +101,32 @@ class Shelf:
     def path(self, name: str) -> Path:
         return self.directory / f"{name}.place"
 
-    def put(self, stream: Stream, configured: Mapping[str, Any], now: int) -> None:
-        """Note where a stream is. OSError or PerpetuoError if the disk does not take it."""
-        place = Place(
-            stream.seed,
-            stream.model,
-            stream.sha256,
-            stream.preset,
-            dict(configured),
-            stream.begun_with.complete(),
-            stream.prompt.plain() if stream.prompt else None,
-            stream.resting_bar(now),
-            stream.state,
-            stream.kept.bar,
-            stream.kept.path,
-            tuple(stream.kept.changes),
-        )
-        write_whole(self.path(stream.name), msgspec.json.encode(place), force=True)
-
     def take(self, name: str) -> Place | None:
-        """What was noted of a station; None if nothing, or nothing that can be read."""
+        """What was noted of a station; None if nothing. A damaged file is put aside, and said:
+        StreamError."""
+        path = self.path(name)
         try:
-            return msgspec.json.decode(self.path(name).read_bytes(), type=Place)
-        except (OSError, msgspec.MsgspecError):
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError("it is far too long")
+            place = msgspec.json.decode(path.read_bytes(), type=Place)
+            place.check()
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StreamError(f"{path} cannot be read ({error.strerror})") from error
+        except (ValueError, RecursionError) as error:
+            aside = self._put_aside(path)
+            raise StreamError(f"{path} is damaged ({error}); it was kept as {aside}") from error
+        return place
+
+    def _put_aside(self, path: Path) -> str:
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        aside = path.with_name(f"{path.name}.damaged-{stamp}")
+        try:
+            os.replace(path, aside)
+        except OSError as error:
+            return f"it was ({error.strerror})"
+        return aside.name
 
 
 def same_configuration(place: Place, configured: Mapping[str, Any]) -> bool:

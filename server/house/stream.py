@@ -6,13 +6,23 @@ No clock, no sockets: whoever calls says what time it is (microseconds, monotoni
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from engine.control_prompt import Prompt
 from engine.controls import Controls
-from server.composing.messages import LoggedChange
-from server.house.events import Listener, PlannedBar, Steered, StreamEvent
+from server.house.events import (
+    NEEDED_BEFORE,
+    NO_CHANGE,
+    Leapt,
+    Listener,
+    PlannedBar,
+    Steered,
+    StreamEvent,
+)
+from server.house.kept import Kept
+from server.house.mailbox import Mailbox
+from server.house.promises import Promise, PromiseCounts, Promises
 from server.wire import WireBar, encode_bar
 
 HISTORY = 256  # changes that late listeners are told of
@@ -21,28 +31,52 @@ LATELY = 30_000_000  # microseconds for which a late bar is a bad sign
 PLAYING, STOPPED, ENDED = "playing", "stopped", "ended"
 # While a stream is stopped the composing process is told that its bars are due in the far future.
 FAR = 1 << 60
+FIRST_WITHIN = 20_000_000  # microseconds after which a first bar is taken to come no more
+SOON = 20_000  # microseconds until a fallback begins whose time has passed
 
 
-@dataclass(slots=True)
-class Kept:
-    """What the composing process last saved of a stream: it can go on from `bar`, under the
-    changes that came since. No path: nothing yet, it would begin anew from its seed."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """With what an epoch begins."""
 
-    bar: int = 0
-    path: str = ""
-    changes: list[LoggedChange] = field(default_factory=list)
+    seed: int
+    model: str
+    usual_model: str  # to which it returns from a preset that has a model of its own
+    preset: str | None
+    controls: Controls
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of promises when bars were sealed: `outdated` are heard as they were before
+    changes that were to reach them."""
+
+    postponed: list[Promise]
+    outdated: list[PlannedBar]
 
 
 class Stream:
     """A stream; see `House` for what can be done with it. Its attributes are for reading."""
 
-    def __init__(self, name: str, seed: int, model: str, controls: Controls, preset: str | None):
-        self.name, self.seed, self.model, self.preset = name, seed, model, preset
-        self.usual_model = model  # to which it returns from a preset that has a model of its own
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        model: str,
+        controls: Controls,
+        preset: str | None,
+        *,
+        usual_model: str | None = None,
+        prompt: Prompt | None = None,
+        counts: PromiseCounts | None = None,
+    ) -> None:
+        self.name = name
+        self.opening = Opening(seed, model, usual_model or model, preset, controls, prompt)
         self.title = name  # as it is shown to people
         self.is_station = True
         self.owner = ""
-        self.prompt: Prompt | None = None  # with which this epoch begins
+        self.preset = preset  # that was chosen last
         self.sha256 = ""
         self.styles: tuple[str, ...] = ()
         self.controls = controls  # in force for what is composed from now on
@@ -54,13 +88,21 @@ class Stream:
         self.begins = 0  # when that one is due
         self.last_epoch_end = 0  # the bar before which the epoch before this one ended
         self.bars: dict[int, PlannedBar] = {}
+        self.sealed = -1  # bars up to this one can no longer be revised
         self.late_bars = 0
         self.listeners: list[Listener] = []
         self.observers: list[Listener] = []  # of all streams alike
         self.unheard_since: int | None = None
         self.history: deque[Steered] = deque(maxlen=HISTORY)
         self.kept = Kept()
+        self.mailbox = Mailbox()
+        self.promises = Promises(counts or PromiseCounts())
+        self.changes = 0  # so many were made, or tried: the number of the last one
         self.in_step_since = 0  # when the composing process was last told of other due times
+        self.watched = 0  # ticket of the last entry in the watch
+        self.is_lost = False  # no process composes it at the moment
+        self.failures = 0  # in a row, of composing it
+        self._made: list[tuple[int, int]] = []  # bar that was composed first under it, change
         self._last_late: int | None = None  # when the last bridged bar was due
         self._rests_in = 0  # the bar in which it was stopped
         self._bridged: set[int] = set()  # bars that were played from a fallback
@@ -68,9 +110,26 @@ class Stream:
     # -- reading ---------------------------------------------------------------------------------
 
     @property
+    def seed(self) -> int:
+        return self.opening.seed
+
+    @property
+    def model(self) -> str:
+        return self.opening.model
+
+    @property
+    def usual_model(self) -> str:
+        return self.opening.usual_model
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """With which this epoch began."""
+        return self.opening.prompt
+
+    @property
     def model_name(self) -> str:
         """The model as everybody may know it: where its file lies is nobody's business."""
-        return PurePath(self.model).stem if self.model.endswith(".onnx") else self.model
+        return public_name(self.model)
 
     @property
     def missing(self) -> int:
@@ -82,6 +141,15 @@ class Stream:
         """When the plan ends."""
         return self.bars[self.missing - 1].end if self.bars else self.begins
 
+    @property
+    def composed_until(self) -> int:
+        """Index of the first bar after the last one that was composed: from there to the end of
+        the plan there are only fallbacks."""
+        bar = self.missing
+        while bar - 1 in self._bridged:
+            bar -= 1
+        return bar
+
     def playing_at(self, now: int) -> PlannedBar | None:
         """The bar that sounds (or was about to go on when the stream was stopped)."""
         sounding = None
@@ -91,9 +159,9 @@ class Stream:
             sounding = self.bars[index]
         return sounding
 
-    def was_late(self, now: int) -> bool:
-        """Whether composing did not keep up lately."""
-        return self._last_late is not None and now - self._last_late < LATELY
+    def was_late(self, now: int, lately: int = LATELY) -> bool:
+        """Whether composing did not keep up within so many microseconds."""
+        return self._last_late is not None and now - self._last_late < lately
 
     def is_bridged(self, bar: int) -> bool:
         """Whether a fallback stands in the place of this bar."""
@@ -116,6 +184,23 @@ class Stream:
         indices = sorted(self.bars)[-count:]
         return [self.bars[index].bar for index in indices]
 
+    def due_of(self, bar: int) -> int | None:
+        """When a bar is due, if that is known: it is planned, or the first that is not."""
+        held = self.bars.get(bar)
+        if held is not None:
+            return held.due
+        before = self.bars.get(bar - 1)
+        return before.end if before is not None else None
+
+    def next_look(self) -> int | None:
+        """When the next bar must be there, or a promise falls due; None if nothing is awaited."""
+        if self.state != PLAYING or (not self.bars and self.is_lost):
+            return None
+        if not self.bars:  # there is nothing that could be bridged
+            return self.begins + FIRST_WITHIN
+        coming = (self.bars[bar].frontier for bar in self.promises.bars if bar in self.bars)
+        return min((self.planned_until - NEEDED_BEFORE, *coming))
+
     # -- what happens to it ----------------------------------------------------------------------
 
     def stop(self, now: int) -> int:
@@ -134,28 +219,48 @@ class Stream:
         self.state = PLAYING
         return bar, later
 
-    def begin(self, number: int, first: int, due: int) -> None:
+    def begin(self, opening: Opening, number: int, first: int, due: int) -> None:
         """Begin anew under another number: the bars of the epoch before are void."""
         sounded = (i + 1 for i, planned in self.bars.items() if planned.due < due)
         self.last_epoch_end = max(sounded, default=self.first)
-        self.number, self.first, self.begins = number, first, due
+        self.opening, self.preset, self.controls = opening, opening.preset, opening.controls
+        self.number, self.first, self.begins, self.sealed = number, first, due, first - 1
         self.epoch += 1
         self.bars.clear()
         self._bridged.clear()
+        self._made.clear()
+        self.promises.void()
         self.history.clear()
         self.kept = Kept(first)
         self.in_step_since = 0
-        self.begun_with = self.controls
+        self.begun_with = opening.controls
+        self.is_lost = False
         self.state = PLAYING
 
-    def accept(self, planned: PlannedBar, now: int) -> int | None:
+    def seal(self, now: int) -> None:
+        """What is about to sound stays as it is from now on, however late its revision comes."""
+        if self.state != PLAYING:
+            return
+        while (planned := self.bars.get(self.sealed + 1)) and planned.frontier <= now:
+            self.sealed += 1
+
+    def settle(self, now: int) -> Settled:
+        """Seal what is due, and see what it means for changes that were promised."""
+        before = self.sealed
+        self.seal(now)
+        sealed = range(before + 1, self.sealed + 1)
+        outdated = [bar for bar in map(self._if_outdated, sealed) if bar is not None]
+        return Settled(self.promises.settle(self.sealed, self._change_of), outdated)
+
+    def accept(self, planned: PlannedBar) -> int | None:
         """Take a composed bar: it is due when the one before it ends, whatever the composing
         process took for that end. None if it comes too late or is older than what is held; else
-        by how much the held bars after it are due later now, because its length is another."""
+        by how much the held bars after it are due later now, because its length is another.
+        Settle what is due before."""
         held = self.bars.get(planned.index)
-        if planned.index in self._bridged or planned.index > self.missing:
+        if not self.sealed < planned.index <= self.missing:
             return None
-        if held is not None and (planned.revision <= held.revision or self._has_begun(held, now)):
+        if held is not None and planned.revision <= held.revision:
             return None
         planned.due = self.due_of(planned.index) or planned.due
         self.bars[planned.index] = planned
@@ -165,27 +270,29 @@ class Stream:
             self.move(planned.index + 1, later)
         return later
 
-    def due_of(self, bar: int) -> int | None:
-        """When a bar is due, if that is known: it is planned, or the first that is not."""
-        before, held = self.bars.get(bar - 1), self.bars.get(bar)
-        if before is not None:
-            return before.end
-        return held.due if held else None
-
-    def _has_begun(self, planned: PlannedBar, now: int) -> bool:
-        return self.state == PLAYING and planned.due <= now
-
-    def bridge(self, bar: WireBar) -> PlannedBar:
+    def bridge(self, bar: WireBar, now: int) -> PlannedBar:
         """Put a fallback in the place of the bar that is missing; the composed one is not taken
-        any more."""
+        any more. Where even that is late, because everything stood still, it begins soon."""
+        due = self.planned_until
+        if due < now:
+            due = now + SOON
         planned = PlannedBar(
-            bar.index, bar.revision, self.planned_until, bar.length, encode_bar(bar), bar
+            bar.index, bar.revision, due, bar.length, encode_bar(bar), bar, NO_CHANGE
         )
         self.bars[bar.index] = planned
+        self.sealed = max(self.sealed, bar.index)
         self._bridged.add(bar.index)
+        self.kept.late.add(bar.index)
+        self.kept.heard[bar.index] = bar
         self.late_bars += 1
         self._last_late = planned.due
         return planned
+
+    def leapt(self, leap: Leapt) -> None:
+        """The composing process has pushed its music back."""
+        by = leap.to - leap.bar
+        self._made = [(bar + by * (bar > leap.bar), change) for bar, change in self._made]
+        self.kept.leap(leap.bar, leap.to, leap.tick)
 
     def move(self, bar: int, later: int) -> None:
         """All planned bars from `bar` on are due later."""
@@ -195,17 +302,52 @@ class Stream:
             if index >= bar:
                 self.bars[index] = replace(planned, due=planned.due + later)
 
-    def steered(self, event: Steered) -> None:
-        self.history.append(event)
-        plan = {bar: dict(columns) for bar, columns in event.plan.items()}
-        changes, values = self.kept.changes, dict(event.controls)
-        if changes and changes[-1].bar == event.bar and not (plan or changes[-1].plan):
-            values = {**changes.pop().set, **values}  # a fader that is moved: its end counts
-        changes.append(LoggedChange(event.bar, values, plan))
+    # -- changes ---------------------------------------------------------------------------------
+
+    def promise(self, change: int, composed: int) -> tuple[Promise, list[PlannedBar]]:
+        """A change was made; `composed` is the first bar that is composed under it. The promise,
+        and the bars that are heard as they were before it, though it was to reach them."""
+        self._made.append((composed, change))
+        reached = range(composed, self.sealed + 1)
+        outdated = [bar for bar in map(self._if_outdated, reached) if bar is not None]
+        promise = self.promises.make(change, composed)
+        # Where it cannot be kept is known now: it need not be announced and then taken back.
+        while promise.bar <= self.sealed and self._change_of(promise.bar) < change:
+            promise.bar += 1
+        return promise, outdated
+
+    def note(self, events: list[Steered]) -> None:
+        """What was changed, for late listeners and for whoever takes this up."""
+        for event in events:
+            self.history.append(event)
+            self.kept.change(event.composed, event.controls, event.plan)
+
+    def postpone(self, change: int, bar: int, due: int) -> None:
+        """Late listeners are told the bar in which it is heard."""
+        for place, event in enumerate(self.history):
+            if event.change == change:
+                self.history[place] = replace(event, bar=bar, due=due)
+
+    def _change_of(self, bar: int) -> int:
+        held = self.bars.get(bar)
+        return held.serial if held is not None else NO_CHANGE
+
+    def _if_outdated(self, bar: int) -> PlannedBar | None:
+        """The bar, if it was composed before a change that composing made in it."""
+        held = self.bars.get(bar)
+        if held is None or bar in self._bridged or bar in self.kept.heard:
+            return None
+        asked = max((change for made, change in self._made if made <= bar), default=NO_CHANGE)
+        if held.serial >= asked:
+            return None
+        self.kept.heard[bar] = held.bar
+        return held
+
+    # -- housekeeping ----------------------------------------------------------------------------
 
     def was_kept(self, bar: int, path: str) -> None:
-        since = [change for change in self.kept.changes if change.bar >= bar]
-        self.kept = Kept(bar, path, since)
+        self.kept = self.kept.since(bar, path)
+        self.failures = 0
 
     def forget(self, now: int) -> None:
         """Drop the bars that sounded long ago."""
@@ -213,7 +355,16 @@ class Stream:
             if index < self.missing - 1:
                 del self.bars[index]
                 self._bridged.discard(index)
+        # Of the changes before the bars that are held, the last one alone matters.
+        oldest = min(self.bars, default=self.first)
+        past = [one for one in self._made if one[0] <= oldest]
+        self._made = [*past[-1:], *(one for one in self._made if one[0] > oldest)]
 
     def tell(self, event: StreamEvent) -> None:
         for listener in (*self.observers, *self.listeners):
             listener.hear(self, event)
+
+
+def public_name(model: str) -> str:
+    """A model as everybody may know it: of a path, the name of the file without its ending."""
+    return PurePath(model).stem if model.endswith(".onnx") else model

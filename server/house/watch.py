@@ -1,4 +1,4 @@
-"""Watches that every stream's next bar is there in time."""
+"""Watches that every stream's next bar is there in time, and that promises are kept."""
 
 from __future__ import annotations
 
@@ -7,49 +7,48 @@ import heapq
 from collections.abc import Callable
 
 from server.clock import seconds_until
-from server.house.stream import PLAYING, Stream
-
-# How long before its due time a bar must be there: time to make a fallback and to send it.
-NEEDED_BEFORE = 60_000
+from server.house.stream import Stream
 
 
 class Watch:
-    """One timer for all streams. `bridge` is called with a stream whose next bar is needed now;
-    it must plan something there. Use in the event loop."""
+    """One timer for all streams. `look` is called with a stream that has something due now; it
+    must see to it. Use in the event loop."""
 
-    def __init__(self, clock: Callable[[], int], bridge: Callable[[Stream], None]) -> None:
-        self._clock, self._bridge = clock, bridge
-        self._needs: list[tuple[int, int, int, Stream]] = []  # when, tie-break, bar
-        self._count = 0
+    def __init__(self, clock: Callable[[], int], look: Callable[[Stream], None]) -> None:
+        self._clock, self._look = clock, look
+        self._coming: list[tuple[int, int, Stream]] = []  # when, ticket
+        self._tickets = 0
         self._timer: asyncio.TimerHandle | None = None
         self._set_for = 0
 
     def expect(self, stream: Stream) -> None:
-        """Its next bar is needed when its plan ends. Call whenever its plan has grown or moved."""
-        if stream.state != PLAYING or not stream.bars:
-            return  # before its first bar a stream has nothing that could be bridged
-        self._count += 1
-        when = stream.planned_until - NEEDED_BEFORE
-        heapq.heappush(self._needs, (when, self._count, stream.missing, stream))
+        """Call whenever its plan has grown or moved, or something was promised."""
+        when = stream.next_look()
+        if when is None:
+            return
+        self._tickets += 1
+        stream.watched = self._tickets
+        heapq.heappush(self._coming, (when, self._tickets, stream))
         self._arm()
 
     def check(self, now: int) -> None:
-        """Bridge what is needed by now."""
-        while self._needs and self._needs[0][0] <= now:
-            when, _, bar, stream = heapq.heappop(self._needs)
-            outdated = stream.missing != bar or stream.planned_until - NEEDED_BEFORE > when
-            if outdated or stream.state != PLAYING:
-                continue
-            self._bridge(stream)
+        """See to what is due by now."""
+        while self._coming and self._coming[0][0] <= now:
+            _, ticket, stream = heapq.heappop(self._coming)
+            if stream.watched != ticket:
+                continue  # something later overtook it
+            due = stream.next_look()
+            if due is not None and due <= now:
+                self._look(stream)
             self.expect(stream)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._needs.clear()
+        self._coming.clear()
 
     def _arm(self) -> None:
-        when = self._needs[0][0]
+        when = self._coming[0][0]
         if self._timer is not None:
             if self._set_for <= when and not self._timer.cancelled():
                 return
@@ -61,5 +60,5 @@ class Watch:
     def _ring(self) -> None:
         self._timer = None
         self.check(self._clock())
-        if self._needs:
+        if self._coming:
             self._arm()

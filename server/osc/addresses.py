@@ -47,6 +47,8 @@ NEWS = {
     "section": "name",
     "silence": "",
     "heard": "control (or preset), bar",
+    "postponed": "control (or nothing), bar",
+    "unsaved": "control or verb",
     "done": "verb",
     "state": "playing, stopped or ended",
     "subscribed": "host, port, seconds, mode, what …",

@@ -221,6 +221,9 @@ class Receiver(asyncio.DatagramProtocol):
         bar = stream.resting_bar(self._house.now())
         self._reply(asker, _of(stream, "heard"), control, bar)
 
+    def unsaved(self, asker: Asker, stream: Stream, what: str) -> None:
+        self._reply(asker, _of(stream, "unsaved"), what)
+
     def _reply(self, asker: Asker, address: str, *values: Value) -> None:
         self._outlet.send(encode(address, *values), (asker.sender,))
 

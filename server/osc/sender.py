@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
-from server.house.events import Moved, Panicked, PlannedBar, Steered, StreamEvent, Turned
+from server.house.events import (
+    Moved,
+    Panicked,
+    PlannedBar,
+    Postponed,
+    Steered,
+    StreamEvent,
+    Turned,
+)
 from server.osc.agenda import Handle, Timers
 from server.osc.audience import Audience, Outlet
 from server.osc.packets import Value, encode, encode_bundle, timetag_of
@@ -236,5 +244,9 @@ def tell_news(stream: Stream, event: StreamEvent, audience: Audience, outlet: Ou
     if isinstance(event, Steered):
         for name, value in event.controls.items():
             outlet.message(followers, f"{root}/{name}", *arguments_of(name, value))
+    elif isinstance(event, Postponed):
+        late = next((one for one in stream.history if one.change == event.change), None)
+        for name in late.controls if late else ():
+            outlet.message(followers, f"{root}/postponed", name, event.bar)
     elif isinstance(event, Turned):
         outlet.message(followers, f"{root}/state", event.state)

@@ -120,7 +120,7 @@ class Conversation:
                 self._greet(message)
             case _ if session is None:
                 self._refuse(message.id, "bad_message", "say hello first")
-            case _ if len(session.requests) >= MAX_WAITING:
+            case _ if len(session.requests) + session.unanswered >= MAX_WAITING:
                 self._refuse(
                     message.id, "too_fast", f"{MAX_WAITING} requests wait already: await an answer"
                 )

@@ -206,9 +206,19 @@ class WebDoor:
     async def _work(self, session: Session) -> None:
         try:
             while session.requests:
-                await carry_out(self._sessions, session, session.requests.popleft())
+                request = session.requests.popleft()
+                answer = await carry_out(self._sessions, session, request)
+                if answer is not None:
+                    session.unanswered += 1
+                    self._start(self._answer(session, answer))
         finally:
             session.is_working = False
+
+    async def _answer(self, session: Session, answer: Awaitable[None]) -> None:
+        try:
+            await answer
+        finally:
+            session.unanswered -= 1
 
     async def _sweep(self) -> None:
         while True:

@@ -49,6 +49,9 @@ _COUNTERS = (
     ("revised_bars", "bars_revised_total", COUNTER, "Bars composed anew after a change."),
     ("late_bars", "bars_late_total", COUNTER, "Bars bridged by a fallback: not there in time."),
     ("discarded_bars", "bars_discarded_total", COUNTER, "Composed bars that came too late."),
+    ("outdated_bars", "bars_outdated_total", COUNTER, "Bars heard as before a change for them."),
+    ("leaps", "leaps_total", COUNTER, "Times that composing was pushed back, being behind."),
+    ("unsaved", "unsaved_total", COUNTER, "Acknowledgements of what was not on disk yet."),
     ("changes", "changes_total", COUNTER, "Changes of controls and plans."),
     ("refusals", "refusals_total", COUNTER, "Orders that the composing process refused."),
     ("streams_opened", "streams_opened_total", COUNTER, "Own streams that were begun."),
@@ -71,8 +74,24 @@ def house_metrics(house: House) -> list[Metric]:
         Metric(f"perpetuo_{name}", kind, help, _reader(counters, attribute))
         for attribute, name, kind, help in _COUNTERS
     ]
+    promises = counters.promises
     return [
         *rows,
+        Metric(
+            "perpetuo_promises_total",
+            COUNTER,
+            "Changes that were promised a bar: made; kept there; postponed, a time each; void.",
+            lambda: {
+                name: getattr(promises, name) for name in ("made", "kept", "postponed", "void")
+            },
+            "became",
+        ),
+        Metric(
+            "perpetuo_promises_open",
+            GAUGE,
+            "Promised changes that are yet to be heard.",
+            lambda: promises.open,
+        ),
         Metric(
             "perpetuo_guarded_bars_total",
             COUNTER,

@@ -156,6 +156,18 @@ class SteeredMessage(ServerMessage, frozen=True, kw_only=True, tag="steered"):
     due: Microseconds
     by: str
     preset: str | None = None
+    change: Annotated[int, Meta(description="Number of the change, which `postponed` names.")] = 0
+    event: Event = 0
+
+
+class PostponedMessage(ServerMessage, frozen=True, kw_only=True, tag="postponed"):
+    """A change is not heard in the bar that was announced, which could not be composed anew in
+    time: it is heard from `bar` on."""
+
+    stream: str
+    change: Annotated[int, Meta(description="As `ack` and `steered` gave it.")]
+    bar: int
+    due: Microseconds
     event: Event = 0
 
 
@@ -200,6 +212,16 @@ class Ack(ServerMessage, frozen=True, kw_only=True, tag="ack"):
     stream: str
     bar: Annotated[int | None, Meta(description="From which it is heard, where that is known.")]
     due: Annotated[int | None, Meta(description="When that bar line sounds.")]
+    change: Annotated[
+        int | None, Meta(description="Number of the change of controls, which `postponed` names.")
+    ] = None
+    saved: Annotated[
+        bool | None,
+        Meta(
+            description="Whether it is on disk; if not, it is lost if the server dies now."
+            " null: of an own stream nothing is."
+        ),
+    ] = None
     event: Event = 0
 
 
@@ -247,6 +269,7 @@ FromServer = (
     | State
     | BarMessage
     | SteeredMessage
+    | PostponedMessage
     | MovedMessage
     | TurnedMessage
     | PanicMessage

@@ -1,8 +1,9 @@
-"""What clients ask of the house, carried out one after the other for each session."""
+"""What clients ask of the house, asked one after the other for each session."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from engine.control_prompt import Prompt
@@ -16,7 +17,8 @@ from engine.errors import (
     PlanError,
     StreamError,
 )
-from server.house.events import Steered
+from server.house import requests
+from server.house.requests import Carried
 from server.web.incoming import (
     AnyRequest,
     ChoosePreset,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perpetuo.web")
 
+DONE = Carried()
+
 
 class Refusal(PerpetuoError):
     """A request is not carried out; `code` is one of `ERRORS`."""
@@ -51,16 +55,39 @@ class Refusal(PerpetuoError):
         self.code = code
 
 
-async def carry_out(sessions: Sessions, session: Session, request: AnyRequest) -> None:
-    """Do what was asked and answer: always with exactly one message that has the request's id."""
+async def carry_out(
+    sessions: Sessions, session: Session, request: AnyRequest
+) -> Awaitable[None] | None:
+    """Do what was asked and answer: always with exactly one message that has the request's id.
+
+    What steers a stream is handed to the house, in order; the answer comes when that is done. It
+    is returned, to be awaited beside what comes next.
+    """
     try:
-        await _do(sessions, session, request)
-    except PerpetuoError as error:
+        coming = await _do(sessions, session, request)
+    except Exception as error:
+        _refuse(session, request, error)
+        return None
+    return _answer(session, request, *coming) if coming else None
+
+
+async def _answer(
+    session: Session, request: AnyRequest, stream: Stream, coming: Awaitable[Carried]
+) -> None:
+    try:
+        carried = await coming
+    except Exception as error:
+        _refuse(session, request, error)
+    else:
+        _acknowledge(session, request, stream.name, carried)
+
+
+def _refuse(session: Session, request: AnyRequest, error: Exception) -> None:
+    if isinstance(error, PerpetuoError):
         session.refuse(request.id, _code_of(error), str(error))
-    except Exception:
-        log.exception("a %s of %s failed", type(request).__name__, session.name)
-        words = "the server failed at this: its log tells why"
-        session.refuse(request.id, "internal", words)
+        return
+    log.error("a %s of %s failed", type(request).__name__, session.name, exc_info=error)
+    session.refuse(request.id, "internal", "the server failed at this: its log tells why")
 
 
 def _code_of(error: PerpetuoError) -> str:
@@ -76,7 +103,10 @@ def _code_of(error: PerpetuoError) -> str:
     return "refused"
 
 
-async def _do(sessions: Sessions, session: Session, request: AnyRequest) -> None:
+async def _do(
+    sessions: Sessions, session: Session, request: AnyRequest
+) -> tuple[Stream, Awaitable[Carried]] | None:
+    """What is done at once is answered; else the stream, and what comes of it."""
     match request:
         case Open():
             await _open(sessions, session, request)
@@ -91,10 +121,18 @@ async def _do(sessions: Sessions, session: Session, request: AnyRequest) -> None
             if name in session.listening:
                 session.unlisten(session.listening[name])
             _acknowledge(session, request, name)
+        case Close(stream=name):
+            stream = _steerable(sessions, session, name)
+            _only_own(stream)
+            await sessions.house.close(stream, f"closed by {session.name}")
+            _acknowledge(session, request, name)
+        case Transport(stream=name, action="panic"):
+            sessions.house.panic(_steerable(sessions, session, name), by=session.name)
+            _acknowledge(session, request, name)
         case _:
             stream = _steerable(sessions, session, request.stream)
-            steered = await _steer(sessions, session, stream, request)
-            _acknowledge(session, request, stream.name, steered)
+            return stream, sessions.house.steer(stream, _steering(sessions, request, session.name))
+    return None
 
 
 def _found(sessions: Sessions, name: str) -> Stream:
@@ -113,10 +151,19 @@ def _steerable(sessions: Sessions, session: Session, name: str) -> Stream:
 
 
 def _acknowledge(
-    session: Session, request: AnyRequest, stream: str, steered: Steered | None = None
+    session: Session, request: AnyRequest, stream: str, carried: Carried = DONE
 ) -> None:
-    bar, due = (steered.bar, steered.due) if steered else (None, None)
-    session.tell(Ack(id=request.id, stream=stream, bar=bar, due=due))
+    steered = carried.steered
+    session.tell(
+        Ack(
+            id=request.id,
+            stream=stream,
+            bar=steered.bar if steered else None,
+            due=steered.due if steered else None,
+            change=steered.change if steered and steered.change else None,
+            saved=carried.saved,
+        )
+    )
 
 
 def _get(sessions: Sessions, session: Session, request: Get) -> None:
@@ -151,47 +198,41 @@ async def _open(sessions: Sessions, session: Session, request: Open) -> None:
         )
     finally:
         session.opening -= 1
+    if session.is_over:  # whoever asked has left meanwhile: nobody would ever end it
+        await sessions.house.close(stream, f"{session.name} has left")
+        return
     session.own.add(stream.name)
     session.listen(stream)
     _acknowledge(session, request, stream.name)
     session.tell_all(stream)
 
 
-async def _steer(
-    sessions: Sessions, session: Session, stream: Stream, request: AnyRequest
-) -> Steered | None:
-    house, by = sessions.house, session.name
+def _steering(
+    sessions: Sessions,
+    request: Steer | ChoosePreset | Transport | Reseed | LoadModel | GivePrompt,
+    by: str,
+) -> requests.Request:
+    """What is asked of the house."""
     match request:
         case Steer(controls=controls, plan=plan):
             if not controls and not plan:
                 raise Refusal("bad_message", "nothing is steered: give controls or plan")
-            return await house.change(stream, controls, plan, by=by)
+            return requests.Steer(by=by, controls=controls, plan=plan)
         case ChoosePreset(name=name):
             _known_preset(sessions, name)
-            return await house.apply_preset(stream, name, by=by)
+            return requests.UsePreset(by=by, name=name)
         case Transport(action="start"):
-            await house.start(stream, by=by)
+            return requests.Start(by=by)
         case Transport(action="stop"):
-            await house.stop(stream, by=by)
-        case Transport(action="continue"):
-            await house.go_on(stream, by=by)
+            return requests.Stop(by=by)
         case Transport():
-            house.panic(stream, by=by)
+            return requests.Continue(by=by)
         case Reseed(seed=seed):
-            await house.reseed(stream, seed, by=by)
+            return requests.Reseed(by=by, seed=seed)
         case LoadModel(model=model):
-            # Names alone: a client must not make the server read any file it likes.
-            models = sessions.models()
-            if model not in models:
-                advice = nearest(model, models)
-                raise Refusal("bad_model", f"there is no model '{model[:40]}': {advice}")
-            await house.load(stream, models[model], by=by)
+            return requests.Load(by=by, model=model)
         case GivePrompt(prompt=music):
-            await house.prompt(stream, _prompt(music), by=by)
-        case Close():
-            _only_own(stream)
-            await house.close(stream, f"closed by {by}")
-    return None
+            return requests.GivePrompt(by=by, prompt=_prompt(music))
 
 
 def _only_own(stream: Stream) -> None:

@@ -73,6 +73,8 @@ class Session:
         self.opening = 0  # own streams that are being begun
         self.requests: deque[AnyRequest] = deque()
         self.is_working = False
+        self.unanswered = 0  # requests that are being carried out
+        self.is_over = False
         self._house, self._teller, self._ends, self._queue = house, teller, ends, queue
         self._backlog = Backlog(grace)
 
@@ -109,7 +111,9 @@ class Session:
         if isinstance(event, Turned) and event.state == "ended":
             self.listening.pop(stream.name, None)
             self.own.discard(stream.name)
-        self._say(self._teller.body(stream, event))
+        body = self._teller.body(stream, event)
+        if body:
+            self._say(body)
 
     def tell(self, message: FromServer) -> None:
         self._say(body_of(message))

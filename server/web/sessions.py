@@ -15,7 +15,6 @@ import msgspec
 
 from engine.control_table import ROLES
 from engine.controls_doc import describe
-from engine.library import embedded_models
 from engine.score import PARTS
 from engine.time import TICKS_PER_QUARTER
 from server.web.fields import PROTOCOL
@@ -114,6 +113,7 @@ class Sessions:
     def end(self, session: Session) -> list[Stream]:
         """Forget a session; the own streams that nobody hears any more, for the house to close."""
         self._by_key.pop(session.key, None)
+        session.is_over = True
         for stream in tuple(session.listening.values()):
             session.unlisten(stream)
         session.requests.clear()
@@ -139,13 +139,6 @@ class Sessions:
         return session.own
 
     # -- what this server can --------------------------------------------------------------------
-
-    def models(self) -> dict[str, str]:
-        """What clients may load, by the names that they know it by: the models of stations, and
-        embedded ones."""
-        used = {stream.model_name: stream.model for stream in self.house.stations.values()}
-        known = used | {name: name for name in _embedded()}
-        return dict(sorted(known.items()))
 
     def station_rows(self) -> tuple[StationRow, ...]:
         """The stations, in short, in the order of the configuration."""
@@ -175,7 +168,7 @@ class Sessions:
             parts=PARTS,
             ticks=TICKS_PER_QUARTER,
             styles=tuple(styles),
-            models=tuple(self.models()),
+            models=tuple(self.house.models()),
             stations=self.station_rows(),
             presets=tuple(map(preset_row, self.house.presets.values())),
             may_steer_stations=session.steers_stations,
@@ -196,8 +189,3 @@ def version() -> str:
 @cache
 def _controls() -> tuple[ControlRow, ...]:
     return msgspec.convert(describe(), tuple[ControlRow, ...])
-
-
-@cache
-def _embedded() -> tuple[str, ...]:
-    return tuple(path.stem for path in embedded_models())

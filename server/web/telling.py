@@ -9,9 +9,12 @@ import msgspec
 
 from server.house.events import (
     BarPlanned,
+    HeardAsItWas,
+    Leapt,
     Moved,
     Panicked,
     PlannedBar,
+    Postponed,
     Steered,
     StreamEvent,
     Turned,
@@ -22,6 +25,7 @@ from server.web.outgoing import (
     FromServer,
     MovedMessage,
     PanicMessage,
+    PostponedMessage,
     PresetRow,
     State,
     StationRow,
@@ -78,7 +82,7 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
     match event:
         case BarPlanned(planned):
             return bar_body(stream, planned)
-        case Steered(controls, plan, bar, due, by):
+        case Steered(controls, plan, bar, due, by, change):
             return body_of(
                 SteeredMessage(
                     stream=stream.name,
@@ -88,8 +92,11 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
                     due=due,
                     by=by,
                     preset=stream.preset,
+                    change=change,
                 )
             )
+        case Postponed(change, bar, due):
+            return body_of(PostponedMessage(stream=stream.name, change=change, bar=bar, due=due))
         case Moved(bar, later):
             return body_of(MovedMessage(stream=stream.name, bar=bar, later=later))
         case Turned(state, epoch, reason):
@@ -108,6 +115,8 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
             )
         case Panicked():
             return body_of(PanicMessage(stream=stream.name))
+        case HeardAsItWas() | Leapt():
+            return ()  # for those who write down what was heard
 
 
 def sounding(stream: Stream, now: int) -> int | None:

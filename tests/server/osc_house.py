@@ -9,9 +9,13 @@ from typing import Any
 
 from engine.controls import Controls
 from engine.errors import StreamError
+from server.composing.messages import Change, Changed, Shift
 from server.configuration.presets import Preset
-from server.house.events import BarPlanned, Moved, Panicked, PlannedBar, Steered, Turned
-from server.house.stream import Stream
+from server.house.counters import Counters
+from server.house.events import BarPlanned, Moved, Panicked, PlannedBar, Turned
+from server.house.requests import Carried, Load, Request, Steer
+from server.house.steering import Steering
+from server.house.stream import FAR, Opening, Stream
 from server.osc.audience import Address, Counts
 from server.osc.packets import Value, decode, encode
 from server.wire import WireBar, WireNote, encode_bar
@@ -27,14 +31,30 @@ class OscHouse:
         self.time = 0  # microseconds
         self.streams = {name: Stream(name, 5, "default", Controls(), None) for name in names}
         for number, stream in enumerate(self.streams.values()):
-            stream.begin(number, 0, 0)
+            stream.begin(stream.opening, number, 0, 0)
         self.presets = {"calm": CALM}
         self.newcomers: list[Any] = []
         self.deeds: list[tuple[Any, ...]] = []
         self.hold: asyncio.Event | None = None  # while set, a change takes until it is
+        self.desk = StandInDesk(self)
+        self._steering = Steering(self.desk, self._preset_of, self._close)  # type: ignore[arg-type]
 
     def now(self) -> int:
         return self.time
+
+    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+        """As the real one: in order, what can be done together together."""
+        if isinstance(request, Load):
+            raise StreamError(f"there is no model '{request.model}'")
+        return self._steering.post(stream, request)
+
+    def _preset_of(self, name: str) -> tuple[Mapping[str, Any], None]:
+        if name not in self.presets:
+            raise StreamError(f"there is no preset '{name}'")
+        return self.presets[name].controls, None
+
+    def _close(self, stream: Stream, reason: str) -> None:
+        raise AssertionError("nothing is lost here")
 
     @property
     def stations(self) -> dict[str, Stream]:
@@ -50,32 +70,12 @@ class OscHouse:
         if listener in stream.listeners:
             stream.listeners.remove(listener)
 
-    async def change(
-        self,
-        stream: Stream,
-        controls: Mapping[str, Any],
-        plan: Mapping[int, Mapping[str, int]] | None = None,
-        *,
-        by: str,
-    ) -> Steered:
-        changed = stream.controls.with_values(controls)
-        if self.hold is not None:
-            await self.hold.wait()
-        stream.controls = changed
-        self.deeds.append(("change", stream.name, dict(controls)))
-        event = Steered({name: changed.plain(name) for name in controls}, {}, 7, 0, by)
-        stream.tell(event)
-        return event
-
-    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
-        if name not in self.presets:
-            raise StreamError(f"there is no preset '{name}'")
-        stream.preset = name
-        return await self.change(stream, self.presets[name].controls, by=by)
+    async def change(self, stream: Stream, controls: Mapping[str, Any], *, by: str) -> None:
+        await self.steer(stream, Steer(by=by, controls=controls))
 
     async def start(self, stream: Stream, *, by: str) -> None:
         self.deeds.append(("start", stream.name))
-        stream.begin(stream.number + 100, 0, self.time)
+        stream.begin(stream.opening, stream.number + 100, 0, self.time)
         stream.tell(Turned("playing", stream.epoch, f"started by {by}"))
 
     async def stop(self, stream: Stream, *, by: str) -> None:
@@ -101,18 +101,51 @@ class OscHouse:
         self.deeds.append(("panic", stream.name))
         stream.tell(Panicked())
 
-    async def reseed(self, stream: Stream, seed: int, *, by: str) -> None:
-        self.deeds.append(("seed", stream.name, seed))
-        stream.seed = seed
-
-    async def load(self, stream: Stream, model: str, *, by: str) -> None:
-        raise StreamError(f"there is no model '{model}'")
-
     def plan(self, stream: Stream, bar: WireBar, due: int) -> PlannedBar:
         planned = PlannedBar(bar.index, bar.revision, due, bar.length, encode_bar(bar))
         stream.bars[bar.index] = planned
         stream.tell(BarPlanned(planned))
         return planned
+
+
+class StandInDesk:
+    """What `server.house.desk.Desk` does for steering, without composing."""
+
+    def __init__(self, house: OscHouse) -> None:
+        self.house, self.now = house, house.now
+        self.line, self.watch, self.counters = self, self, Counters()
+
+    async def ask(self, order: Change, answer: type[Changed]) -> Changed:
+        await asyncio.sleep(0)
+        stream = next(one for one in self.house.streams.values() if one.number == order.stream)
+        changed = stream.controls.with_values(order.set)
+        if self.house.hold is not None:
+            await self.house.hold.wait()
+        self.house.deeds.append(("change", stream.name, dict(order.set)))
+        known = {name: changed.plain(name) for name in order.set}
+        return Changed(order.request, order.stream, 7, 0, known)
+
+    async def begin(self, stream: Stream, opening: Opening, reason: str, *, due: int) -> None:
+        await asyncio.sleep(0)
+        if opening.seed != stream.seed:
+            self.house.deeds.append(("seed", stream.name, opening.seed))
+        else:
+            self.house.deeds.append(("start", stream.name))
+        stream.begin(opening, stream.number + 100, 0, self.house.now())
+        stream.tell(Turned("playing", stream.epoch, reason))
+
+    def send(self, order: Shift) -> None:
+        stream = next(one for one in self.house.streams.values() if one.number == order.stream)
+        self.house.deeds.append(("stop" if order.later == FAR else "continue", stream.name))
+
+    def settle(self, stream: Stream) -> None:
+        pass
+
+    def tell_outdated(self, stream: Stream, outdated: list[PlannedBar]) -> None:
+        assert not outdated
+
+    def expect(self, stream: Stream) -> None:
+        pass
 
 
 def wire_bar(index: int, notes: Iterable[tuple[int, ...]] = (), **changed: Any) -> WireBar:

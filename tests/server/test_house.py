@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from engine.errors import CapacityError, ControlError, StreamError
-from server.composing.messages import Change, Join, Kept, Leave, Shift
+from server.composing.messages import Change, GoOn, Join, Kept, Leave, Shift
 from server.configuration.presets import Preset
 from server.house.events import BarPlanned, Moved, Steered, Turned
 from server.house.house import House, HouseRules
@@ -24,6 +24,7 @@ from tests.server.house_fakes import (
     SetClock,
     wire_bar,
 )
+from tests.server.steering import apply_preset, change, go_on, load, reseed, stop
 
 PRESETS = {
     "calm": Preset("calm", "Calm", "Soft.", {"density": 1.0, "tempo": 60}),
@@ -173,8 +174,8 @@ def test_a_bar_from_before_a_stream_went_on_moves_nothing() -> None:
         scene = Scene()
         station = await scene.open()
         scene.clock.time = station.bars[1].due + BAR // 2
-        await scene.house.stop(station, by="test")
-        await scene.house.go_on(station, by="test")
+        await stop(scene.house, station)
+        await go_on(scene.house, station)
         told = scene.line.sent(Shift)
         report = scene.line.composed(station.number, 4)
         scene.house.take_report(structs.replace(report, due=report.due + FAR))
@@ -197,7 +198,9 @@ def test_after_a_fallback_of_another_length_both_processes_come_into_step() -> N
             scene.house.take_report(structs.replace(report, due=report.due - BAR // 2))
         ends = [station.bars[index].end for index in range(4)]
         assert [station.bars[index + 1].due for index in range(4)] == ends
-        assert scene.line.sent(Shift) == [Shift(station.number, 4, BAR // 2)]  # once
+        # It was told once, and all of it: what is wanted next, and when.
+        assert scene.line.sent(GoOn) == [GoOn(station.number, 3, ends[2], 3 * 96)]
+        assert not scene.line.sent(Shift)
         scene.close()
 
     played(scenario())
@@ -208,7 +211,7 @@ def test_a_change_is_announced_with_the_bar_from_which_it_is_heard() -> None:
         scene = Scene()
         station = await scene.open()
         scene.line.first_open[station.number] = 2
-        event = await scene.house.change(station, {"density": 4}, by="test")
+        event = await change(scene.house, station, {"density": 4})
         assert (event.bar, event.due) == (2, station.bars[2].due)
         assert station.controls.density == 4
         assert scene.notes.of(Steered) == [event]
@@ -223,9 +226,9 @@ def test_a_bad_value_is_refused_and_nothing_is_sent() -> None:
         scene = Scene()
         station = await scene.open()
         with pytest.raises(ControlError, match="density"):
-            await scene.house.change(station, {"density": 1000}, by="test")
+            await change(scene.house, station, {"density": 1000})
         with pytest.raises(StreamError, match="calm"):
-            await scene.house.apply_preset(station, "clam", by="test")
+            await apply_preset(scene.house, station, "clam")
         assert not scene.line.sent(Change)
         assert station.controls.density == 1
         scene.close()
@@ -237,7 +240,7 @@ def test_a_preset_sets_every_control() -> None:
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open()
-        await scene.house.apply_preset(station, "busy", by="test")
+        await apply_preset(scene.house, station, "busy")
         assert station.controls.density == 6
         assert station.controls.tempo is None  # as the default has it, not as it was
         assert station.preset == "busy"
@@ -250,8 +253,9 @@ def test_a_preset_that_is_made_for_another_model_begins_anew_with_it_and_the_nex
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open()
-        await scene.house.load(station, "mine", by="test")
-        heard = await scene.house.apply_preset(station, "pianist", by="test")
+        await scene.house.add_station("other", preset=None, seed=1, controls={}, model="mine")
+        await load(scene.house, station, "mine")
+        heard = await apply_preset(scene.house, station, "pianist")
         join = scene.line.sent(Join)[-1]
         assert (join.model, join.controls["tempo"]) == ("performance", 250)
         assert (station.model, station.preset, station.epoch) == ("performance", "pianist", 2)
@@ -259,10 +263,10 @@ def test_a_preset_that_is_made_for_another_model_begins_anew_with_it_and_the_nex
         assert (heard.bar, heard.due) == (station.first, station.begins)
         assert scene.notes.of(Steered)[-1] == heard
         assert not scene.line.sent(Change)
-        await scene.house.apply_preset(station, "busy", by="test")
+        await apply_preset(scene.house, station, "busy")
         assert scene.line.sent(Join)[-1].model == "mine"  # its own, not that of the house
         assert (station.model, station.preset) == ("mine", "busy")
-        await scene.house.apply_preset(station, "calm", by="test")
+        await apply_preset(scene.house, station, "calm")
         assert len(scene.line.sent(Change)) == 1
         scene.close()
 
@@ -275,7 +279,7 @@ def test_a_preset_that_cannot_be_begun_with_leaves_a_stream_as_it_was() -> None:
         station = await scene.open()
         scene.line.refuse = "no room"
         with pytest.raises(CapacityError, match="no room"):
-            await scene.house.apply_preset(station, "pianist", by="test")
+            await apply_preset(scene.house, station, "pianist")
         assert (station.model, station.preset, station.epoch) == ("default", "calm", 0)
         assert station.controls.density == 1
         scene.close()
@@ -307,7 +311,7 @@ def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None
         scene = Scene()
         station = await scene.open()
         scene.clock.time = station.bars[1].due + BAR // 2
-        await scene.house.stop(station, by="test")
+        await stop(scene.house, station)
         assert scene.line.sent(Shift)[-1] == Shift(station.number, 2, FAR)
         # Bars that were composed meanwhile are due in the far future of the other process.
         report = scene.line.composed(station.number, 4)
@@ -316,7 +320,7 @@ def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None
         assert dues[4] == dues[3] + BAR
         scene.pass_to(scene.clock.time + 100 * SECOND)
         assert station.late_bars == 0
-        await scene.house.go_on(station, by="test")
+        await go_on(scene.house, station)
         (moved,) = scene.notes.of(Moved)
         assert station.bars[1].due == scene.clock.time + 120_000
         assert moved == Moved(1, station.bars[1].due - dues[1])
@@ -341,7 +345,7 @@ def test_a_new_seed_begins_at_the_next_bar_line_and_voids_the_plan() -> None:
         old = station.number
         scene.clock.time = station.bars[1].due + 1
         bar_line = station.bars[1].end
-        await scene.house.reseed(station, 8, by="test")
+        await reseed(scene.house, station, 8)
         assert station.begins == bar_line
         assert (station.seed, station.epoch) == (8, 1)
         assert not station.bars
@@ -361,7 +365,7 @@ def test_a_refused_beginning_leaves_the_stream_as_it_was() -> None:
         station = await scene.open()
         scene.line.refuse = "no room"
         with pytest.raises(CapacityError):
-            await scene.house.reseed(station, 8, by="test")
+            await reseed(scene.house, station, 8)
         assert (station.seed, station.epoch) == (7, 0)
         assert sorted(station.bars) == [0, 1, 2, 3]
         assert scene.house.counters.refusals == 1
@@ -376,10 +380,13 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
         station = await scene.open()
         scene.house.take_report(Kept(0, station.number, 1, "/kept"))
         scene.line.first_open[station.number] = 2
-        await scene.house.change(station, {"density": 4}, by="test")
+        await change(scene.house, station, {"density": 4})
         scene.clock.time = station.bars[1].due + 1
         before = dict(station.bars)
-        await scene.house.recover({stream.number for stream in scene.house.streams.values()})
+        scene.house.lost(frozenset({station.number}))
+        assert station.is_lost
+        while station.is_lost:
+            await asyncio.sleep(0)
         resume = scene.line.sent(Join)[-1].resume
         assert (resume.snapshot, resume.bar, resume.due) == ("/kept", 2, before[2].due)
         assert [change.set for change in resume.changes] == [{"density": 4}]
@@ -397,9 +404,9 @@ def test_changes_before_a_snapshot_are_not_made_again() -> None:
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open()
-        await scene.house.change(station, {"density": 4}, by="test")
+        await change(scene.house, station, {"density": 4})
         scene.line.first_open[station.number] = 3
-        await scene.house.change(station, {"density": 5}, by="test")
+        await change(scene.house, station, {"density": 5})
         scene.house.take_report(Kept(0, station.number, 2, "/kept"))
         assert [change.set for change in station.kept.changes] == [{"density": 5}]
         scene.close()
@@ -415,14 +422,14 @@ def test_an_own_stream_ends_when_nobody_has_listened_for_a_while() -> None:
         listener = Notebook()
         scene.house.listen(own, listener)
         scene.clock.time += 100 * SECOND
-        await scene.house.tick()
+        scene.house.tick()
         assert own.name in scene.house.streams
         scene.house.unlisten(own, listener)
         scene.clock.time += 59 * SECOND
-        await scene.house.tick()
+        scene.house.tick()
         assert own.name in scene.house.streams
         scene.clock.time += 2 * SECOND
-        await scene.house.tick()
+        scene.house.tick()
         assert own.name not in scene.house.streams
         assert scene.line.sent(Leave)[-1] == Leave(own.number, forget=True)
         assert list(scene.house.stations) == ["calm-radio"]  # stations stay
@@ -462,7 +469,7 @@ def test_bars_that_sounded_long_ago_are_forgotten() -> None:
         scene = Scene()
         station = await scene.open(bars=40)
         scene.clock.time = station.bars[39].due + 1
-        await scene.house.tick()
+        scene.house.tick()
         assert min(station.bars) == 9  # the ones before ended over a minute ago
         assert station.missing == 40
         scene.close()

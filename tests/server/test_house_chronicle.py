@@ -11,6 +11,7 @@ from engine.control_log import ControlLog, read
 from server.house.chronicle import Chronicle, LogRules, Segment
 from server.house.stream import Kept, Stream
 from tests.server.house_fakes import SECOND
+from tests.server.steering import change, reseed
 from tests.server.test_house import Scene, played
 
 
@@ -46,11 +47,11 @@ def test_a_log_holds_what_a_replay_needs(tmp_path: Path) -> None:
         scene = Writing(tmp_path)
         station = await scene.open()
         scene.line.first_open[station.number] = 2
-        await scene.house.change(station, {"density": 4}, {3: {"chord": 9}}, by="test")
+        await change(scene.house, station, {"density": 4}, {3: {"chord": 9}})
         (log,) = scene.logs()
         assert (log.seed, log.sha256, log.controls) == (7, "0" * 64, station.begun_with)
-        (change,) = log.changes
-        assert (change.bar, change.set, change.plan) == (2, {"density": 4}, {3: {"chord": 9}})
+        (made,) = log.changes
+        assert (made.bar, made.set, made.plan) == (2, {"density": 4}, {3: {"chord": 9}})
         assert log.end is None
         scene.close()
 
@@ -73,7 +74,7 @@ def test_a_new_epoch_ends_the_log_and_begins_another(tmp_path: Path) -> None:
         scene = Writing(tmp_path)
         station = await scene.open()
         scene.clock.time = station.bars[1].due + 1
-        await scene.house.reseed(station, 8, by="test")
+        await reseed(scene.house, station, 8)
         first, second = scene.logs()
         assert (first.seed, first.end) == (7, 2)  # bars 0 and 1 sounded
         assert (second.seed, second.end) == (8, None)
@@ -88,7 +89,7 @@ def test_a_full_segment_is_followed_by_one_that_begins_with_a_snapshot(tmp_path:
         station = await scene.open()
         scene.line.first_open[station.number] = 3
         while len(scene.logs()) < 2:
-            await scene.house.change(station, {"density": 4}, by="test")
+            await change(scene.house, station, {"density": 4})
             await scene.chronicle.tick()
         first, second = scene.logs()
         assert first.snapshot is None
@@ -105,7 +106,7 @@ def test_old_segments_and_their_snapshots_are_deleted(tmp_path: Path) -> None:
         scene = Writing(tmp_path, keep=2)
         station = await scene.open()
         for seed in range(5):
-            await scene.house.reseed(station, seed, by="test")
+            await reseed(scene.house, station, seed)
         assert [log.seed for log in scene.logs()] == [3, 4]
         scene.close()
 
@@ -124,7 +125,7 @@ def test_logs_of_a_station_whose_name_begins_alike_are_kept(tmp_path: Path) -> N
             other.write_bytes(b"")
         old = tmp_path / "logs" / f"{station.name}-20260101T000000-000001.jsonl"
         old.write_bytes(b"")
-        await scene.house.reseed(station, 8, by="test")
+        await reseed(scene.house, station, 8)
         assert all(other.exists() for other in others)
         assert not old.exists()
         scene.close()
@@ -155,7 +156,7 @@ def test_a_full_disk_stops_the_log_and_not_the_music(
         station = await scene.open()
         full_disk[0] = True
         for _ in range(3):
-            await scene.house.change(station, {"density": 4}, by="test")
+            await change(scene.house, station, {"density": 4})
         scene.deliver(station, 4)
         assert station.missing == 5
         assert scene.house.counters.troubles == 1
@@ -180,7 +181,7 @@ def test_own_streams_are_logged_and_their_log_does_not_keep_them(tmp_path: Path)
         own = await scene.house.open(seed=3, owner="me")
         assert own.listeners == []
         scene.clock.time += 61 * SECOND
-        await scene.house.tick()
+        scene.house.tick()
         assert own.state == "ended"
         (log,) = (log for log in scene.logs() if log.seed == 3)
         assert log.end is not None

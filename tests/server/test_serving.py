@@ -26,6 +26,7 @@ from tests.server.live import (
     play_into,
     running,
 )
+from tests.server.steering import apply_preset, change, go_on, stop
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_replay_of_the_log_gives_back_what_was_heard(model: Path, tmp_path: Pa
             ear = Ear(server)
             for bar, change in ((1, {"density": 8}), (3, {"key": "D minor"}), (4, {"density": 1})):
                 await ear.until_bar(bar)
-                event = await server.house.change(ear.stream, change, by="test")
+                event = await change(server.house, ear.stream, change)
                 assert event.bar > bar
             await ear.until_bar(8)
             assert server.house.counters.late_bars == 0
@@ -91,7 +92,7 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
         async with running(settings) as server:
             ear = Ear(server)
             await ear.until_bar(1)
-            event = await server.house.change(ear.stream, {"density": 8}, by="test")
+            event = await change(server.house, ear.stream, {"density": 8})
             # What was still to be revised when it died would sound as it was planned before.
             await ear.until_revised(event.bar)
             first = server.crew.workers[0].link.pid
@@ -136,7 +137,7 @@ def test_a_restarted_server_goes_on_with_the_same_music(model: Path, tmp_path: P
         async with running(configuration(model, tmp_path)) as server:
             ear = Ear(server)
             await ear.until_bar(2)
-            await server.house.change(ear.stream, {"density": 8}, by="test")
+            await change(server.house, ear.stream, {"density": 8})
             await ear.until_bar(5)
             return ear.sounded()
 
@@ -206,13 +207,13 @@ def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
             await play_into(server, recording)
             ear = Ear(server)
             await ear.until_bar(3)
-            await server.house.stop(ear.stream, by="test")
+            await stop(server.house, ear.stream)
             await asyncio.sleep(0.1)
             count = len(recording.events)
             assert not recording.hanging()
             await asyncio.sleep(1.0)  # more than two bars
             assert len(recording.events) == count
-            await server.house.go_on(ear.stream, by="test")
+            await go_on(server.house, ear.stream)
             resting = max(ear.sounded())
             await ear.until_bar(resting + 3)
             assert len(recording.events) > count
@@ -233,7 +234,7 @@ def test_a_killed_server_goes_on_although_nothing_was_saved_yet(
         async with running(configuration(model, tmp_path, snapshot_bars=1000)) as server:
             ear = Ear(server)
             await ear.until_bar(2)
-            event = await server.house.change(ear.stream, {"density": 8}, by="test")
+            event = await change(server.house, ear.stream, {"density": 8})
             await ear.until_bar(event.bar + 3)
             server.stations.shelve()
             return ear.sounded(), server.stations.shelf.path("test").read_bytes()
@@ -299,7 +300,7 @@ def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
         async with running(settings) as server:
             ear = Ear(server)
             await ear.until_bar(2)
-            event = await server.house.apply_preset(ear.stream, "free", by="test")
+            event = await apply_preset(server.house, ear.stream, "free")
             assert (ear.stream.model_name, ear.stream.epoch) == ("other", 1)
             assert event.controls["density"] == 6
             await composed(ear.stream, 3)
@@ -309,7 +310,7 @@ def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
         async with running(settings) as server:
             ear = Ear(server)
             assert (ear.stream.model_name, ear.stream.preset) == ("other", "free")
-            await server.house.apply_preset(ear.stream, "plain", by="test")
+            await apply_preset(server.house, ear.stream, "plain")
             assert ear.stream.model_name == "tiny"
             assert ear.stream.controls.density is None
             await composed(ear.stream, 3)

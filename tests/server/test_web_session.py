@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +15,11 @@ from server.house.events import BarPlanned
 from server.web import session as session_module
 from server.web.codes import ENDS
 from server.web.outgoing import BarMessage, decode
-from server.web.requests import carry_out
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
 from server.web.telling import Teller, bar_body
 from tests.server.web_house import LENGTH, WebHouse
-from tests.server.web_line import Talk, talking, types
+from tests.server.web_line import Talk, answered, talking, types
 
 FAR_AWAY = Visitor("192.0.2.1", is_local=False)
 LISTEN = {"type": "listen", "stream": "study"}
@@ -163,12 +163,12 @@ def test_requests_of_one_session_that_are_under_way_count_too() -> None:
     async def twice() -> None:
         request = talk.conversation.feed('{"type":"open","id":1}')
         assert request is not None
-        first = asyncio.create_task(carry_out(talk.sessions, session, request))
+        first = asyncio.create_task(answered(talk.sessions, session, request))
         while not session.opening:
             await asyncio.sleep(0)
         again = talk.conversation.feed('{"type":"open","id":2}')
         assert again is not None
-        await carry_out(talk.sessions, session, again)
+        await answered(talk.sessions, session, again)
         house.lazy.set()
         await first
 
@@ -226,12 +226,12 @@ def test_no_file_is_loaded_that_is_no_model_of_the_list() -> None:
 
 def test_a_model_is_known_by_its_name_and_not_by_where_it_lies() -> None:
     house, talk = talking()
-    house.find("study").model = "/home/somebody/models/mine.onnx"
-    assert "mine" in Talk(talk.sessions).hello()["capabilities"]["models"]
+    study = house.find("study")
+    study.opening = replace(study.opening, model="/home/somebody/models/mine.onnx")
     state = talk.say(LISTEN)[1]
     assert state["model"] == "mine"
     talk.say({"type": "load", "stream": "dance", "model": "mine"})
-    assert "/home/somebody/models/mine.onnx" in house.asked[-1]
+    assert house.asked[-1] == ("load", "dance", "mine")
 
 
 # -- limits ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from engine.controls_doc import describe
 from server.house.counters import Counters
+from server.house.promises import PromiseCounts
 from server.web import site as site_module
 from server.web.admission import admits, visitor
 from server.web.metrics import COUNTER, Metric, exposition, house_metrics
@@ -233,17 +234,23 @@ def test_osc_addresses_are_described_to_those_that_ask() -> None:
 # -- metrics ---------------------------------------------------------------------------------------
 
 
+TABLES = ("guards", "promises")  # counters with rows of their own
+
+
 def test_every_counter_of_the_house_is_a_metric() -> None:
     house = WebHouse()
     for number, field in enumerate(fields(Counters)):
-        if field.name != "guards":
+        if field.name not in TABLES:
             setattr(house.counters, field.name, 1000 + number)
     house.counters.guards = {"entropy": 7}
+    house.counters.promises = PromiseCounts(9, 5, 1, 2)
     text = site(house).answer(scope("/metrics")).body.decode()
     values = {line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")}
     for number, field in enumerate(fields(Counters)):
-        assert field.name == "guards" or str(1000 + number) in values, field.name
+        assert field.name in TABLES or str(1000 + number) in values, field.name
     assert 'perpetuo_guarded_bars_total{guard="entropy"} 7\n' in text
+    assert 'perpetuo_promises_total{became="kept"} 5\n' in text
+    assert "perpetuo_promises_open 3\n" in text
     assert 'perpetuo_streams{kind="station"} 2\n' in text
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.controls import Controls, nearest
-from engine.errors import CapacityError, PlanError, StreamError
+from engine.errors import BundleError, CapacityError, PlanError, StreamError
 from server.configuration.presets import Preset
 from server.house.counters import Counters
 from server.house.events import (
@@ -23,8 +24,10 @@ from server.house.events import (
     StreamEvent,
     Turned,
 )
+from server.house.requests import Carried, Load, Request
 from server.house.stream import Stream
 from server.wire import WireBar, WireNote, encode_bar
+from tests.server.steering import carried_out
 
 LENGTH = 2_000_000  # microseconds a bar
 HORIZON = 150_000
@@ -160,7 +163,7 @@ class WebHouse:
         self._anew(stream, f"started by {by}")
 
     async def reseed(self, stream: Stream, seed: int, *, by: str) -> None:
-        stream.seed = seed
+        stream.opening = replace(stream.opening, seed=seed)
         self._anew(stream, f"seed {seed} by {by}")
 
     async def load(self, stream: Stream, model: str, *, by: str) -> None:
@@ -188,6 +191,14 @@ class WebHouse:
         stream.move(1, 500_000)
         self.tell(stream, Moved(1, 500_000))
         self.tell(stream, Turned("playing", stream.epoch, f"continued by {by}"))
+
+    def models(self) -> dict[str, str]:
+        return {name: name for name in ("default", "lstm", "performance")}
+
+    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+        if isinstance(request, Load) and request.model not in (*self.models(), "mine"):
+            raise BundleError(f"there is no model '{request.model}'")
+        return asyncio.ensure_future(carried_out(self, stream, request))
 
     def panic(self, stream: Stream, *, by: str) -> None:
         self.tell(stream, Panicked())

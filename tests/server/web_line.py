@@ -8,11 +8,20 @@ from typing import Any
 
 from server.web.codes import ENDS, ERRORS
 from server.web.conversation import Conversation
+from server.web.incoming import AnyRequest
 from server.web.outgoing import decode
 from server.web.requests import carry_out
+from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
 from tests.server.web_house import WebHouse
+
+
+async def answered(sessions: Sessions, session: Session, request: AnyRequest) -> None:
+    """Carry out a request, and wait for its answer."""
+    answer = await carry_out(sessions, session, request)
+    if answer is not None:
+        await answer
 
 
 class RecordingLine:
@@ -48,7 +57,7 @@ class Talk:
         if request is not None:
             session = self.conversation.session
             assert session is not None
-            asyncio.run(carry_out(self.sessions, session, request))
+            asyncio.run(answered(self.sessions, session, request))
         return self.take()
 
     def take(self) -> list[dict[str, Any]]:
