@@ -66,15 +66,20 @@ class Process:
         """Compose until the line ends or is closed."""
         idle = 0.0
         while self.line.is_open and not self.is_closing:
-            for order in self.line.listen(idle):
-                self._take(order)
-            self.line.flush()  # whoever asked need not wait for the step that follows
-            self.bell.clear()
-            self._meet_arrivals()
-            self.saving.report_written()
-            idle = 0.0 if self._compose() else self._idle()
+            idle = self.turn(idle)
         if self.is_closing:
             self.saving.save_all(self.voices.values())
+
+    def turn(self, seconds: float) -> float:
+        """Obey the orders that are there, waiting so long for one at most, and compose a note of
+        every stream that needs one; returns for how long there is nothing to do after it."""
+        for order in self.line.listen(seconds):
+            self._take(order)
+        self.line.flush()  # whoever asked need not wait for the step that follows
+        self.bell.clear()
+        self._meet_arrivals()
+        self.saving.report_written()
+        return 0.0 if self._compose() else self._idle()
 
     def _idle(self) -> float:
         """Seconds until there is something to do of its own accord."""

@@ -1,0 +1,600 @@
+"""A house over a real composing process, real outputs and real logs, in simulated time.
+
+Nothing here waits for the machine: time passes when a test says so, the composing process works
+when it is let, what it says arrives when it is let through, and every request is suspended until
+then. Whatever two things happen at once, in whatever order, can be said in a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from engine.control_log import ControlLog, read
+from engine.ensemble import Ensemble
+from engine.errors import CapacityError, PerpetuoError
+from engine.runtime import Network
+from server.composing import messages, process
+from server.composing.framing import encode, order_frames, report_frames
+from server.composing.keeper import Snapshot, Written
+from server.composing.link import LineLost, error_of
+from server.composing.pace import Pace
+from server.composing.process import Process
+from server.composing.settings import Settings
+from server.composing.shelf import Choir
+from server.composing.spelling import wire_bar
+from server.configuration.presets import Preset
+from server.house.chronicle import Chronicle, LogRules, Segment
+from server.house.events import (
+    BarPlanned,
+    Moved,
+    PlannedBar,
+    Postponed,
+    Steered,
+    StreamEvent,
+    Turned,
+)
+from server.house.house import House, HouseRules
+from server.house.kept import Kept
+from server.house.requests import Carried, Request
+from server.house.stream import Stream
+from server.offline import Length, compose, composer_of
+from server.playing.dispatch import Dispatch, Outlet
+from server.playing.feed import Feed
+from server.playing.outputs import Event, NoteOff, NoteOn
+from server.wire import WireBar
+from tests.bundles import tiny
+
+MILLISECOND = 1000
+SECOND = 1_000_000
+SPIN = 6  # turns of the loop after which everything that can go on has gone on
+# 2/4 at 240: a bar lasts half a second.
+BRISK: dict[str, Any] = {"tempo": 240, "metre": "2/4", "density": 3}
+PRESETS = {
+    "calm": Preset("calm", "Calm", "Soft.", {**BRISK, "density": 1.0}),
+    "busy": Preset("busy", "Busy", "Much.", {**BRISK, "density": 6.0}),
+    "other": Preset("other", "Other", "Another network.", BRISK, "lstm"),
+}
+T = TypeVar("T")
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """Its time is that of the simulation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.microseconds = 1000 * SECOND
+
+    def time(self) -> float:
+        return self.microseconds / 1e6
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.run_until_complete(work)
+
+    def spin(self) -> None:
+        """Let everything go on that need not wait for time or for the composing process."""
+
+        async def turns() -> None:
+            for _ in range(SPIN):
+                await asyncio.sleep(0)
+
+        self.run_until_complete(turns())
+
+
+class Models:
+    """Two networks: one that is there, and one that has to be loaded first."""
+
+    def __init__(self, settings: Settings, bell: object) -> None:
+        self.settings = settings
+        self.default = self._choir("default", "gpt")
+        self._known = {"default": self.default}
+        self._wanted: set[str] = set()
+        self.slow = 0  # looks for it until a model is there
+
+    def _choir(self, name: str, kind: str) -> Choir:
+        ensemble = Ensemble(
+            tiny(kind), lookahead=self.settings.lookahead, horizon=self.settings.horizon, seats=4
+        )
+        return Choir(name, tiny(kind), ensemble, Pace(0.0, 1e-4, 4))
+
+    @property
+    def choirs(self) -> list[Choir]:
+        return sorted(self._known.values(), key=lambda choir: choir.ensemble.due)
+
+    def find(self, model: str) -> Choir | None:
+        if model not in ("default", "lstm"):
+            raise PerpetuoError(f"there is no model {model}")
+        if model not in self._known:
+            self._wanted.add(model)
+        return self._known.get(model)
+
+    def arrivals(self) -> dict[str, Choir | Exception]:
+        if not self._wanted or self.slow > 0:
+            self.slow -= 1
+            return {}
+        self._wanted.clear()
+        self._known["lstm"] = self._choir("lstm", "lstm")
+        return {"lstm": self._known["lstm"]}
+
+    def tidy(self, choir: Choir) -> None:
+        pass
+
+    def share_beside(self, choir: Choir) -> float:
+        return 0.0
+
+
+class AtOnce:
+    """Snapshots that are written as soon as they are given."""
+
+    def __init__(self, bell: object) -> None:
+        self.waiting = 0
+        self._written: list[Written] = []
+
+    def keep(self, snapshot: Snapshot) -> None:
+        snapshot.path.write_bytes(snapshot.data)
+        self._written.append(Written(snapshot, ""))
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def written(self) -> list[Written]:
+        found, self._written = self._written, []
+        return found
+
+    def close(self) -> None:
+        pass
+
+
+class Wire:
+    """The child's end of the line, in memory."""
+
+    def __init__(self) -> None:
+        self.is_open, self.is_full = True, False
+        self.orders: deque[messages.Order] = deque()
+        self.reports: deque[messages.Report] = deque()
+        self._in, self._out = order_frames(), report_frames()
+
+    def give(self, order: messages.Order) -> None:
+        self.orders += self._in.feed(encode(order))  # type: ignore[arg-type]
+
+    def report(self, report: messages.Report) -> None:
+        self.reports += self._out.feed(encode(report))  # type: ignore[arg-type]
+
+    def listen(self, seconds: float) -> list[messages.Order]:
+        found = list(self.orders)
+        self.orders.clear()
+        return found
+
+    def flush(self) -> None:
+        pass
+
+
+class Composing:
+    """The line to one composing process at a time, which lives in this one."""
+
+    def __init__(self, clock: Callable[[], int], folder: Path) -> None:
+        self.clock, self.folder = clock, folder
+        self.house: House | None = None
+        self.wire: Wire | None = None
+        self.process: Process | None = None
+        self.refuses = 0  # requests that are still refused
+        self.lost = 0
+        self._numbers: set[int] = set()
+        self._requests: dict[int, asyncio.Future[Any]] = {}
+        self._count = 0
+        self.start()
+
+    def start(self) -> None:
+        assert self.process is None
+        self.wire = Wire()
+        settings = Settings(directory=str(self.folder), keep_every=4)
+        self.process = Process(self.wire, _Silent(), settings)  # type: ignore[arg-type]
+        self.process.now = self.process.saving.now = self.clock  # type: ignore[assignment]
+        self.process.meter.due = self.clock()
+        if self.house is not None:
+            self.house.composing_is_back()
+
+    def die(self) -> None:
+        """What was said arrives no more; whoever waits for an answer is told."""
+        if self.process is None:
+            return
+        self.process = self.wire = None
+        self.lost += 1
+        requests, self._requests = self._requests, {}
+        for future in requests.values():
+            if not future.done():
+                future.set_exception(LineLost("the composing process ended"))
+        numbers, self._numbers = frozenset(self._numbers), set()
+        assert self.house is not None
+        self.house.lost(numbers)
+
+    def work(self, turns: int) -> None:
+        """Let it compose so many notes, or obey so many orders."""
+        for _ in range(turns):
+            if self.process is not None:
+                self.process.turn(0.0)
+
+    def deliver(self, most: int) -> None:
+        """Let so many of its reports arrive."""
+        for _ in range(most):
+            if self.wire is None or not self.wire.reports:
+                return
+            self._take(self.wire.reports.popleft())
+
+    def _take(self, report: messages.Report) -> None:
+        future = self._requests.pop(getattr(report, "request", 0), None)
+        if future is None or future.done():
+            assert self.house is not None
+            self.house.take_report(report)
+        elif isinstance(report, messages.Refused):
+            future.set_exception(error_of(report))
+        else:
+            future.set_result(report)
+
+    # -- the line --------------------------------------------------------------------------------
+
+    def send(self, order: messages.Order) -> None:
+        stream = getattr(order, "stream", 0)
+        if stream not in self._numbers:
+            return
+        if isinstance(order, messages.Leave):
+            self._numbers.discard(stream)
+        assert self.wire is not None
+        self.wire.give(order)
+
+    async def request(self, order: Any) -> Any:
+        if self.refuses > 0:
+            self.refuses -= 1
+            await asyncio.sleep(0)
+            raise CapacityError("no room")
+        await asyncio.sleep(0)
+        if isinstance(order, messages.Join) and self.wire is not None:
+            self._numbers.add(order.stream)
+        if self.wire is None or order.stream not in self._numbers:
+            raise LineLost("nothing composes")
+        self._count += 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._requests[self._count] = future
+        wire = self.wire
+        wire.give(type(order)(**{**_fields(order), "request": self._count}))
+        try:
+            return await future
+        except PerpetuoError:
+            if isinstance(order, messages.Join):
+                self._numbers.discard(order.stream)
+            raise
+        finally:
+            self._requests.pop(self._count, None)
+
+
+class _Silent:
+    def clear(self) -> None:
+        pass
+
+
+def _fields(order: Any) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in order.__struct_fields__}
+
+
+class Mirror:
+    """A client: all that it knows of a stream is what it was told."""
+
+    def __init__(self) -> None:
+        self.state, self.epoch = "", -1
+        self.seed, self.model, self.preset = 0, "", None
+        self.controls: dict[str, Any] = {}
+        self.bars: dict[int, PlannedBar] = {}
+        self.dues: dict[int, int] = {}
+        self.announced: dict[int, int] = {}  # by change, the bar in which it is heard
+
+    def hear(self, stream: Stream, event: StreamEvent) -> None:
+        match event:
+            case Turned():
+                if event.epoch != self.epoch:
+                    self.bars.clear()
+                    self.dues.clear()
+                    self.announced.clear()
+                self.state, self.epoch = event.state, event.epoch
+                self.seed, self.model = stream.seed, stream.model
+                self.controls = stream.controls.complete()
+            case Steered():
+                self.controls |= event.controls
+                if event.change:
+                    self.announced[event.change] = event.bar
+            case Postponed(change, bar):
+                assert self.announced[change] < bar
+                self.announced[change] = bar
+            case BarPlanned(planned):
+                held = self.bars.get(planned.index)
+                assert held is None or planned.revision > held.revision
+                self.bars[planned.index] = planned
+                self.dues[planned.index] = planned.due
+            case Moved(bar, later):
+                for index in self.dues:
+                    if index >= bar:
+                        self.dues[index] += later
+            case _:
+                pass
+
+
+class Ear:
+    """What an output was played: every note must end."""
+
+    name, wants_clock = "ear", False
+
+    def __init__(self) -> None:
+        self.sounding: set[tuple[int, int]] = set()
+        self.notes = 0
+
+    def send(self, event: Event, due: int) -> None:
+        if isinstance(event, NoteOn):
+            key = event.part, event.pitch
+            assert key not in self.sounding, "a note is struck while it sounds"
+            self.sounding.add(key)
+            self.notes += 1
+        elif isinstance(event, NoteOff):
+            self.sounding.discard((event.part, event.pitch))
+
+    def silence(self) -> None:
+        self.sounding.clear()
+
+    def is_alive(self) -> bool:
+        return True
+
+    def revive(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.silence()
+
+
+class Listening(Feed):
+    """What the player's thread does, in this one."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self.ears: dict[str, Ear] = {}
+        self.dispatch = Dispatch(clock, lambda report: None)
+        super().__init__(self.dispatch, self._attach)  # type: ignore[arg-type]
+
+    def _attach(self, stream: Stream) -> None:
+        ear = self.ears[stream.name] = Ear()
+        self.dispatch.add(stream.name, [Outlet(stream.name, ear)], 0)
+
+
+class World:
+    """All of it: a house, its composing process, a client and an output for each stream, logs."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = SimulatedLoop()
+        self.folder = folder
+        self.logs = folder / "logs"
+        for one in (self.logs, folder / "streams"):
+            one.mkdir(exist_ok=True)
+        self.is_full = False
+        monkeypatch.setattr(process, "Shelf", Models)
+        monkeypatch.setattr(process, "key_of", lambda model: model)
+        monkeypatch.setattr("server.composing.saving.Keeper", AtOnce)
+        write = Segment.write
+        monkeypatch.setattr(
+            Segment, "write", lambda segment, line: self._write(write, segment, line)
+        )
+        self.composing = Composing(self.now, folder / "streams")
+        rules = HouseRules(idle=4 * SECOND, max_streams=3)
+        self.house = House(self.composing, rules, PRESETS, self.now)
+        self.composing.house = self.house
+        self.mirrors: dict[str, Mirror] = {}
+        self.heard: dict[tuple[str, int], dict[int, WireBar]] = {}
+        self.steered: list[tuple[Stream, Request, asyncio.Future[Carried]]] = []
+        self.answers: list[int] = []
+        self._ticks: set[asyncio.Task[None]] = set()
+        self.listening = Listening(self.now)
+        self.chronicle = Chronicle(
+            LogRules(self.logs, 1 << 20, 1000), self.now, self.house.counters, self._keep
+        )
+        self.house.observers.append(self.chronicle)
+        self.house.observers.append(self)
+
+    def now(self) -> int:
+        return self.loop.microseconds
+
+    async def _keep(self, stream: Stream) -> Kept:
+        report = await self.house.desk.ask(messages.Keep(0, stream.number), messages.Kept)
+        stream.was_kept(report.bar, report.path)
+        return stream.kept
+
+    def _write(self, write: Any, segment: Segment, line: bytes) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(segment, line)
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    def hear(self, stream: Stream, event: StreamEvent) -> None:
+        """As an observer of all streams: what is heard is what stands when its time comes."""
+        self.mirrors.setdefault(stream.name, Mirror()).hear(stream, event)
+        self.listening.hear(stream, event)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that the composing process must answer."""
+        task = self.loop.create_task(work)
+        for _ in range(400):
+            self.turn()
+            if task.done():
+                return task.result()
+        raise AssertionError("it was never done")
+
+    def station(self, name: str, **more: Any) -> Stream:
+        chosen: dict[str, Any] = {"preset": None, "seed": 7, "controls": BRISK, **more}
+        return self.begin(self.house.add_station(name, **chosen))
+
+    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried] | None:
+        """Ask for something; None if it is refused at once."""
+
+        async def ask() -> asyncio.Future[Carried]:
+            return self.house.steer(stream, request)
+
+        try:
+            future = self.loop.run(ask())
+        except PerpetuoError:
+            return None
+        number = len(self.steered)
+        self.steered.append((stream, request, future))
+        future.add_done_callback(lambda _: self.answers.append(number))
+        future.add_done_callback(_looked_at)
+        return future
+
+    def turn(self, *, composes: int = 12, delivers: int = 100) -> None:
+        """Composing works a little, and is heard."""
+        self.composing.work(composes)
+        self.deliver(delivers)
+
+    def deliver(self, most: int) -> None:
+        """So many reports arrive, and everything goes on that waited for them."""
+
+        async def arrive() -> None:
+            self.composing.deliver(most)
+
+        self.loop.spin()
+        self.loop.run(arrive())
+        self.loop.spin()
+
+    def die(self) -> None:
+        async def end() -> None:
+            self.composing.die()
+
+        self.loop.run(end())
+
+    def come_back(self) -> None:
+        async def begin() -> None:
+            self.composing.start()
+
+        self.loop.run(begin())
+
+    def pass_time(self, milliseconds: int, *, composes: int = 0, delivers: int = 100) -> None:
+        """So much time passes, and what falls due is done."""
+        end = self.now() + milliseconds * MILLISECOND
+        while self.now() < end:
+            self.loop.microseconds = min(end, self.now() + 10 * MILLISECOND)
+            if composes:
+                self.composing.work(composes)
+            self.deliver(delivers)
+            self._note_what_sounds()
+            self.listening.dispatch.step()
+            if self.now() // SECOND != (self.now() - 10 * MILLISECOND) // SECOND:
+                self.loop.run(self._tick())
+
+    async def _tick(self) -> None:
+        self.house.tick()
+        task = self.loop.create_task(self.chronicle.tick())
+        self._ticks.add(task)
+        task.add_done_callback(self._ticks.discard)
+
+    def _note_what_sounds(self) -> None:
+        for stream in self.house.streams.values():
+            if stream.state != "playing":
+                continue
+            heard = self.heard.setdefault((stream.name, stream.epoch), {})
+            for index, planned in stream.bars.items():
+                if planned.due <= self.now():
+                    was = heard.setdefault(index, planned.bar)
+                    assert was is planned.bar or was == planned.bar, "what sounds is not changed"
+
+    def settle(self) -> None:
+        """Composing is there and free, the disk has room, and some time passes."""
+        self.is_full = False
+        self.composing.refuses = 0
+        if self.composing.process is None:
+            self.come_back()
+        for _ in range(20):
+            self.turn(composes=60)
+        self.pass_time(3000, composes=12)
+
+    def close(self) -> None:
+        async def close() -> None:
+            await self.house.steering.close()
+            for stream in list(self.house.streams.values()):
+                await self.house.close(stream, "the server ends")
+
+        self.loop.run(close())
+        self.loop.spin()
+        self.house.desk.watch.close()
+        self.chronicle.close()
+        self.listening.dispatch.step()
+        self.loop.close()
+
+    # -- what must hold --------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """At a quiet point."""
+        self._check_joined()
+        self._check_answers()
+        self._check_told()
+        self._check_promises()
+
+    def _check_joined(self) -> None:
+        """Exactly one joined epoch a living stream, and none besides."""
+        assert self.composing.process is not None
+        joined = sorted(self.composing.process.voices)
+        assert joined == sorted(stream.number for stream in self.house.streams.values())
+        assert not any(stream.is_lost for stream in self.house.streams.values())
+        assert not any(len(stream.mailbox) for stream in self.house.streams.values())
+
+    def _check_answers(self) -> None:
+        assert sorted(self.answers) == list(range(len(self.steered))), "each is answered once"
+
+    def _check_told(self) -> None:
+        """What clients were told is how it stands."""
+        for stream in self.house.streams.values():
+            mirror = self.mirrors[stream.name]
+            assert (mirror.state, mirror.epoch) == (stream.state, stream.epoch)
+            assert (mirror.seed, mirror.model) == (stream.seed, stream.model)
+            assert mirror.controls == stream.controls.complete()
+            held = {i: (planned.revision, planned.due) for i, planned in stream.bars.items()}
+            known = {i: (mirror.bars[i].revision, mirror.dues[i]) for i in held}
+            assert known == held
+
+    def _check_promises(self) -> None:
+        counts = self.house.counters.promises
+        still = sum(len(stream.promises) for stream in self.house.streams.values())
+        assert counts.open == still
+        for stream in self.house.streams.values():
+            for change, bar in self.mirrors[stream.name].announced.items():
+                held = stream.bars.get(bar)
+                if held is not None and bar <= stream.sealed:
+                    assert held.serial >= change, "it is heard where it was announced last"
+
+    def check_replay(self) -> int:
+        """Every log that was written without a gap gives back what was heard; how many did."""
+        found = 0
+        for name, epoch in sorted(self.heard):
+            heard = self.heard[name, epoch]
+            logs = self._logs_of(name)
+            if epoch < len(logs) and heard and logs[epoch].snapshot is None:
+                self._check_log(logs[epoch], heard)
+                found += 1
+        return found
+
+    def _logs_of(self, name: str) -> list[ControlLog]:
+        paths = sorted(self.logs.glob(f"{name}-2*.jsonl"), key=lambda path: path.stem[-6:])
+        return [read(path.read_bytes()) for path in paths]
+
+    def _check_log(self, log: ControlLog, heard: dict[int, WireBar]) -> None:
+        network: Network = tiny("lstm" if log.model == "lstm" else "gpt")
+        composer = composer_of(network, log, self.logs)
+        first, last = composer.next_bar, max(heard)
+        bars = compose(composer, Length(last + 1 - first), log)
+        again = {bar.index: wire_bar(bar, composer.controls.key, 0) for bar in bars}
+        for index, bar in heard.items():
+            assert again[index].notes == bar.notes, f"bar {index} is replayed otherwise"
+            assert (again[index].ticks, again[index].tempo) == (bar.ticks, bar.tempo)
+
+
+def _looked_at(future: asyncio.Future[Carried]) -> None:
+    if not future.cancelled():
+        future.exception()
