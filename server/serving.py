@@ -33,7 +33,8 @@ from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
 from server.playing.player import Player, prefer_the_player
-from server.web.door import WebDoor, look_for_room
+from server.web.door import WebDoor
+from server.web.listening import look_for_room
 from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
