@@ -38,6 +38,7 @@ FAREWELL = 2.0  # seconds that clients have to go when the server ends
 SWEEP = 1.0  # seconds between looks for sessions that are over
 OWN_FILES = 128  # that the server has open beside connections
 FEWEST = 16  # connections, however few files the system permits
+MOST_SAID = 100  # origins of pages whose refusal is logged
 PLAIN = "text/plain; charset=utf-8"
 
 Receive = Callable[[], Awaitable[Any]]
@@ -51,6 +52,7 @@ class WebDoor:
         self.port = 0
         self._conversations: set[Conversation] = set()
         self._of_one: Counter[str] = Counter()  # conversations by address
+        self._refused_origins: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(
@@ -124,7 +126,7 @@ class WebDoor:
             interface="asgi3",
             lifespan="off",
             log_config=None,
-            log_level=logging.WARNING,
+            log_level=logging.ERROR,  # what clients do wrong is no line of the log worth
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=int(2 * FAREWELL),
@@ -184,7 +186,9 @@ class WebDoor:
             await _refuse(send, 404, f"WebSocket connections are taken at {SOCKET}")
         elif not admits(self._settings, scope):
             origin = header(scope, b"origin")[:80]
-            log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
+            if len(self._refused_origins) < MOST_SAID and origin not in self._refused_origins:
+                self._refused_origins.add(origin)  # each once, and not for ever
+                log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
             await _refuse(send, 403, "pages of this origin may not connect: see web.origins")
         else:
             await send({"type": "websocket.accept"})

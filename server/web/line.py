@@ -19,18 +19,19 @@ from server.web.connections import Connection, Connections
 LINGER = 5.0  # seconds that a closed client has to take what is left for it
 TAKEN_WITHIN = 20.0  # seconds in which something of an answer must be taken
 LINE = "perpetuo.line"  # the extension of the ASGI scope that holds the `ClientLine`
-TRANSPORT = "perpetuo.transport"  # what of its state holds an HTTP connection's transport
+TRANSPORT = "perpetuo.transport"  # what of its state an endless answer is written to
 _LEAVE = "perpetuo.leave"  # what of its state says that the connection is gone
 
 
 class HttpLine(H11Protocol):
-    """uvicorn's HTTP connection, whose transport an endless answer may be written to.
+    """uvicorn's HTTP connection, to which an endless answer may be written at once.
 
     It tells `watch`ing connections what it is at, and is cut if its answer is not taken.
     """
 
     _connections: Connections
     _connection: Connection
+    _is_endless = False  # such an answer has a rule of its own for who takes too little
     _untaken = 0  # bytes, when it was looked last
     _look: asyncio.TimerHandle | None = None
 
@@ -41,7 +42,18 @@ class HttpLine(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._connection.cut = transport.abort
-        self.app_state = {**self.app_state, TRANSPORT: transport, _LEAVE: self._leave}
+        self.app_state = {**self.app_state, TRANSPORT: self, _LEAVE: self._leave}
+
+    def write(self, data: bytes) -> None:
+        """A piece of an endless answer."""
+        self._is_endless = True
+        self.transport.write(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -88,16 +100,21 @@ class HttpLine(H11Protocol):
 
     def _look_again(self) -> None:
         self._look = None
-        # An endless answer, which does not begin by uvicorn, has a rule of its own.
-        if self.cycle is not None and self.cycle.response_started:
-            if self.transport.get_write_buffer_size() >= self._untaken > 0:
-                self.transport.abort()
-            else:
-                self._see_it_taken()
+        if self._is_endless:
+            return
+        if self.transport.get_write_buffer_size() >= self._untaken:
+            self.transport.abort()
+        else:
+            self._see_it_taken()
 
 
 class ClientLine(WebSocketsSansIOProtocol):
     """A `server.web.session.Line`. Only for use in the event loop's thread."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.close()  # nothing else would end it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.app_state[_LEAVE]()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from server.web import line
 from server.web import door as door_module
+from server.web import line
 from server.web.listening import allow_files
 from tests.server.test_web_door import certificate, get, hear, hello, served
 
@@ -26,6 +26,10 @@ __all__ = ["certificate"]  # a fixture
 
 posix = pytest.mark.skipif(os.name != "posix", reason="limits of open files are those of POSIX")
 BEGUN = b"GET / HTTP/1.1\r\nHost: localhost\r\n"  # and no end of it
+HANDSHAKE = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
 ROOT = Path(__file__).parents[2]
 
 
@@ -66,18 +70,21 @@ def _swift(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_thousand_half_open_connections_keep_nobody_out() -> None:
     async def go() -> None:
-        async with served(max_clients=500, request_seconds=3) as it:
-            async with it.connect() as client, half_open(it.door.port, 1500) as opened:
-                await is_answered(it.page)
-                assert 0 < it.door.connections.asking <= 128
-                assert it.door.connections.cuts["half_open"] > 1000
-                await hello(client)  # who is served is not cut for them
-                await client.send('{"type":"ping","t":1}')
-                await hear(client, "pong")
-                for reader, _ in opened:  # by themselves, in time
-                    assert await end_of(reader) == b""
-                assert it.door.connections.asking == 0
-                await is_answered(it.page)
+        async with (
+            served(max_clients=500, request_seconds=3) as it,
+            it.connect() as client,
+            half_open(it.door.port, 1500) as opened,
+        ):
+            await is_answered(it.page)
+            assert 0 < it.door.connections.asking <= 128
+            assert it.door.connections.cuts["half_open"] > 1000
+            await hello(client)  # who is served is not cut for them
+            await client.send('{"type":"ping","t":1}')
+            await hear(client, "pong")
+            for reader, _ in opened:  # by themselves, in time
+                assert await end_of(reader) == b""
+            assert it.door.connections.asking == 0
+            await is_answered(it.page)
 
     asyncio.run(go())
 
@@ -129,9 +136,8 @@ def test_a_body_is_refused_and_not_waited_for(announced: bytes) -> None:
     [
         BEGUN + b"X: " + b"x" * 100_000,
         b"GET /" + b"x" * 100_000,
-        b"".join([BEGUN, *(b"X-%d: x\r\n" % i for i in range(9000)), b"\r\n"]),
     ],
-    ids=["a long header", "a long address", "many headers"],
+    ids=["a long header", "a long address"],
 )
 def test_headers_without_end_are_refused(head: bytes) -> None:
     async def go() -> None:
@@ -145,8 +151,7 @@ def test_headers_without_end_are_refused(head: bytes) -> None:
 def test_a_websocket_handshake_that_cannot_be_read_ends() -> None:
     async def go() -> None:
         many = b"".join(b"X-%d: x\r\n" % i for i in range(500))
-        upgrade = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        head = upgrade + b"Connection: Upgrade\r\n" + many + b"\r\n"
+        head = b"GET /ws HTTP/1.1\r\nHost: localhost\r\n" + HANDSHAKE + many + b"\r\n"
         async with served() as it, half_open(it.door.port, 1, head) as ((reader, _),):
             await end_of(reader)
             while len(it.door.connections):
@@ -160,14 +165,16 @@ def test_a_tls_handshake_that_never_ends_is_cut(certificate: tuple[Path, Path]) 
 
     async def go() -> None:
         tls = {"tls_certificate": chain, "tls_key": key}
-        async with served(request_seconds=1.0, max_half_open=16, **tls) as it:
-            async with half_open(it.door.port, 40, b"\x16\x03\x01") as opened:
-                while it.door.connections.cuts["half_open"] < 24:
-                    await asyncio.sleep(0)
-                assert it.door.connections.asking == 16
-                for reader, _ in opened:
-                    assert await end_of(reader) == b""
-                assert it.door.connections.cuts == {"half_open": 24, "slow": 16}
+        async with (
+            served(request_seconds=1.0, max_half_open=16, **tls) as it,
+            half_open(it.door.port, 40, b"\x16\x03\x01") as opened,
+        ):
+            while it.door.connections.cuts["half_open"] < 24:
+                await asyncio.sleep(0)
+            assert it.door.connections.asking == 16
+            for reader, _ in opened:
+                assert await end_of(reader) == b""
+            assert it.door.connections.cuts == {"half_open": 24, "slow": 16}
 
     asyncio.run(go())
 
@@ -176,8 +183,9 @@ def test_an_answer_that_nobody_takes_is_not_kept(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(line, "TAKEN_WITHIN", 0.2)
 
     async def go() -> None:
-        async with served() as it:
+        async with served() as it, AsyncExitStack() as stack:
             client = socket.socket()
+            stack.callback(client.close)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.setblocking(False)
             loop = asyncio.get_running_loop()
@@ -188,7 +196,6 @@ def test_an_answer_that_nobody_takes_is_not_kept(monkeypatch: pytest.MonkeyPatch
                 await asyncio.sleep(0)
             while it.door.connections:
                 await asyncio.sleep(0)
-            client.close()
             await is_answered(it.page)
 
     asyncio.run(go())
@@ -250,12 +257,13 @@ def test_under_a_foreign_name_nothing_is_read(path: str) -> None:
 def test_a_refused_websocket_is_one_line_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     async def go() -> None:
         async with served() as it:
-            with pytest.raises(InvalidStatus) as refused:
-                await it.connect(origin="https://evil.example")
-            assert refused.value.response.status_code == 403
-            with pytest.raises(InvalidStatus) as refused:
-                await it.connect(additional_headers={"Host": "evil.example"})
-            assert refused.value.response.status_code == 421
+            for _ in range(2):
+                with pytest.raises(InvalidStatus) as refused:
+                    await it.connect(origin="https://evil.example")
+                assert refused.value.response.status_code == 403
+            upgrade = b"GET /ws HTTP/1.1\r\nHost: evil.example\r\n" + HANDSHAKE + b"\r\n"
+            async with half_open(it.door.port, 1, upgrade) as ((reader, _),):
+                assert (await end_of(reader)).startswith(b"HTTP/1.1 421")
             while it.door.connections:
                 await asyncio.sleep(0)
 
