@@ -208,8 +208,8 @@ async def test_notes_are_printed_when_they_sound(
         due = [one for bar in planned[:2] for one in other.local_notes(bar)]
     begun = [one for one in due if not one.note.goes_on_from_before]
     assert len(printed) == len(begun) > 0
-    for (at, line), (note, begins, ends) in zip(printed, begun, strict=True):
-        assert line == f"part {note.part}  pitch {note.pitch:3}  {ends - begins:5.2f} s"
+    for (at, line), (struck, begins, ends) in zip(printed, begun, strict=True):
+        assert line == f"part {struck.part}  pitch {struck.pitch:3}  {ends - begins:5.2f} s"
         assert at > begins - 0.01  # by the two clients' doubt about the server's clock
 
 

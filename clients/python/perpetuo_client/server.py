@@ -130,8 +130,8 @@ class Server:
     def local_notes(self, bar: Bar) -> tuple[TimedNote, ...]:
         """The notes of a bar with when they begin and end, in seconds of `time.monotonic`."""
         return tuple(
-            TimedNote(note, self.clock.to_local(due) / 1e6, self.clock.to_local(end) / 1e6)
-            for note, due, end in bar.timed_notes
+            TimedNote(note, self.local_time(bar.start_of(note)), self.local_time(bar.end_of(note)))
+            for note, _, _ in bar.timed_notes
         )
 
     # -- streams ---------------------------------------------------------------------------------
