@@ -85,7 +85,7 @@ class Push:
         """Once, until something else happens."""
         if reason != self._said:
             self._said = reason
-            log.warning("%s: not sent: %s; it is tried again for ever", self.name, reason)
+            log.warning("%s: not sent: %s; tried again for ever", self.name, reason)
 
     async def _send(self) -> None:
         """One connection, until it ends."""
