@@ -192,7 +192,8 @@ def read(data: bytes) -> ControlLog:
             line.refuse("it comes after the end")
         if "end" in line.content:
             line.only("end")
-            end = bar = line.integer("end", bar, MAX_BAR)
+            # Changes that were to be heard later came to nothing: the stream began anew before.
+            end = line.integer("end", log.first, MAX_BAR)
             continue
         if "late" in line.content:
             line.only("late")

@@ -21,6 +21,7 @@ examples:
   perpetuo serve                        one station, the page at http://127.0.0.1:8770
   perpetuo serve --preset ambient       with another preset, see 'perpetuo presets'
   perpetuo serve configs/radio.toml     several stations
+  perpetuo serve --port 8780            a second server beside the first
   perpetuo serve --check my.toml        only say whether a configuration is right
 
 Ctrl-C ends it; started again it goes on at the bar where it was. SIGHUP reads the presets again.
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="say whether the configuration is right, and end"
     )
     parser.add_argument("--port", type=int, help="of the page and the WebSocket; 0: any")
+    parser.add_argument("--osc-port", type=int, metavar="PORT", help="of OSC; 0: any")
     parser.add_argument("--preset", help="that the first station begins with")
     parser.add_argument("--seed", type=int, help="of the first station: which music")
     parser.add_argument("--model", help="a model by name, or an .onnx file")
@@ -57,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     from server.logs import set_up
 
     configuration = configured(args)
+    if args.port and configuration.state is None:
+        configuration = replace(configuration, state=_memory(configuration.state_folder, args.port))
     if args.check:
         names = [station.name for station in configuration.stations]
         print(f"{args.configuration or 'the default configuration'} is right: {_told(names)}")
@@ -89,7 +93,23 @@ def configured(args: argparse.Namespace) -> Configuration:
     changed = replace(configuration, **{k: v for k, v in changes.items() if v is not None})
     if args.port is not None:
         changed = replace(changed, web=replace(changed.web, port=args.port))
+    if args.osc_port is not None:
+        changed = replace(changed, osc=replace(changed.osc, port=args.osc_port))
     return checked(changed, "command line")
+
+
+def _memory(usual: Path, port: int) -> Path:
+    """The folder of a server that was given a port and no folder: the usual one, or one of its own
+    if another server has that."""
+    from engine.claim import Claim
+
+    try:
+        with Claim(usual, "server", "give this one another"):
+            return usual
+    except PerpetuoError:
+        return usual / f"port-{port}"
+    except OSError:  # it is not there, or of no use, which will be told
+        return usual
 
 
 async def _serve(configuration: Configuration, speed: float) -> int:
@@ -123,11 +143,13 @@ def _greeting(opened: Opened, configuration: Configuration) -> str:
     lines = [
         f"perpetuo plays {_told(opened.stations)}",
         f"  page      {opened.page}",
+        *(f"            {other} for other machines" for other in opened.others),
         *(f"  MIDI      {line}" for line in opened.midi),
         f"  OSC       {opened.osc}",
         f"  sound     {opened.sound}",
         f"  model     {opened.model}: {opened.speed:,.0f} notes a second",
         f"  memory    {state}",
+        *([f"  warning   {opened.openness}"] if opened.openness else []),
         "Ctrl-C ends it.",
     ]
     return "\n".join(lines)

@@ -29,11 +29,14 @@ from server.midi.opening import OpenedPort, open_ports
 from server.osc.door import OscDoor
 from server.osc.figures import osc_metrics
 from server.osc.query import describe
+from server.osc.settings import PORT as OSC_PORT
+from server.osc.settings import OscSettings
 from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
 from server.playing.player import Player, prefer_the_player
-from server.web.door import WebDoor, look_for_room
+from server.web.door import WebDoor
+from server.web.listening import look_for_room
 from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
@@ -47,6 +50,8 @@ class Opened:
     """What a user wants to know once the server plays."""
 
     page: str
+    others: tuple[str, ...]  # addresses of the page for other machines
+    openness: str  # what everybody in the network may do, "" if nobody is let in so
     model: str
     speed: float
     stations: tuple[str, ...]
@@ -106,16 +111,18 @@ class Server:
         await self.stations.open()
         stack.push_async_callback(self._say_goodbye)
         await self.sound.ready()
-        page = await self._open_web(osc)
+        page, others, openness = await self._open_web(osc)
         self.sound.open()
         self._start(self._keep_house())
         self._is_open = True
         return Opened(
             page,
+            others,
+            openness,
             ready.model,
             ready.speed,
             tuple(map(self._called, self.house.stations.values())),
-            _osc_line(osc),
+            _osc_line(osc, configuration.osc),
             tuple(port.line for port in midi),
             self.sound.line,
         )
@@ -134,10 +141,10 @@ class Server:
         self._stack.push_async_callback(door.close)
         return door
 
-    async def _open_web(self, osc: OscDoor | None) -> str:
+    async def _open_web(self, osc: OscDoor | None) -> tuple[str, tuple[str, ...], str]:
         settings = self.configuration.web
         if not settings.enabled:
-            return "switched off in the configuration"
+            return "switched off in the configuration", (), ""
         rows = player_metrics(self.player)
         if osc is not None:
             rows += osc_metrics(osc.counts, osc.note_counts)
@@ -146,7 +153,7 @@ class Server:
         address = await door.open(self.house, settings, rows, query, self.sound.door)
         self._stack.push_async_callback(door.close)
         self._stack.callback(self.sound.cut_all)  # first, or the door would wait for them
-        return address
+        return address, door.others, door.openness
 
     def _osc_query(self, osc: OscDoor | None) -> OscQuery:
         if osc is None:
@@ -307,8 +314,11 @@ def _rules(configuration: Configuration) -> HouseRules:
     )
 
 
-def _osc_line(door: OscDoor | None) -> str:
+def _osc_line(door: OscDoor | None, settings: OscSettings) -> str:
     if door is None:
         return "switched off in the configuration"
     host, port = door.address
-    return f"listens on {host} port {port}"
+    other = (
+        f"port {OSC_PORT} is taken, so it " if settings.port is None and port != OSC_PORT else ""
+    )
+    return f"{other}listens on {host} port {port}"

@@ -22,6 +22,7 @@ from server.audio.icy import INTERVAL, Interleaver
 from server.audio.radio import Radio
 from server.audio.reply import FRESH, Header, Reply, Send
 from server.audio.settings import HLS, MP3, OPUS
+from server.privacy import without_folders
 from server.web.admission import Scope, header, query
 from server.web.line import TRANSPORT
 from server.web.settings import WebSettings
@@ -105,7 +106,7 @@ class AudioDoor:
             try:
                 await self._send(reply, receive)
             except AudioError as error:
-                await reply.refuse(503, "no_audio", str(error))
+                await reply.refuse(503, "no_audio", without_folders(str(error)))
             except CapacityError as error:
                 await reply.refuse(503, "full", str(error))
             except StreamError as error:

@@ -136,6 +136,13 @@ def _pushes(pushes: Sequence[Push]) -> Iterable[Metric]:
         by_mount(lambda push: push.connections),
         "mount",
     )
+    yield Metric(
+        "perpetuo_icecast_failures_total",
+        COUNTER,
+        "Times that each Icecast could not be sent to, or ended the connection.",
+        by_mount(lambda push: push.failures),
+        "mount",
+    )
 
 
 def _load(radio: Radio | None) -> Load:

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import ssl
-from contextlib import suppress
 from urllib.parse import quote
 
 from engine.errors import PerpetuoError
@@ -17,6 +16,7 @@ log = logging.getLogger("perpetuo.audio")
 
 ANSWER_WITHIN = 10.0  # seconds
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts
+STEADY = 10.0  # seconds after which a connection was a good one
 TITLE_EVERY = 5.0  # seconds between two titles at least
 _TYPES = {MP3: "audio/mpeg", "opus": "application/ogg"}
 
@@ -30,11 +30,12 @@ class Push:
 
     def __init__(self, radio: Radio, settings: IcecastSettings, station: str) -> None:
         self.name = f"Icecast {settings.host}:{settings.port}{settings.mount}"
-        self.is_up, self.connections, self.sent = False, 0, 0
+        self.is_up, self.connections, self.failures, self.sent = False, 0, 0, 0
         self._radio, self._settings, self._station = radio, settings, station
         self._writer: asyncio.StreamWriter | None = None
         self._heard = asyncio.Event()  # another title is heard
         self._last = ""
+        self._said = ""  # why it was not sent, as it was logged
 
     @property
     def stream(self) -> str:
@@ -63,21 +64,28 @@ class Push:
     # -- its life ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Send, and begin again whenever it ends."""
-        wait = FIRST_WAIT
+        """Send, and begin again whenever it ends, whatever the reason was."""
+        clock, wait = asyncio.get_running_loop().time, FIRST_WAIT
         while True:
+            begun = clock()
             try:
                 await self._send()
-                reason, wait = "it closed the connection", FIRST_WAIT
-            except (OSError, Refused, PerpetuoError, asyncio.IncompleteReadError) as error:
-                reason = str(error) or type(error).__name__
-                wait = FIRST_WAIT if self.is_up else min(2 * wait, LONGEST_WAIT)
-            except TimeoutError:
-                reason = "it does not answer"
-                wait = min(2 * wait, LONGEST_WAIT)
+                reason = CLOSED
+            except Exception as error:
+                reason = _reason(error)
+            if self.is_up and clock() - begun >= STEADY:
+                wait = FIRST_WAIT
             self.is_up = False
-            log.warning("%s: not sent: %s; tried again in %.0f s", self.name, reason, wait)
+            self.failures += 1
+            self._say(reason)
             await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _say(self, reason: str) -> None:
+        """Once, until something else happens."""
+        if reason != self._said:
+            self._said = reason
+            log.warning("%s: not sent: %s; tried again for ever", self.name, reason)
 
     async def _send(self) -> None:
         """One connection, until it ends."""
@@ -88,18 +96,18 @@ class Push:
             with self._radio.joined(self._station, self._settings.format, self):
                 self.is_up = True
                 self.connections += 1
+                self._said = ""
                 log.info("%s: %s is sent", self.name, self._station)
                 await self._stay(reader)
         finally:
-            self._writer.close()
-            with suppress(OSError):
-                await self._writer.wait_closed()
+            await _close(self._writer)
 
     async def _stay(self, reader: asyncio.StreamReader) -> None:
         """Until the other side goes: it says nothing more before."""
         titles = asyncio.create_task(self._tell_titles())
         try:
-            await reader.read()
+            while await reader.read(4096):
+                pass
         finally:
             titles.cancel()
             await asyncio.gather(titles, return_exceptions=True)
@@ -154,8 +162,8 @@ class Push:
             self._heard.clear()
             try:
                 await self._tell(self._last)
-            except (OSError, TimeoutError, Refused, asyncio.IncompleteReadError) as error:
-                log.info("%s: the title was not taken: %s", self.name, error)
+            except Exception as error:
+                log.info("%s: the title was not taken: %s", self.name, _reason(error))
             await asyncio.sleep(TITLE_EVERY)
 
     async def _tell(self, title: str) -> None:
@@ -168,11 +176,10 @@ class Push:
             if status != 200:
                 raise Refused(f"it answers {status}")
         finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await _close(writer)
 
 
+CLOSED = "it closed the connection"
 _REASONS = {
     401: "it refuses the password",
     403: "the mount is taken by another source, or it takes no more of them",
@@ -183,11 +190,37 @@ _REASONS = {
 async def _status(reader: asyncio.StreamReader) -> int:
     """Of the head of an answer."""
     async with asyncio.timeout(ANSWER_WITHIN):
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError as error:
+            raise Refused("it answers without end") from error
     words = head.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         raise Refused("it does not speak HTTP")
     return int(words[1])
+
+
+def _reason(error: Exception) -> str:
+    """Why it was not sent, in words."""
+    match error:
+        case TimeoutError():
+            return "it does not answer"
+        case asyncio.IncompleteReadError() | ConnectionResetError() | BrokenPipeError():
+            return CLOSED
+        case OSError() | Refused() | PerpetuoError():
+            return str(error) or type(error).__name__
+    log.error("a fault of ours", exc_info=error)
+    return f"a fault of ours ({type(error).__name__})"
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """What the other side does not take in time is thrown away."""
+    writer.close()
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        writer.transport.abort()
 
 
 def _one_line(text: str) -> str:

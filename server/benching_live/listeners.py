@@ -18,7 +18,7 @@ import msgspec
 
 from server.benching_live.ledger import percentiles
 from server.clock import monotonic_us
-from server.web.door import allow_files
+from server.web.listening import allow_files
 
 SECOND = 1_000_000
 PATIENCE = 30.0  # seconds for the last one to play

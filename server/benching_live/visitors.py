@@ -20,7 +20,7 @@ from engine.errors import PerpetuoError, StreamError
 from server.benching_live.ledger import Ledger, percentiles
 from server.benching_live.visit import Message, TimedBar, Visit
 from server.clock import monotonic_us
-from server.web.door import allow_files
+from server.web.listening import allow_files
 from server.web.outgoing import Ack, Bye, ErrorMessage
 
 RETRY = 2.0  # seconds until a stream that was refused is asked for again

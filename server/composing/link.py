@@ -225,8 +225,11 @@ class Link:
             self._take_first(self._starting, report)
             return
         future = self._requests.get(getattr(report, "request", 0))
+        if isinstance(report, Changed | Kept):
+            self.on_report(report)  # in its place among the bars, whenever who asked goes on
         if future is None or future.done():
-            self.on_report(report)
+            if not isinstance(report, Changed | Kept):
+                self.on_report(report)
         elif isinstance(report, Refused):
             future.set_exception(error_of(report))
         else:

@@ -56,7 +56,7 @@ OUT_OF_STEP, IN_STEP_WITHIN = 2_000, 5_000_000  # microseconds
 _A_LITTLE = 0.002  # seconds
 
 R = TypeVar("R")
-_OfStream = Composed | Kept | Leapt | Failed
+_OfStream = Composed | Changed | Kept | Leapt | Failed
 
 
 class Line(Protocol):
@@ -78,11 +78,12 @@ class Desk:
         horizon: int,
         lost: Callable[[Stream], None],
         failed: Callable[[Stream, str], None],
+        changed: Callable[[Stream, Changed], None],
     ) -> None:
         """`lost` is called with a stream whose process ended, `failed` with one that could not be
-        composed, and why."""
+        composed, and why; `changed` when a change was made."""
         self.line, self.now, self.counters, self.horizon = line, clock, counters, horizon
-        self._lost, self._failed = lost, failed
+        self._lost, self._failed, self._changed = lost, failed, changed
         self.watch = Watch(clock, self._look)
         self._numbers = 0
         self._by_number: dict[int, Stream] = {}
@@ -246,14 +247,15 @@ class Desk:
     # -- what the composing process says -----------------------------------------------------------
 
     def take(self, report: Report) -> None:
-        """Everything but the answers to requests, which `Line.request` gives back."""
+        """Everything that the composing processes say, in their order. Of the answers to requests,
+        which `Line.request` gives back, those that belong between the bars come here first."""
         match report:
             case Load():
                 self._take_load(report)
             case Trouble(message=message):
                 self.counters.troubles += 1
                 log.warning("%s", message)
-            case Composed() | Kept() | Leapt() | Failed():
+            case Composed() | Changed() | Kept() | Leapt() | Failed():
                 stream = self._by_number.get(report.stream)
                 if stream is None or stream.state == ENDED:
                     self.counters.discarded_bars += isinstance(report, Composed)
@@ -266,6 +268,8 @@ class Desk:
         match report:
             case Composed():
                 self._take_bar(stream, report)
+            case Changed():
+                self._changed(stream, report)
             case Kept(bar=bar, path=path):
                 stream.was_kept(bar, path)
             case Leapt(bar=bar, to=to, tick=tick):

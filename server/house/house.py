@@ -71,6 +71,7 @@ class House:
             rules.horizon,
             lambda stream: self.steering.lose([stream]),
             lambda stream, message: self.steering.failed(stream, message),
+            lambda stream, changed: self.steering.changed(stream, changed),
         )
         self.steering = Steering(self.desk, self._preset_of, self.end)
         # Has where a station is written to disk; whether it was, in time.
@@ -289,7 +290,7 @@ class House:
     # -- the composing processes ---------------------------------------------------------------
 
     def take_report(self, report: Report) -> None:
-        """Everything they say but the answers to requests."""
+        """What they say, in order; see `Desk.take`."""
         self.desk.take(report)
 
     def lost(self, numbers: frozenset[int]) -> None:

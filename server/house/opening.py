@@ -177,14 +177,13 @@ class Stations:
         number = stream.number
         try:
             async with asyncio.timeout(KEEP_WITHIN):
-                report = await self.house.desk.ask(Keep(0, number), KeptReport)
+                await self.house.desk.ask(Keep(0, number), KeptReport)  # the desk takes it down
         except TimeoutError:
             raise StreamError(f"{stream.name} could not be saved: composing does not answer") from (
                 None
             )
         if stream.number != number:
             raise StreamError(f"{stream.name} has begun anew while it was saved")
-        stream.was_kept(report.bar, report.path)
         return stream.kept
 
     async def _keep_or_say(self, stream: Stream) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from engine.control_values import Json
 from engine.controls import Controls, control_named
@@ -59,6 +59,7 @@ class Steering:
         self._desk, self._preset_of, self._close = desk, preset_of, close
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
         self._in_hand: set[Stream] = set()  # for which something is being done
+        self._asked: dict[Stream, _Asked] = {}
         self._back = asyncio.Event()  # set while composing is believed to be there
         self._back.set()
         self._taking_up = asyncio.Semaphore(TAKEN_UP_AT_ONCE)
@@ -311,25 +312,36 @@ class Steering:
     ) -> list[Steered]:
         """Make a change, and promise in which bar it is heard; an event for each who asked."""
         stream.changes += 1
-        number = stream.changes
         by_bar = {bar: dict(columns) for bar, columns in plan.items()}
-        order = Change(0, stream.number, dict(values), by_bar, number)  # the line numbers it
-        changed = await self._desk.ask(order, Changed)
+        order = Change(0, stream.number, dict(values), by_bar, stream.changes)
+        asked = self._asked[stream] = _Asked(stream.changes, plan, by, preset)
+        try:
+            await self._desk.ask(order, Changed)
+        finally:
+            del self._asked[stream]
         if stream.state == ENDED:
             raise StreamError(f"'{stream.name}' has ended")
-        self._desk.settle(stream)
+        return asked.events
+
+    def changed(self, stream: Stream, changed: Changed) -> None:
+        """Composing has made a change. It is taken down before anything that it says after this:
+        the order of a stream's log is that of its music."""
+        asked = self._asked.get(stream)
+        if asked is None:
+            return  # the server ends, and nobody was told that it is made
+        desk, number = self._desk, asked.change
+        desk.settle(stream)
         promise, outdated = stream.promise(number, changed.bar)
         due = stream.due_of(promise.bar) or changed.due
         stream.controls = stream.controls.with_values(changed.controls)
-        stream.preset = preset
-        events = _events(changed, plan, by, promise.bar, due, number)
-        stream.note(events)
-        for event in events:
+        stream.preset = asked.preset
+        asked.events = _events(changed, asked.plan, asked.by, promise.bar, due, number)
+        stream.note(asked.events)
+        for event in asked.events:
             stream.tell(event)
-        self._desk.counters.changes += 1
-        self._desk.tell_outdated(stream, outdated)
-        self._desk.watch.expect(stream)
-        return events
+        desk.counters.changes += 1
+        desk.tell_outdated(stream, outdated)
+        desk.watch.expect(stream)
 
     async def _use_preset(self, stream: Stream, request: UsePreset) -> Steered:
         controls, model = self._preset_of(request.name)
@@ -388,6 +400,17 @@ class Steering:
         stream.tell(Moved(bar, later))
         stream.tell(Turned(PLAYING, stream.epoch, f"continued by {request.by}"))
         desk.watch.expect(stream)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A change that composing was asked to make; `events` tell of it when it has."""
+
+    change: int
+    plan: Mapping[int, Mapping[str, int]]
+    by: Mapping[str, str]  # who asked for each control last
+    preset: str | None
+    events: list[Steered] = field(default_factory=list)
 
 
 def _events(

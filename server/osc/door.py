@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import time
@@ -14,7 +15,7 @@ from server.house.events import StreamEvent, Turned
 from server.osc.audience import Address, Audience, Counts, Interest, Outlet
 from server.osc.receiver import Receiver, is_self
 from server.osc.sender import Forerunner, OscOutput, tell_news
-from server.osc.settings import OscSettings, OscTarget
+from server.osc.settings import PORT, TRIED, OscSettings, OscTarget
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -125,19 +126,28 @@ class OscDoor:
         self._expiry = self._loop.call_later(EXPIRE_EVERY, self._expire)
 
     async def _bind(self, settings: OscSettings) -> socket.socket:
-        host, port = settings.host, settings.port
-        try:
-            found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            family, kind, protocol, _, address = found[0]
-            own = socket.socket(family, kind, protocol)
-        except (OSError, UnicodeError) as error:
-            raise _unusable(host, port, error) from error
+        """The socket at the port that is named, or at the first free one if none is."""
+        host, named = settings.host, settings.port
+        ports = range(PORT, PORT + TRIED) if named is None else (named,)
+        for port in ports:
+            try:
+                return await self._bound_to(host, port)
+            except (OSError, UnicodeError) as error:
+                is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+                if not is_taken or port == ports[-1]:
+                    raise _unusable(host, port, error) from error
+        raise AssertionError("the last port either was bound or raised")
+
+    async def _bound_to(self, host: str, port: int) -> socket.socket:
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, address = found[0]
+        own = socket.socket(family, kind, protocol)
         try:
             own.setblocking(False)
             own.bind(address)
-        except OSError as error:
+        except OSError:
             own.close()
-            raise _unusable(host, port, error) from error
+            raise
         return own
 
     async def _target(self, target: OscTarget) -> Interest | None:

@@ -85,7 +85,7 @@ def _stream(path: str, stream: Stream) -> dict[str, Node]:
         nodes[verb] = _trigger(f"{path}/{verb}", text)
     for name, text, value in (
         ("preset", "The preset that was applied last, by name.", stream.preset or ""),
-        ("load", "The model, by name; another one begins anew.", stream.model),
+        ("load", "The model, by name; another one begins anew.", stream.model_name),
         ("seed", "What all is drawn from, a whole number; another one begins anew.", stream.seed),
     ):
         nodes[name] = _leaf(f"{path}/{name}", text, "s", str(value), BOTH)

@@ -40,6 +40,7 @@ from server.osc.limits import Allowances, Complaint, Gate, address_of
 from server.osc.packets import GarbageError, Message, Value, decode, encode
 from server.osc.steering import Asker, Helm
 from server.osc.values import arguments_of
+from server.privacy import without_folders
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -116,7 +117,7 @@ class Receiver(asyncio.DatagramProtocol):
             try:
                 self._agenda.at(timed.timetag, partial(self._carry_out, sender, timed.messages))
             except OscError as error:
-                self.refused(Asker(sender, timed.messages[0].address), str(error))
+                self._refuse(Asker(sender, timed.messages[0].address), str(error))
 
     def _too_many(self, sender: Address, now: float) -> None:
         self.counts.flooded += 1
@@ -131,6 +132,8 @@ class Receiver(asyncio.DatagramProtocol):
             asker = Asker(sender, message.address)
             try:
                 self._serve(message, asker)
+            except OscError as error:
+                self._refuse(asker, str(error))
             except PerpetuoError as error:
                 self.refused(asker, str(error))
 
@@ -176,7 +179,7 @@ class Receiver(asyncio.DatagramProtocol):
         """What would have to be sent to make it so."""
         if word in CONTROL:
             return arguments_of(word, stream.controls.plain(word))
-        known: dict[str, Value] = {"seed": stream.seed, "load": stream.model}
+        known: dict[str, Value] = {"seed": stream.seed, "load": stream.model_name}
         known |= {"preset": stream.preset or "", "state": stream.state}
         return (known[word],)
 
@@ -204,6 +207,10 @@ class Receiver(asyncio.DatagramProtocol):
     # -- answers ---------------------------------------------------------------------------------
 
     def refused(self, asker: Asker, message: str) -> None:
+        """For a reason that lies behind the door, and may name files."""
+        self._refuse(asker, without_folders(message))
+
+    def _refuse(self, asker: Asker, message: str) -> None:
         self.counts.refused += 1
         self._error(asker.sender, asker.address[:MAX_QUOTED], message)
 

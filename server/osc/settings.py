@@ -12,6 +12,7 @@ MODES = (DUE, AHEAD)
 NOTES, BARS, CHORDS, SECTIONS, CONTROLS = "notes", "bars", "chords", "sections", "controls"
 WHAT = (NOTES, BARS, CHORDS, SECTIONS, CONTROLS)
 PORT = 8771
+TRIED = 100  # ports from that one on, where none is named
 
 _MODE_HELP = (
     "When music is sent: at its due time, or ahead of it in bundles whose timetags say when it is"
@@ -39,7 +40,12 @@ class OscSettings:
         "127.0.0.1",
         "Address to listen on; anything but 127.0.0.1 or ::1 lets other machines in.",
     )
-    port: int = option(PORT, "UDP port; 0: any that is free.", low=0, high=65535)
+    port: int | None = option(
+        None,
+        "UDP port; 0: any that is free; none: 8771, or the next one above it that is free.",
+        low=0,
+        high=65535,
+    )
     allow: tuple[str, ...] = option(
         ("127.0.0.0/8", "::1"),
         "Addresses or networks whose messages are heard; others get no answer.",

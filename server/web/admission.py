@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, MutableMapping
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from server.web.sessions import Visitor
 from server.web.settings import WebSettings
@@ -44,17 +46,44 @@ def visitor(scope: Scope) -> Visitor:
 
 
 def admits(settings: WebSettings, scope: Scope) -> bool:
-    """Whether a page of this origin may connect. Programs, which send none, always may.
-
-    A server that only this machine should reach is not to be reached under a foreign name that
-    was made to lead here (DNS rebinding).
-    """
+    """Whether a page of this origin may connect. Programs, which send none, always may."""
     origin = header(scope, b"origin")
     if not origin or named(settings, origin):
         return True
-    if origin.partition("://")[2].lower() != header(scope, b"host").lower():
-        return False
-    return not is_loopback(settings.host) or is_loopback(_host_of(origin))
+    return origin.partition("://")[2].lower() == header(scope, b"host").lower()
+
+
+def knows_host(settings: WebSettings, scope: Scope) -> bool:
+    """Whether the server goes by the name under which it is asked.
+
+    A page of another site may have its own name lead here (DNS rebinding), and would then read
+    what this server answers as if that were its own. It can have no IP address for a name, nor one
+    that this machine calls itself by.
+    """
+    host = _without_port(header(scope, b"host")).lower().rstrip(".")
+    if not host or is_address(host) or is_loopback(host):
+        return True  # no browser leaves it out
+    if "." not in host and not is_loopback(settings.host):
+        return True  # a name in this network, which nobody outside of it can give
+    return host in _names(settings) or "*" in _names(settings)
+
+
+@cache
+def _names(settings: WebSettings) -> frozenset[str]:
+    """The names by which it goes, in small letters."""
+    machine = socket.gethostname().lower()
+    of_origins = (
+        _without_port(origin.partition("://")[2] or origin) for origin in settings.origins
+    )
+    known = (*settings.hosts, *of_origins, settings.host, machine)
+    first = machine.partition(".")[0]
+    return frozenset(name.lower().rstrip(".") for name in (*known, f"{first}.local"))
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 def named(settings: WebSettings, origin: str) -> bool:
@@ -62,11 +91,12 @@ def named(settings: WebSettings, origin: str) -> bool:
     return "*" in settings.origins or origin in settings.origins
 
 
-def _host_of(origin: str) -> str:
+def is_address(host: str) -> bool:
     try:
-        return urlsplit(origin).hostname or ""
+        ip_address(host.partition("%")[0])
     except ValueError:
-        return ""
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from engine.errors import ConfigError, PortError
-from server.web.admission import Scope, admits, header, shown_token, visitor
+from engine.errors import ConfigError
+from server.web.accepting import HttpServer
+from server.web.admission import Scope, admits, header, knows_host, shown_token, visitor
+from server.web.connections import Connections, network_of
 from server.web.conversation import Conversation
+from server.web.exposure import openness, others, page_address
 from server.web.incoming import AnyRequest
 from server.web.line import LINE, ClientLine, HttpLine
+from server.web.listening import allow_files, bound_to
 from server.web.metrics import Metric, house_metrics, web_metrics
 from server.web.requests import carry_out
 from server.web.session import Session
-from server.web.sessions import Sessions
+from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
-from server.web.site import SOCKET, Answer, OscQuery, Site
+from server.web.site import ALWAYS, SOCKET, Answer, OscQuery, Site, refusal
 
 if TYPE_CHECKING:
     from server.audio.door import AudioDoor
@@ -34,27 +36,13 @@ log = logging.getLogger("perpetuo.web")
 HELLO_WITHIN = 10.0  # seconds
 FAREWELL = 2.0  # seconds that clients have to go when the server ends
 SWEEP = 1.0  # seconds between looks for sessions that are over
-# What the system may hold for one connection: slow clients are noticed sooner.
-SEND_BUFFER = 262_144
+OWN_FILES = 128  # that the server has open beside connections
+FEWEST = 16  # connections, however few files the system permits
+MOST_SAID = 100  # origins of pages whose refusal is logged
+PLAIN = "text/plain; charset=utf-8"
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which leaves signals to us and tells when it has begun."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.begun = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.begun.set()
 
 
 class WebDoor:
@@ -63,6 +51,8 @@ class WebDoor:
     def __init__(self) -> None:
         self.port = 0
         self._conversations: set[Conversation] = set()
+        self._of_one: Counter[str] = Counter()  # conversations by address
+        self._refused_origins: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(
@@ -82,23 +72,33 @@ class WebDoor:
         self._sessions = Sessions(house, settings)
         if audio is not None:
             self._sessions.streams_of = audio.offers
-        clients = web_metrics(self._sessions, lambda: len(self._conversations))
-        rows = [*house_metrics(house), *clients, *metrics]
-        self._site = Site(self._sessions, rows, osc)
-        self._places = 2 * settings.max_clients + (audio.places if audio else 0)
-        allow_files(self._places + 256)
+        self.connections = self._room(2 * settings.max_clients + (audio.places if audio else 0))
+        clients = web_metrics(self._sessions, lambda: len(self._conversations), self.connections)
+        self._site = Site(self._sessions, [*house_metrics(house), *clients, *metrics], osc)
         config = self._configuration(settings)
-        listening = _bound(settings)
+        listening = bound_to(settings)
         self.port = listening.getsockname()[1]
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve([listening]))
+        self._server = HttpServer(config, listening, self.connections)
+        self._serving = asyncio.create_task(self._server.serve())
         self._start(self._sweep())
         begun = asyncio.create_task(self._server.begun.wait())
         await asyncio.wait((begun, self._serving), return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
         if self._serving.done():
             await self._serving  # raises what went wrong
-        return f"{'https' if settings.tls_certificate else 'http'}://{_shown(settings.host)}:{self.port}/"
+        self.openness = openness(settings)
+        if self.openness:
+            log.warning("%s", self.openness)
+        self.others = others(settings, self.port)
+        return page_address(settings, self.port)
+
+    def _room(self, places: int) -> Connections:
+        """For so many connections, or as many as the system permits."""
+        most = min(places + 100, allow_files(places + 256) - OWN_FILES)
+        settings, clock = self._settings, asyncio.get_running_loop().time
+        return Connections(
+            max(most, FEWEST), settings.max_half_open, settings.request_seconds, clock
+        )
 
     async def close(self) -> None:
         """Say goodbye to all clients and end; nothing is left open."""
@@ -126,11 +126,9 @@ class WebDoor:
             interface="asgi3",
             lifespan="off",
             log_config=None,
-            log_level=logging.WARNING,
+            log_level=logging.ERROR,  # what clients do wrong is no line of the log worth
             access_log=False,
             server_header=False,
-            # Clients have their own limit; this one is for everything else.
-            limit_concurrency=self._places + 100,
             timeout_graceful_shutdown=int(2 * FAREWELL),
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
@@ -147,7 +145,11 @@ class WebDoor:
     # -- ASGI ------------------------------------------------------------------------------------
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = self._refused(scope)
         if scope["type"] == "http":
+            if refused is not None:
+                await _send(refused, send)
+                return
             # What pages of other sites ask beforehand (OPTIONS) is the same for all addresses.
             asked = scope["method"] != "OPTIONS"
             if asked and self._audio is not None and self._audio.takes(scope["path"]):
@@ -157,14 +159,36 @@ class WebDoor:
                 await _send(self._site.answer(scope), send)
         else:
             await receive()
-            await self._admit(scope, receive, send)
+            if refused is not None:
+                await _refuse(send, refused.status, refused.body.decode(), refused.type)
+            else:
+                await self._admit(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Answer | None:
+        """What is answered to requests that nobody looks into."""
+        has_token = self._sessions.has_token(shown_token(scope))
+        if not has_token and not knows_host(self._settings, scope):
+            host = header(scope, b"host")[:80]
+            return refusal(
+                421,
+                "host",
+                f"this server does not go by the name '{host}': come by its IP address, or add the"
+                " name to web.hosts in its configuration",
+            )
+        if self.connections.is_crowded and scope["path"] not in ALWAYS:
+            return refusal(503, "full", "there are too many connections: try again later")
+        if header(scope, b"content-length").strip("0") or header(scope, b"transfer-encoding"):
+            return refusal(413, "too_large", "requests have no body here")
+        return None
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != SOCKET:
             await _refuse(send, 404, f"WebSocket connections are taken at {SOCKET}")
         elif not admits(self._settings, scope):
             origin = header(scope, b"origin")[:80]
-            log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
+            if len(self._refused_origins) < MOST_SAID and origin not in self._refused_origins:
+                self._refused_origins.add(origin)  # each once, and not for ever
+                log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
             await _refuse(send, 403, "pages of this origin may not connect: see web.origins")
         else:
             await send({"type": "websocket.accept"})
@@ -172,10 +196,13 @@ class WebDoor:
 
     async def _converse(self, scope: Scope, receive: Receive) -> None:
         line: ClientLine = scope["extensions"][LINE]
-        conversation = Conversation(self._sessions, visitor(scope), line)
-        if len(self._conversations) >= self._settings.max_clients:
+        who = visitor(scope)
+        network = network_of(who.address)
+        conversation = Conversation(self._sessions, who, line)
+        if self._is_full(who, network):
             conversation.end("full")
         self._conversations.add(conversation)
+        self._of_one[network] += 1
         hurry = asyncio.get_running_loop().call_later(HELLO_WITHIN, conversation.hurry)
         try:
             while (event := await receive())["type"] == "websocket.receive":
@@ -191,9 +218,18 @@ class WebDoor:
         finally:
             hurry.cancel()
             self._conversations.discard(conversation)
+            self._of_one[network] -= 1
             over = conversation.cut(code)
             if over is not None:
                 self._start(self._end(over))
+
+    def _is_full(self, who: Visitor, network: str) -> bool:
+        """Whether there are too many clients, in all or of one address. Behind a proxy of this
+        machine that does not tell them apart, all come from here."""
+        most = self._settings.max_clients if who.is_local else self._settings.max_address_clients
+        self._of_one += Counter()  # forgets who has left
+        here = len(self._conversations)
+        return here >= self._settings.max_clients or self._of_one[network] >= most
 
     # -- sessions --------------------------------------------------------------------------------
 
@@ -223,6 +259,7 @@ class WebDoor:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
+            self.connections.expire()
             for session in self._sessions.overdue():
                 await self._end(session)
 
@@ -247,61 +284,8 @@ async def _send(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def _refuse(send: Send, status: int, message: str, type: str = PLAIN) -> None:
     """Refuse a WebSocket connection before it is one."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    headers = [(b"content-type", type.encode())]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": message.encode()})
-
-
-def look_for_room(settings: WebSettings) -> None:
-    """PortError if the address of the settings cannot be listened on: better told at once than
-    when everything else has begun."""
-    _bound(settings).close()
-
-
-def _bound(settings: WebSettings) -> socket.socket:
-    """A socket that listens at the address of the settings."""
-    host, port = settings.host, settings.port
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        # Named, or asyncio does not switch off Nagle's delays (40 ms) for what is accepted.
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except OSError as error:
-        raise PortError(f"web.host '{host}' is no address here: {error.strerror}") from error
-    try:
-        if os.name == "posix":  # elsewhere it would let two servers share a port
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        bound.bind(address)
-        bound.listen(2048)
-        bound.setblocking(False)
-    except OSError as error:
-        bound.close()
-        raise PortError(
-            f"port {port} at {host} cannot be listened on ({error.strerror}): another server may"
-            " have it; choose one with web.port or --port, 0 for any"
-        ) from error
-    return bound
-
-
-def allow_files(count: int) -> None:
-    """Let this process hold so many connections at once, as far as the system permits."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if most < count:
-        log.warning("the system allows %d open files, %d were better: see 'ulimit -n'", most, count)
-
-
-def _shown(host: str) -> str:
-    """A host as it stands in an address that can be clicked."""
-    if host in ("0.0.0.0", "::", ""):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from server.house.house import House
+    from server.web.connections import Connections
     from server.web.sessions import Sessions
 
 COUNTER, GAUGE = "counter", "gauge"
@@ -126,7 +127,9 @@ def house_metrics(house: House) -> list[Metric]:
     ]
 
 
-def web_metrics(sessions: Sessions, clients: Callable[[], int]) -> list[Metric]:
+def web_metrics(
+    sessions: Sessions, clients: Callable[[], int], connections: Connections
+) -> list[Metric]:
     """The rows of the web door; `clients` tells how many are connected."""
     return [
         Metric("perpetuo_web_clients", GAUGE, "WebSocket clients that are connected.", clients),
@@ -141,6 +144,25 @@ def web_metrics(sessions: Sessions, clients: Callable[[], int]) -> list[Metric]:
             COUNTER,
             "Connections that the server closed, by reason.",
             lambda: sessions.ends,
+            "reason",
+        ),
+        Metric(
+            "perpetuo_web_connections",
+            GAUGE,
+            "Connections of HTTP and WebSocket.",
+            lambda: len(connections),
+        ),
+        Metric(
+            "perpetuo_web_half_open",
+            GAUGE,
+            "Connections whose request is not there in full.",
+            lambda: connections.asking,
+        ),
+        Metric(
+            "perpetuo_web_cut_total",
+            COUNTER,
+            "Connections that were cut because they did not ask in time or others needed room.",
+            lambda: connections.cuts,
             "reason",
         ),
     ]

@@ -17,6 +17,7 @@ from server.osc.audience import Counts
 from server.osc.figures import osc_metrics
 from server.playing.figures import player_metrics
 from server.playing.player import Player
+from server.web.connections import Connections
 from server.web.metrics import Metric, house_metrics, web_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
@@ -38,7 +39,7 @@ def metrics() -> list[Metric]:
     house = House(_NoLine(), HouseRules(), {})
     return [
         *house_metrics(house),
-        *web_metrics(Sessions(house, WebSettings()), lambda: 0),
+        *web_metrics(Sessions(house, WebSettings()), lambda: 0, Connections(1, 1, 1.0, float)),
         *player_metrics(Player()),
         *osc_metrics(Counts(), Counts()),
         *audio_metrics(None, ()),

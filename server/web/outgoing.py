@@ -85,6 +85,10 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     stations: tuple[StationRow, ...]
     presets: tuple[PresetRow, ...]
     may_steer_stations: bool
+    horizon: Annotated[
+        int,
+        Meta(description="Microseconds before its bar line from which on a bar is not changed."),
+    ]
     limits: Limits
 
 

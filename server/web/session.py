@@ -10,6 +10,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
 from server.house.events import StreamEvent, Turned
+from server.privacy import without_folders
 from server.web.backlog import Backlog, Body
 from server.web.codes import ENDS
 from server.web.incoming import AnyRequest
@@ -119,7 +120,7 @@ class Session:
         self._say(body_of(message))
 
     def refuse(self, id: int | None, code: str, message: str) -> None:
-        self.tell(ErrorMessage(id=id, code=code, message=message))
+        self.tell(ErrorMessage(id=id, code=code, message=without_folders(message)))
 
     def tell_all(self, stream: Stream, past: int = 0) -> None:
         """Its state and planned bars."""

@@ -11,6 +11,7 @@ from server.configuration.options import option
 PORT = 8770
 EVERYONE, TOKEN, NOBODY = "everyone", "token", "nobody"
 _ORIGIN = re.compile(r"https?://[^/\s]+|\*")
+_HOST = re.compile(r"[\w.-]{1,253}|\*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,35 @@ class WebSettings:
         "Web sites, beside the server's own page, whose scripts may connect, such as"
         ' "https://example.org"; "*" is all.',
     )
+    hosts: tuple[str, ...] = option(
+        (),
+        "Names by which browsers reach it, such as a proxy's, beside its addresses, localhost and"
+        ' the name of this machine; "*" is all.',
+    )
     tls_certificate: Path | None = option(
         None, "Certificate (PEM, with its chain) for https and wss; none: http and ws."
     )
     tls_key: Path | None = option(None, "Private key of the certificate (PEM).")
     max_clients: int = option(2000, "Most WebSocket connections at a time.", low=1, high=1_000_000)
+    max_address_clients: int = option(
+        500,
+        "Most WebSocket connections of one network address that is not this machine.",
+        low=1,
+        high=1_000_000,
+    )
+    max_half_open: int = option(
+        128,
+        "Most connections of one network address whose request is not there in full; for more, the"
+        " oldest of them are closed.",
+        low=4,
+        high=1000,
+    )
+    request_seconds: float = option(
+        10.0,
+        "Seconds within which a request must be there in full, TLS handshake included.",
+        low=0.1,
+        high=600,
+    )
     max_own_streams: int = option(
         8, "Most own streams of clients of one network address.", low=0, high=1_000_000
     )
@@ -80,6 +105,12 @@ class WebSettings:
                 raise ValueError(
                     f"origins: '{origin[:80]}' is none: write it without a path, such as"
                     ' "https://example.org", or "*" for all'
+                )
+        for host in self.hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(
+                    f"hosts: '{host[:80]}' is none: write a name without scheme and port, such as"
+                    ' "radio.example.org", or "*" for all'
                 )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together: give both or none")

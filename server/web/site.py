@@ -31,6 +31,8 @@ FULL_PAGES = (
 )
 HASHED = "/assets/"  # names that end with a hash of the content: they never change
 SOCKET = "/ws"
+HEALTH, METRICS = "/health", "/metrics"
+ALWAYS = (HEALTH, METRICS)  # what is answered however many connections there are
 _JSON = "application/json"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -121,9 +123,9 @@ class Site:
         self._sessions, self._metrics = sessions, metrics
         self._house, self._settings = sessions.house, sessions.settings
         self._files = page_files(page or page_folder())
-        self._open: Mapping[str, Callable[[], Answer]] = {"/health": self._health}
+        self._open: Mapping[str, Callable[[], Answer]] = {HEALTH: self._health}
         self._guarded: Mapping[str, Callable[[], Answer]] = {
-            "/metrics": self._metrics_page,
+            METRICS: self._metrics_page,
             "/api/controls": lambda: _json(describe()),
             "/api/stations": self._stations,
             "/api/presets": self._presets,
@@ -209,6 +211,12 @@ _ASK_FOR_THE_TOKEN = ((b"www-authenticate", b'Bearer realm="perpetuo"'),)
 
 def _json(value: Any, status: int = 200) -> Answer:
     return Answer(status, msgspec.json.encode(value), headers=_FRESH)
+
+
+def refusal(status: int, code: str, message: str) -> Answer:
+    """An error after which the connection is closed."""
+    error = _error(status, code, message)
+    return Answer(status, error.body, headers=(*error.headers, (b"connection", b"close")))
 
 
 def _error(status: int, code: str, message: str) -> Answer:

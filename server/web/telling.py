@@ -19,6 +19,7 @@ from server.house.events import (
     StreamEvent,
     Turned,
 )
+from server.privacy import without_folders
 from server.web.backlog import Body
 from server.web.outgoing import (
     Change,
@@ -105,7 +106,7 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
                     stream=stream.name,
                     state=cast(StreamState, state),
                     epoch=epoch,
-                    reason=reason,
+                    reason=without_folders(reason),
                     seed=stream.seed,
                     model=stream.model_name,
                     styles=stream.styles,

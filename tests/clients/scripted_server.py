@@ -62,6 +62,7 @@ class ScriptedServer:
         self.stations = list(stations)
         self.bars: dict[str, dict[int, Bar]] = {}  # by stream and index; dues of its own clock
         self.state, self.epoch = "playing", 0
+        self.horizon = 150_000
         self.requests: list[dict[str, Any]] = []  # all that clients asked, but pings
         self.refusals: dict[str, tuple[str, str]] = {}  # by type of request
         self.mute: set[str] = set()  # types of requests that are not answered
@@ -201,6 +202,7 @@ class ScriptedServer:
                 "stations": [station_row(name) for name in self.stations],
                 "presets": [{"name": "calm", "title": "Calm", "help": "", "controls": {}}],
                 "may_steer_stations": True,
+                "horizon": self.horizon,
                 "limits": {"message": 65536, "rate": 50, "own_streams": 8, "grace": 60},
             },
         }

@@ -16,11 +16,19 @@ from perpetuo_client.server import Server as Client
 from perpetuo_client.stream import Stream
 
 from server.house.house import House
+from server.playing.outputs import NoteOff, NoteOn
 from tests.bundles import tiny_bytes
 from tests.clients.client_bars import note
 from tests.clients.test_python_client_performance import FakeSynth
 from tests.clients.test_python_client_server import in_a_loop
-from tests.server.live import BRISK, configuration, opened, socket_address
+from tests.server.live import (
+    BRISK,
+    RecordingOutput,
+    configuration,
+    opened,
+    play_into,
+    socket_address,
+)
 from tests.server.served import brisk, serving
 
 EXAMPLE = Path(__file__).parents[2] / "clients" / "python" / "examples" / "follow.py"
@@ -205,3 +213,62 @@ def test_the_example_follows_a_server_in_another_process(
     lines = capsys.readouterr().out.splitlines()
     assert [int(line.split()[0]) for line in lines if "density" not in line] == [0, 1]
     assert "density 2.0 from bar" in lines[1]
+
+
+@in_a_loop
+async def test_notes_come_with_the_times_at_which_the_server_plays_them(
+    model: Path, tmp_path: Path
+) -> None:
+    played = RecordingOutput()
+    async with (
+        opened(configuration(model, tmp_path, horizon=300)) as (server, page),
+        connect(socket_address(page)) as client,
+    ):
+        assert client.capabilities.horizon == 300_000
+        await play_into(server, played)
+        stream = await client.listen()
+        bars: list[Bar] = []
+        async for bar in stream:
+            if bars:  # the first is the one that sounds now
+                early = bar.due - client.now()
+                assert 0 < early <= 300_000
+            bars.append(bar)
+            if len(bars) == 8:
+                break
+        while server.house.now() < bars[-1].end + 100_000:
+            await asyncio.sleep(0.02)
+        struck = sorted(
+            (event.part, event.pitch, due)
+            for due, event in played.events
+            if isinstance(event, NoteOn) and bars[1].due <= due < bars[-1].due
+        )
+        timed = [one for bar in bars[1:-1] for one in bar.timed_notes]
+        begun = [one for one in timed if not one.note.goes_on_from_before]
+        told = sorted((one.note.part, one.note.pitch, one.due) for one in begun)
+        assert [one[:2] for one in told] == [one[:2] for one in struck]
+        # Ticks are rounded to microseconds.
+        assert all(abs(a[2] - b[2]) <= 1 for a, b in zip(told, struck, strict=True))
+        let_go = {
+            (event.part, event.pitch, due + by)
+            for due, event in played.events
+            if isinstance(event, NoteOff)
+            for by in (-1, 0, 1)
+        }
+
+        def is_struck_again(part: int, pitch: int, since: float, until: float) -> bool:
+            return any(one[:2] == (part, pitch) and since < one[2] <= until + 1 for one in struck)
+
+        ends = [
+            (part, pitch, end)
+            for (part, pitch, *_), due, end in timed
+            if not is_struck_again(part, pitch, due + 1, end) and end < bars[-1].due
+        ]
+        whole = [one for one in timed if not one.note.goes_on]
+        known = {(one.note.part, one.note.pitch, one.end) for one in whole}
+        assert len(known & set(ends)) > 5
+        assert not (known & set(ends)) - let_go
+        for bar in bars:
+            for here, there in zip(client.local_notes(bar), bar.timed_notes, strict=True):
+                assert here.note == there.note
+                assert here.due == client.local_time(int(there.due))
+                assert here.end == client.local_time(int(there.end)) > here.due

@@ -8,14 +8,16 @@ import importlib.util
 import os
 import signal
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import mido
 import pytest
-from perpetuo_client import Disconnected, PortError, Prompt, Refused, sync
+from perpetuo_client import Disconnected, PortError, Prompt, Refused, connect, sync
 
 from tests.clients.client_bars import bar, note
 from tests.clients.scripted_server import ScriptedServer
@@ -173,15 +175,12 @@ def wait_for_the_player() -> None:
 
 
 EXAMPLE = ROOT / "examples" / "follow.py"
+NOTES = ROOT / "examples" / "notes.py"
 
 
 @in_a_loop
 async def test_the_example_prints_chords_and_steers(capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("follow", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = loaded(EXAMPLE)
     async with ScriptedServer() as server:
         await server.plan("own-1", *music(server, 5), last(server, 1000))
         await example.main(server.address, bars=5)
@@ -191,6 +190,36 @@ async def test_the_example_prints_chords_and_steers(capsys: pytest.CaptureFixtur
     assert "   0  C major   C G" in lines
     changes = [line.split(" from bar ")[0] for line in lines if "density" in line]
     assert changes == ["      density 2", "      density 3"]
+
+
+@in_a_loop
+async def test_notes_are_printed_when_they_sound(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = loaded(NOTES)
+    printed: list[tuple[float, str]] = []
+    monkeypatch.setattr(
+        example, "print", lambda line: printed.append((time.monotonic(), line)), raising=False
+    )
+    async with ScriptedServer() as server, connect(server.address) as other:
+        planned = music(server, 3)
+        await server.plan("study", *planned)
+        await example.main(server.address, bars=2)
+        due = [one for bar in planned[:2] for one in other.local_notes(bar)]
+    begun = [one for one in due if not one.note.goes_on_from_before]
+    assert len(printed) == len(begun) > 0
+    for (at, line), (struck, begins, ends) in zip(printed, begun, strict=True):
+        assert line == f"part {struck.part}  pitch {struck.pitch:3}  {ends - begins:5.2f} s"
+        assert at > begins - 0.01  # by the two clients' doubt about the server's clock
+
+
+def loaded(example: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(example.stem, example)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_example_is_short_and_stands_in_the_readme() -> None:

@@ -213,7 +213,7 @@ def test_any_value_in_a_change_is_read_or_refused(name: str, value: object) -> N
         (b'{"bar":4,"plan":{"5":{"chord":999}}}', "chord cannot be 999"),
         (b'{"bar":4,"plan":{"5":{"source":5}}}', "source cannot be 5"),
         (b'{"bar":4,"plan":{"5":{"colour":1}}}', "'colour' is not known"),
-        (b'{"end":2}', "end cannot be 2"),
+        (b'{"end":-1}', "end cannot be -1"),
         (b'{"end":4,"bar":4}', "'bar' is not known here, only end"),
         (b'{"end":4}\n{"end":4}', "line 4: it comes after the end"),
         (b"{" + b" " * MAX_LINE + b"}", "at most 1048576 are read"),

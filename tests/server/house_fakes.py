@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -51,12 +52,14 @@ class ScriptedLine:
         self.orders: list[Order] = []
         self.first_open: dict[int, int] = {}  # by stream number
         self.refuse: str | None = None
+        self.hear: Callable[[Report], None] = lambda report: None
         self.dues: dict[int, int] = {}
 
     def send(self, order: Order) -> None:
         self.orders.append(order)
 
     async def request(self, order: Order) -> Report:
+        await asyncio.sleep(0)
         self.orders.append(order)
         if self.refuse:
             raise CapacityError(self.refuse)
@@ -73,10 +76,14 @@ class ScriptedLine:
             case Change():
                 bar = self.first_open.get(order.stream, 0)
                 due = self.dues[order.stream] + bar * BAR
-                return Changed(order.request, order.stream, bar, due, order.set)
+                changed = Changed(order.request, order.stream, bar, due, order.set)
+                self.hear(changed)
+                return changed
             case Keep():
                 bar = self.first_open.get(order.stream, 0)
-                return Kept(order.request, order.stream, bar, f"/kept/{order.stream}")
+                kept = Kept(order.request, order.stream, bar, f"/kept/{order.stream}")
+                self.hear(kept)
+                return kept
         raise StreamError(f"{order} is not scripted")
 
     def composed(self, number: int, index: int, revision: int = 0, pitch: int = 60) -> Composed:

@@ -37,7 +37,7 @@ class OscHouse:
         self.deeds: list[tuple[Any, ...]] = []
         self.hold: asyncio.Event | None = None  # while set, a change takes until it is
         self.desk = StandInDesk(self)
-        self._steering = Steering(self.desk, self._preset_of, self._close)  # type: ignore[arg-type]
+        self.steering = Steering(self.desk, self._preset_of, self._close)  # type: ignore[arg-type]
 
     def now(self) -> int:
         return self.time
@@ -46,7 +46,7 @@ class OscHouse:
         """As the real one: in order, what can be done together together."""
         if isinstance(request, Load):
             raise StreamError(f"there is no model '{request.model}'")
-        return self._steering.post(stream, request)
+        return self.steering.post(stream, request)
 
     def _preset_of(self, name: str) -> tuple[Mapping[str, Any], None]:
         if name not in self.presets:
@@ -123,7 +123,9 @@ class StandInDesk:
             await self.house.hold.wait()
         self.house.deeds.append(("change", stream.name, dict(order.set)))
         known = {name: changed.plain(name) for name in order.set}
-        return Changed(order.request, order.stream, 7, 0, known)
+        made = Changed(order.request, order.stream, 7, 0, known)
+        self.house.steering.changed(stream, made)
+        return made
 
     async def begin(self, stream: Stream, opening: Opening, reason: str, *, due: int) -> None:
         await asyncio.sleep(0)

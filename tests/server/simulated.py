@@ -229,10 +229,12 @@ class Composing:
 
     def _take(self, report: messages.Report) -> None:
         future = self._requests.pop(getattr(report, "request", 0), None)
-        if future is None or future.done():
-            assert self.house is not None
+        assert self.house is not None
+        if future is None or isinstance(report, messages.Changed | messages.Kept):
             self.house.take_report(report)
-        elif isinstance(report, messages.Refused):
+        if future is None or future.done():
+            return
+        if isinstance(report, messages.Refused):
             future.set_exception(error_of(report))
         else:
             future.set_result(report)
@@ -259,10 +261,11 @@ class Composing:
         if self.wire is None or order.stream not in self._numbers:
             raise LineLost("nothing composes")
         self._count += 1
+        number = self._count
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._requests[self._count] = future
+        self._requests[number] = future
         wire = self.wire
-        wire.give(type(order)(**{**_fields(order), "request": self._count}))
+        wire.give(type(order)(**{**_fields(order), "request": number}))
         try:
             return await future
         except PerpetuoError:
@@ -270,7 +273,7 @@ class Composing:
                 self._numbers.discard(order.stream)
             raise
         finally:
-            self._requests.pop(self._count, None)
+            self._requests.pop(number, None)
 
 
 class _Silent:
@@ -404,8 +407,7 @@ class World:
         return self.loop.microseconds
 
     async def _keep(self, stream: Stream) -> Kept:
-        report = await self.house.desk.ask(messages.Keep(0, stream.number), messages.Kept)
-        stream.was_kept(report.bar, report.path)
+        await self.house.desk.ask(messages.Keep(0, stream.number), messages.Kept)
         return stream.kept
 
     def _write(self, write: Any, segment: Segment, line: bytes) -> None:

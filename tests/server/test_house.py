@@ -40,6 +40,7 @@ class Scene:
         self.clock = SetClock()
         self.line = ScriptedLine(self.clock)
         self.house = House(self.line, HouseRules(idle=60 * SECOND), PRESETS, self.clock)
+        self.line.hear = self.house.take_report
         self.notes = Notebook()
         self.house.newcomers.append(self.notes)
 

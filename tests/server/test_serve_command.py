@@ -297,3 +297,61 @@ def test_a_hangup_reads_the_presets_again(words: list[object], tmp_path: Path) -
         served.until_bar(before + 2)
         assert served.metric("perpetuo_bars_late_total") == 0
         assert served.end() == 0
+
+
+# -- several servers, and others in the network ----------------------------------------------------
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@posix
+def test_two_servers_are_told_apart_by_their_port_alone(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    configuration = brisk(tmp_path)
+    configuration.write_text(configuration.read_text().replace("[osc]\nport = 0\n", ""))
+    first, second = _free_port(), _free_port()
+    with serving(configuration, "--model", model, "--port", first) as one:
+        port = one.osc
+        with serving(configuration, "--model", model, "--port", second) as other:
+            assert other.osc > port
+            assert f"port 8771 is taken, so it listens on 127.0.0.1 port {other.osc}" in (
+                other.until("^  OSC ")
+            )
+            assert other.until("^  memory ").endswith(f"/state/perpetuo/port-{second}")
+            other.send_osc("/perpetuo/test/stop")
+            other.until_bar(1)
+            assert one.station()["state"] == "playing"
+            assert other.end() == 0
+        assert one.until("^  memory ").endswith("/state/perpetuo")
+        assert one.end() == 0
+
+
+@posix
+def test_an_osc_port_that_was_named_is_taken_or_refused(
+    words: list[object], tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert f"OSC cannot listen on 127.0.0.1 port {port}" in refused(*words, "--osc-port", port)
+    with serving(*words, "--osc-port", port) as served:
+        assert served.osc == port
+
+
+@posix
+def test_open_to_all_it_says_where_and_what_that_means(words: list[object], tmp_path: Path) -> None:
+    configuration = Path(str(words[0]))
+    configuration.write_text(configuration.read_text() + '\n[web]\nhost = "0.0.0.0"\n')
+    with serving(*words) as served:
+        greeting = served.until(r"^  warning  ")
+        assert "whoever reaches this machine at 0.0.0.0 may listen" in greeting
+        assert "set web.token" in greeting
+        assert "WARNING perpetuo.web: there is no token" in served.until("WARNING perpetuo.web")
+        assert served.page.startswith("http://localhost:")
+        assert served.get("health")

@@ -6,6 +6,7 @@ import gzip
 import json
 from dataclasses import fields
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from engine.controls_doc import describe
 from server.house.counters import Counters
 from server.house.promises import PromiseCounts
 from server.web import site as site_module
-from server.web.admission import admits, visitor
+from server.web.admission import admits, knows_host, visitor
 from server.web.metrics import COUNTER, Metric, exposition, house_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
@@ -281,7 +282,6 @@ def test_no_two_metrics_share_a_name() -> None:
         ({}, {"host": "localhost:8770", "origin": "http://localhost:8770"}, True),
         ({}, {"host": "localhost:8770", "origin": "http://localhost:3000"}, False),
         ({}, {"host": "localhost:8770", "origin": "https://evil.example"}, False),
-        ({}, {"host": "evil.example:8770", "origin": "http://evil.example:8770"}, False),
         ({}, {"host": "localhost:8770", "origin": "null"}, False),
         ({"host": "0.0.0.0"}, {"host": "radio:8770", "origin": "http://radio:8770"}, True),
         ({"origins": ("https://a.example",)}, {"origin": "https://a.example"}, True),
@@ -293,6 +293,45 @@ def test_pages_connect_from_where_they_may(
     settings: dict[str, Any], headers: dict[str, str], may: bool
 ) -> None:
     assert admits(WebSettings(**settings), scope("/ws", **headers)) == may
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "knows"),
+    [
+        ({}, "", True),
+        ({}, "127.0.0.1:8770", True),
+        ({}, "[::1]:8770", True),
+        ({}, "LOCALHOST:8770", True),
+        ({}, "page.localhost", True),
+        ({}, "192.168.1.20:8770", True),
+        ({}, f"{gethostname()}:8770", True),
+        ({}, f"{gethostname().partition('.')[0]}.local", True),
+        ({}, "evil.example:8770", False),
+        ({}, "127.0.0.1.evil.example", False),
+        ({}, "radio:8770", False),
+        ({"host": "0.0.0.0"}, "192.168.1.20:8770", True),
+        ({"host": "0.0.0.0"}, "[2001:db8::7]:8770", True),
+        ({"host": "0.0.0.0"}, "radio:8770", True),
+        ({"host": "0.0.0.0"}, "evil.example", False),
+        ({"host": "0.0.0.0"}, "other.local", False),
+        ({"host": "radio.example"}, "radio.example:8770", True),
+        ({"hosts": ("radio.example",)}, "Radio.Example.", True),
+        ({"hosts": ("radio.example",)}, "x.radio.example", False),
+        ({"hosts": ("*",)}, "any.example", True),
+        ({"origins": ("https://a.example:8443",)}, "a.example:8443", True),
+        ({"origins": ("*",)}, "any.example", True),
+    ],
+)
+def test_the_server_answers_to_names_that_no_other_site_can_take(
+    settings: dict[str, Any], host: str, knows: bool
+) -> None:
+    assert knows_host(WebSettings(**settings), scope("/", host=host)) == knows
+
+
+@pytest.mark.parametrize("host", ["https://a.example", "a.example:8770", "a b", ""])
+def test_a_host_that_is_no_name_is_told(host: str) -> None:
+    with pytest.raises(ValueError, match=r"hosts: .* without scheme and port"):
+        WebSettings(hosts=(host,))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from server.house.events import (
     StreamEvent,
     Turned,
 )
+from server.house.house import HouseRules
 from server.house.requests import Carried, Load, Request
 from server.house.stream import Stream
 from server.wire import WireBar, WireNote, encode_bar
@@ -52,6 +53,7 @@ class WebHouse:
         self.time = 10_000_000
         self.now = clock or (lambda: self.time)
         self.presets = PRESETS
+        self.rules = HouseRules(HORIZON)
         self.counters = Counters()
         self.streams: dict[str, Stream] = {}
         self.carries = 1000  # own streams

@@ -8,7 +8,7 @@
 `perpetuo_client.sync` has the same without async.
 """
 
-from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar, Note
+from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar, Note, TimedNote
 from perpetuo_client.capabilities import Capabilities, Control, Preset, Station
 from perpetuo_client.errors import (
     ClientError,
@@ -45,6 +45,7 @@ __all__ = [
     "Station",
     "Stream",
     "StreamEnded",
+    "TimedNote",
     "connect",
     "open_port",
     "play",

@@ -38,6 +38,19 @@ class Note(NamedTuple):
         return bool(self.tie & TIED_FROM)
 
 
+class TimedNote(NamedTuple):
+    """A note and when it sounds: microseconds of the server's clock, or, from
+    `Server.local_notes`, seconds of `time.monotonic`.
+
+    Of a note that goes on in the next bar `end` is the end of its bar; the next bar has a piece
+    that begins there, with `goes_on_from_before`, which is not struck again.
+    """
+
+    note: Note
+    due: float
+    end: float
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One bar as it sounds. A higher revision replaces a lower one of the same index."""
@@ -72,6 +85,22 @@ class Bar:
     def bpm(self) -> float:
         """Quarters a minute."""
         return 60_000_000 / self.tempo
+
+    @property
+    def timed_notes(self) -> tuple[TimedNote, ...]:
+        """Every note with when it begins and ends, in microseconds of the server's clock, in the
+        order in which they begin."""
+        timed = (TimedNote(note, self.start_of(note), self.end_of(note)) for note in self.notes)
+        return tuple(sorted(timed, key=lambda one: one.due))
+
+    def start_of(self, note: Note) -> int:
+        """When a note of this bar begins; one that goes on from the bar before, at the bar line."""
+        return self.due + self.time_of(note.tick) + note.shift
+
+    def end_of(self, note: Note) -> int:
+        """When a note of this bar ends; one that goes on in the next bar, with this one."""
+        start = self.start_of(note)
+        return max(self.end if note.goes_on else start + self.time_of(note.length), start + 1)
 
     def time_of(self, ticks: int) -> int:
         """Microseconds that so many ticks of this bar last."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+USUAL_HORIZON = 150_000  # microseconds; of servers that do not tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Capabilities:
     models: tuple[str, ...]
     styles: tuple[str, ...]
     may_steer_stations: bool
+    horizon: int  # microseconds before its bar line from which on a bar is not changed any more
     raw: Mapping[str, Any]
 
 
@@ -71,6 +73,7 @@ def capabilities_from(plain: Mapping[str, Any]) -> Capabilities:
         models=tuple(plain.get("models", ())),
         styles=tuple(plain.get("styles", ())),
         may_steer_stations=bool(plain.get("may_steer_stations", True)),
+        horizon=int(plain.get("horizon", USUAL_HORIZON)),
         raw=plain,
     )
 

@@ -73,7 +73,7 @@ class Performance:
             if note.goes_on_from_before and joined:
                 sound = before.get((note.part, note.pitch))
                 if sound is not None:
-                    sound.pieces.append((bar.due, self._end_of(bar, note)))
+                    sound.pieces.append((bar.due, bar.end_of(note)))
             else:
                 sound = self._new(bar, note, now)
             if sound is None:
@@ -86,23 +86,17 @@ class Performance:
     def _change_programs(self, bar: Bar) -> None:
         for part, program in enumerate(bar.programs, 1):
             if self._programs[part - 1 : part] != (program,):
-                first = min((_start(bar, n) for n in bar.notes if n.part == part), default=bar.due)
+                first = min((bar.start_of(n) for n in bar.notes if n.part == part), default=bar.due)
                 self._push(min(first, bar.due), _PROGRAM, (0xC0 | channel_of(part), program))
         self._programs = bar.programs
 
     def _new(self, bar: Bar, note: Note, now: int) -> Sound | None:
-        start = _start(bar, note)
+        start = bar.start_of(note)
         if start < now - STALE:
             return None
-        sound = Sound(note, start, [(bar.due, self._end_of(bar, note))])
+        sound = Sound(note, start, [(bar.due, bar.end_of(note))])
         self._push(start, _BEGIN, sound)
         return sound
-
-    @staticmethod
-    def _end_of(bar: Bar, note: Note) -> int:
-        """A note that goes on ends with its bar, unless the next one does go on with it."""
-        start = _start(bar, note)
-        return max(bar.end if note.goes_on else start + bar.time_of(note.length), start + 1)
 
     def _push(self, due: int, kind: int, what: Sound | Message) -> None:
         self._count += 1
@@ -163,7 +157,3 @@ class Performance:
             for part in range(1, DRUMS + 1):
                 ends.append((0xB0 | channel_of(part), controller, 0))
         return ends
-
-
-def _start(bar: Bar, note: Note) -> int:
-    return bar.due + bar.time_of(note.tick) + note.shift

@@ -10,7 +10,7 @@ from perpetuo_client.bars import Bar
 from perpetuo_client.player import Player
 from perpetuo_client.ports import Port, open_port
 from perpetuo_client.recording import Recording
-from perpetuo_client.stream import LEAD, Stream
+from perpetuo_client.stream import Stream
 from perpetuo_client.timeline import Committed
 
 
@@ -45,7 +45,7 @@ async def _play_into(port: Port, stream: Stream) -> None:
 
 async def _follow(player: Player, stream: Stream) -> None:
     timeline, clock = stream.timeline, stream.server.clock
-    cursor = Committed(timeline, round(LEAD * 1e6))
+    cursor = Committed(timeline, stream.server.capabilities.horizon)
     stops, panics, epoch = timeline.stops, timeline.panics, timeline.epoch
     while player.failure is None:
         if timeline.stops > stops:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from perpetuo_client.bars import Bar, TimedNote
 from perpetuo_client.capabilities import (
     Capabilities,
     Control,
@@ -125,6 +126,13 @@ class Server:
     def local_time(self, due: int) -> float:
         """The moment of `time.monotonic` at which the server's clock shows `due`."""
         return self.clock.to_local(due) / 1e6
+
+    def local_notes(self, bar: Bar) -> tuple[TimedNote, ...]:
+        """The notes of a bar with when they begin and end, in seconds of `time.monotonic`."""
+        return tuple(
+            TimedNote(note, self.local_time(bar.start_of(note)), self.local_time(bar.end_of(note)))
+            for note, _, _ in bar.timed_notes
+        )
 
     # -- streams ---------------------------------------------------------------------------------
 

@@ -14,9 +14,6 @@ from perpetuo_client.timeline import ENDED, Committed, Cursor, Planned, Timeline
 if TYPE_CHECKING:
     from perpetuo_client.server import Server
 
-# Seconds before its bar line at which a bar is given; the server revises none as late as that.
-LEAD = 0.15
-
 
 class Heard(NamedTuple):
     """From where on a change is heard."""
@@ -75,18 +72,21 @@ class Stream:
     def __aiter__(self) -> Bars:
         return self.bars()
 
-    def bars(self, *, ahead: bool = False, lead: float = LEAD) -> Bars:
+    def bars(self, *, ahead: bool = False, lead: float | None = None) -> Bars:
         """Its bars, until it ends or the server is closed.
 
         Each bar once, `lead` seconds before it sounds, in its newest revision, beginning with the
-        one that sounds now. With `ahead` every planned revision at once. Who is slow holds
-        nothing up; who is slower than 256 bars misses some. Several may read one stream.
+        one that sounds now; no `lead` is the server's horizon: it revises none as late as that.
+        With `ahead` every planned revision at once. Who is slow holds nothing up; who is slower
+        than 256 bars misses some. Several may read one stream.
         """
         cursor: Cursor
         if ahead:
             cursor = Planned(self.timeline)
         else:
-            cursor = Committed(self.timeline, round(lead * 1e6))
+            horizon = self.server.capabilities.horizon
+            early = horizon if lead is None else round(lead * 1e6)
+            cursor = Committed(self.timeline, early)
         return Bars(self, cursor)
 
     async def wait(self, until: int | None = None) -> bool:

@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 from perpetuo_client import playing as _playing
 from perpetuo_client import server as _server
 from perpetuo_client import stream as _stream
-from perpetuo_client.bars import Bar
+from perpetuo_client.bars import Bar, TimedNote
 from perpetuo_client.capabilities import Capabilities, Control, Preset, Station
 from perpetuo_client.errors import Disconnected
 from perpetuo_client.messages import Prompt
 from perpetuo_client.ports import Port
-from perpetuo_client.stream import LEAD, Heard
+from perpetuo_client.stream import Heard
 
 __all__ = ["Server", "Stream", "connect"]
 
@@ -125,6 +125,10 @@ class Server:
         """The moment of `time.monotonic` at which the server's clock shows `due`."""
         return self._server.local_time(due)
 
+    def local_notes(self, bar: Bar) -> tuple[TimedNote, ...]:
+        """The notes of a bar with when they begin and end, in seconds of `time.monotonic`."""
+        return self._server.local_notes(bar)
+
     def listen(self, station: str | None = None, *, past: int = 0) -> Stream:
         """Listen to a station, the first one if none is named."""
         return Stream(self._loop, self._loop.run(self._server.listen(station, past=past)))
@@ -173,7 +177,7 @@ class Stream:
     def __iter__(self) -> Iterator[Bar]:
         return self.bars()
 
-    def bars(self, *, ahead: bool = False, lead: float = LEAD) -> Iterator[Bar]:
+    def bars(self, *, ahead: bool = False, lead: float | None = None) -> Iterator[Bar]:
         """Its bars until it ends: each just before it sounds, or with `ahead` as it is planned."""
 
         async def begin() -> _stream.Bars:

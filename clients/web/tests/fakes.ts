@@ -97,6 +97,7 @@ export function welcome(more: Record<string, unknown> = {}): Record<string, unkn
       stations: [station("study"), station("dance")],
       presets: [{ name: "calm", title: "Calm", help: "", controls: { density: 2, tempo: 60 } }],
       may_steer_stations: true,
+      horizon: 150_000,
       limits: { message: 65536, rate: 50, own_streams: 8, grace: 60 },
     },
     ...more,

@@ -5,12 +5,13 @@ import { Bell } from "./cell";
 import type { Bar, Plan, PlanChange, ServerTime, Standing, Unwatch } from "./contract";
 import type { BarMessage } from "./wire";
 
-/** How long bars are kept after they sounded, and how much nearer than this to sounding the
- * server changes none any more, in microseconds. */
+/** How long bars are kept after they sounded, in microseconds. */
 const KEPT = 600e6;
-export const HORIZON = 150e3;
 
 export class PlanStore implements Plan {
+  /** How much nearer than this to sounding the server changes no bar, in microseconds: told in the
+   * welcome. */
+  horizon = 0;
   readonly #bell = new Bell<PlanChange>();
   readonly #bars = new Map<string, Bar>();
   #ordered: readonly Bar[] | null = [];
@@ -42,7 +43,7 @@ export class PlanStore implements Plan {
   standing(bar: Bar, now: ServerTime): Standing {
     if (bar.end <= now) return "past";
     if (bar.due <= now) return "sounding";
-    return bar.due - HORIZON <= now ? "committed" : "open";
+    return bar.due - this.horizon <= now ? "committed" : "open";
   }
 
   watch(told: (change: PlanChange) => void): Unwatch {

@@ -218,6 +218,7 @@ export class Session implements SessionContract, LinkEars {
     const before = this.welcome.value;
     this.happenings.you = welcome.you;
     this.welcome.set(welcome);
+    this.plan.horizon = welcome.capabilities.horizon;
     if (this.#mustReplay) this.replay();
     if (welcome.resumed) return this.happenings.tell("connection", "The connection is back");
     this.happenings.tell("connection", `Connected to perpetuo ${welcome.server}`);

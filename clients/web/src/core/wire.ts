@@ -151,6 +151,8 @@ export interface Capabilities {
   readonly stations: readonly StationRow[];
   readonly presets: readonly PresetRow[];
   readonly may_steer_stations: boolean;
+  /** How much nearer than this to its bar line, in microseconds, a bar is not changed any more. */
+  readonly horizon: number;
   readonly limits: Limits;
 }
 
@@ -354,6 +356,7 @@ const isCapabilities = shaped({
   stations: isListOf(isStation),
   presets: isListOf(isPreset),
   may_steer_stations: isFlag,
+  horizon: isWhole,
   limits: isTable,
 });
 

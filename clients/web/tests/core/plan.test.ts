@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PlanChange } from "../../src/core/contract";
-import { HORIZON, PlanStore } from "../../src/core/plan";
+import { PlanStore } from "../../src/core/plan";
 import { BAR, barMessage, dueOf } from "../fakes";
 
 const NOW = dueOf(0) - 500_000;
@@ -38,9 +38,11 @@ test("a higher revision replaces a lower one and remembers it; an older one is p
 
 test("what is past, sounds, is committed and open is told apart", () => {
   const plan = planned(3);
+  plan.horizon = 400e3;
   const at = (now: number) => plan.bars().map((bar) => plan.standing(bar, now));
   expect(at(dueOf(1))).toEqual(["past", "sounding", "open"]);
-  expect(at(dueOf(2) - HORIZON)).toEqual(["past", "sounding", "committed"]);
+  expect(at(dueOf(2) - 400e3 - 1)).toEqual(["past", "sounding", "open"]);
+  expect(at(dueOf(2) - 400e3)).toEqual(["past", "sounding", "committed"]);
 });
 
 test("bars that moved are others than before, with all their revisions", () => {

@@ -249,3 +249,7 @@ describe("after a cut", () => {
     expect(outputs.told.slice(1)).toEqual(["clear", `put 1.0@${dueOf(1)}`, `put 2.0@${dueOf(2)}`]);
   });
 });
+
+test("the server's horizon is the plan's", () => {
+  expect(listening().session.plan.horizon).toBe(150_000);
+});
