@@ -48,8 +48,9 @@ from server.offline import Length, compose, composer_of
 from server.playing.dispatch import Dispatch, Outlet
 from server.playing.feed import Feed
 from server.playing.outputs import Event, NoteOff, NoteOn
-from server.wire import WireBar
+from server.wire import WireBar, encode_bar
 from tests.bundles import tiny
+from tests.server import house_fakes
 
 MILLISECOND = 1000
 SECOND = 1_000_000
@@ -185,6 +186,7 @@ class Composing:
         self.process: Process | None = None
         self.refuses = 0  # requests that are still refused
         self.lost = 0
+        self.sent: list[messages.Order] = []
         self._numbers: set[int] = set()
         self._requests: dict[int, asyncio.Future[Any]] = {}
         self._count = 0
@@ -239,6 +241,18 @@ class Composing:
         else:
             future.set_result(report)
 
+    def drop(self, number: int) -> None:
+        """As if this stream had been taken out."""
+        assert self.process is not None
+        voice = self.process.voices.pop(number)
+        voice.choir.ensemble.leave(number)
+        self._numbers.discard(number)
+
+    def composed(self, number: int, index: int) -> messages.Composed:
+        """A bar, as it could come."""
+        encoded = encode_bar(house_fakes.wire_bar(index))
+        return messages.Composed(number, index, 5, self.clock(), SECOND, encoded, 99)
+
     # -- the line --------------------------------------------------------------------------------
 
     def send(self, order: messages.Order) -> None:
@@ -248,6 +262,7 @@ class Composing:
         if isinstance(order, messages.Leave):
             self._numbers.discard(stream)
         assert self.wire is not None
+        self.sent.append(order)
         self.wire.give(order)
 
     async def request(self, order: Any) -> Any:
