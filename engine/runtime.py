@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, State, unpack
 from engine.errors import BundleError, CapacityError, ProviderError
-from engine.files import read_bytes
+from engine.files import MODEL, read_bytes
 from engine.planner_table import PlannerTable
 
 LEAST_ROWS = 2
@@ -75,7 +75,7 @@ class Network:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
-        return cls(read_bytes(path, "model"), str(path), device, threads)
+        return cls(read_bytes(path, MODEL), str(path), device, threads)
 
     @cached_property
     def planner_table(self) -> PlannerTable:

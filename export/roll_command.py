@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.errors import ConfigError, MidiError
-    from engine.files import read_bytes, refuse_existing, write_whole
+    from engine.files import MUSIC, read_bytes, refuse_existing, write_whole
     from engine.smf import read, to_score
 
     if not 1 <= args.bars <= 256:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     output: Path = args.output or args.midi.with_suffix(".png")
     refuse_existing(output, force=args.force)
     try:
-        score = to_score(read(read_bytes(args.midi, "MIDI file")))
+        score = to_score(read(read_bytes(args.midi, MUSIC)))
     except MidiError as error:
         raise MidiError(f"{args.midi}: {error}") from error
     from export.roll import roll

@@ -94,7 +94,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.control_log import ControlLog
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
-    from engine.files import read_bytes
+    from engine.files import PROMPT, read_bytes
     from engine.smf import read
     from server.configuration.presets import preset_named
     from server.console import naming
@@ -112,7 +112,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     prompt = None
     if args.prompt:
         with naming(args.prompt):
-            smf = read(read_bytes(args.prompt, "prompt"))
+            smf = read(read_bytes(args.prompt, PROMPT))
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(

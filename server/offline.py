@@ -17,7 +17,7 @@ from engine.composer import Composer
 from engine.control_log import Change, ControlLog, header_line
 from engine.control_log import write as write_log
 from engine.errors import LogError
-from engine.files import read_bytes
+from engine.files import SNAPSHOT, read_bytes
 from engine.library import model_file
 from engine.primer import primer_of
 from engine.recording import program_changes, score_of
@@ -73,7 +73,7 @@ def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -
 
 
 def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:
-    composer = restore(read_bytes(snapshot, "the snapshot"), network, network.pool(1))
+    composer = restore(read_bytes(snapshot, SNAPSHOT), network, network.pool(1))
     if composer.next_bar != log.first:
         raise LogError(
             f"the log goes on from bar {log.first} and {snapshot} from bar {composer.next_bar}: "

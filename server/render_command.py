@@ -94,7 +94,7 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     if args.source is None:
         return _composed(args)
     from engine.errors import PerpetuoError
-    from engine.files import read_bytes
+    from engine.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.smf import read
     from server.console import naming
 
@@ -103,13 +103,12 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
             f"--seed, --preset, --set and --prompt compose music, and {args.source} holds some:"
             " leave out one or the other"
         )
-    data = read_bytes(args.source, "the file")
-    if data[:4] not in MIDI_HEADS:
+    if read_beginning(args.source, SOUNDED, 4) not in MIDI_HEADS:
         return _replayed(args)
     if args.bars:
         raise PerpetuoError("--bars counts what is composed: give --seconds with a MIDI file")
     with naming(args.source):
-        return read(data), {"title": args.source.stem}
+        return read(read_bytes(args.source, MUSIC)), {"title": args.source.stem}
 
 
 def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:

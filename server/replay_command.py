@@ -61,12 +61,12 @@ def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
     """A log's composer before its first bar, and the log."""
     from engine.control_log import read
     from engine.errors import LogError
-    from engine.files import read_bytes
+    from engine.files import LOG, read_bytes
     from server.console import complain, naming
     from server.offline import composer_of, open_model
 
     with naming(args.log):
-        log = read(read_bytes(args.log, "log"))
+        log = read(read_bytes(args.log, LOG))
     network = open_model(args.model or _model_of(log, args.log), args.device, args.threads)
     if network.digest != log.sha256:
         raise LogError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DatasetError
+from engine.files import MANIFEST as MANIFEST_FILE
+from engine.files import read_bytes
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
 XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
@@ -91,15 +94,14 @@ def _unlisted(path: Path, place: Path) -> Source:
 
 def _listed(table: Path, place: Path, problems: list[Problem]) -> dict[Path, Source]:
     try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if "file" not in (reader.fieldnames or ()):
-                raise DatasetError(
-                    f"the manifest {table} has no column 'file': "
-                    "its first line must name the columns"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = read_bytes(table, MANIFEST_FILE).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if "file" not in (reader.fieldnames or ()):
+            raise DatasetError(
+                f"the manifest {table} has no column 'file': its first line must name the columns"
+            )
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"the manifest {table} cannot be read: {error}") from None
     listed = {}
     for row in rows:
