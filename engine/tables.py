@@ -7,6 +7,7 @@ by recursion meets it.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,13 @@ from engine.errors import ConfigError, PerpetuoError
 from engine.files import Kind, read_bytes
 
 DEEPEST = 32
+# A key of more names than that; to read one takes a time that grows with the square of its length.
+_LONG_KEY = re.compile(rf"(?<![\w.\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{DEEPEST + 1}}}")
 
 
 def read_toml(path: str | Path, kind: Kind) -> dict[str, Any]:
     """The tables of a TOML file; ConfigError says what is wrong with it."""
-    found: dict[str, Any] = _read(path, kind, tomllib.loads, "TOML")
+    found: dict[str, Any] = _read(path, kind, _toml, "TOML")
     return found
 
 
@@ -44,6 +47,12 @@ def _read(path: str | Path, kind: Kind, parse: Callable[[str], Any], language: s
         ) from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not {language} ({error})") from error
+
+
+def _toml(text: str) -> dict[str, Any]:
+    if _LONG_KEY.search(text):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def shallow(content: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import DatasetError
 from engine.files import MANIFEST as MANIFEST_FILE
-from engine.files import read_bytes
+from engine.files import look_at, read_bytes
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
 XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
@@ -55,13 +55,13 @@ def find_sources(
     """
     sources: dict[Path, Source] = {}
     problems: list[Problem] = []
-    if manifest is not None and not manifest.is_file():
-        raise DatasetError(f"the manifest {manifest} does not exist: check --manifest")
+    if manifest is not None:
+        look_at(manifest, MANIFEST_FILE)
     for place in places:
         if not place.exists():
             raise DatasetError(f"{place} does not exist: name folders or files of music")
         table = manifest
-        if table is None and (place / MANIFEST).is_file():
+        if table is None and (place / MANIFEST).exists():
             table = place / MANIFEST
         listed = _listed(table, place, problems) if table is not None else {}
         for path in _walk(place):
@@ -73,7 +73,7 @@ def find_sources(
 
 
 def _walk(place: Path) -> Iterator[Path]:
-    if place.is_file():
+    if not place.is_dir():
         yield place.absolute()
         return
     for folder, _, names in os.walk(place):

@@ -14,8 +14,8 @@ from typing import Any
 
 from engine.control_values import Json
 from engine.controls import Controls, nearest
-from engine.errors import BundleError, ConfigError, ControlError
-from engine.files import CONFIGURATION
+from engine.errors import ConfigError, ControlError, PerpetuoError
+from engine.files import CONFIGURATION, MODEL, look_at
 from engine.library import SUFFIX, model_file
 from engine.tables import read_toml
 from server.configuration.options import Source, option
@@ -98,12 +98,12 @@ def named_model(source: Source, at: str, model: str) -> str:
     """The model as the server may be told of it: the name of an embedded one, or a whole path."""
     if model.endswith(SUFFIX):
         path = source.path(model)
-        if not path.is_file():
+        if not path.exists():
             source.refuse(at, f"names no file ({path}): check the path")
-        return str(path)
+        model = str(path)
     try:
-        model_file(model)
-    except BundleError as error:
+        look_at(model_file(model), MODEL)
+    except PerpetuoError as error:
         raise ConfigError(f"{source.name}: {at}: {error}") from error
     return model
 
