@@ -19,6 +19,7 @@ from engine.errors import BundleError
 from engine.files import CARD
 from engine.noise import uniforms
 from engine.runtime import Network as Bundle
+from engine.seal import sealed
 from engine.tables import read_toml
 from export.data.dataset import Dataset
 from export.graph import states_of, step_graph
@@ -101,8 +102,7 @@ def bundle_bytes(network: Network, specification: Specification, planner: bytes)
     if planner:
         metadata[PLANNER_KEY] = pack(planner)
     onnx.helper.set_model_props(model, metadata)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return sealed(model.SerializeToString(deterministic=True))
 
 
 def prove(
