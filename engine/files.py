@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,11 @@ def _too_large(path: str | Path, kind: Kind, size: str) -> PerpetuoError:
         f"{kind.name} {path} is too large, {size} bytes of at most {kind.most:,}: check that it is "
         "the right file"
     )
+
+
+def as_text(name: str | Path) -> str:
+    """A name as text that can be written down: what is in no encoding is replaced."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", str(name))
 
 
 def refuse_existing(path: str | Path, *, force: bool) -> None:

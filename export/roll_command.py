@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.errors import ConfigError, MidiError
-    from engine.files import MUSIC, read_bytes, refuse_existing, write_whole
+    from engine.files import MUSIC, as_text, read_bytes, refuse_existing, write_whole
     from engine.smf import read, to_score
 
     if not 1 <= args.bars <= 256:
@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
         raise MidiError(f"{args.midi}: {error}") from error
     from export.roll import roll
 
-    write_whole(output, roll(score, args.bars, args.title), force=args.force)
+    write_whole(output, roll(score, args.bars, as_text(args.title)), force=args.force)
     print(f"{output}: {len(score.notes)} notes")
     return 0

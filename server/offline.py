@@ -97,7 +97,7 @@ def record(composer: Composer, log: ControlLog, length: Length, args: argparse.N
     figures = summary(args, log, bars) | {"guards": composer.guard_report}
     is_piped = "-" in (args.output, args.log_output)
     if args.json:
-        print(json.dumps(figures), file=sys.stderr if is_piped else sys.stdout)
+        print(json.dumps(figures, ensure_ascii=False), file=sys.stderr if is_piped else sys.stdout)
     elif not is_piped:
         minutes, seconds = divmod(round(figures["seconds"]), 60)
         print(

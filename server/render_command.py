@@ -156,7 +156,8 @@ def _progress(seconds: float) -> Iterator[Callable[[float], object]]:
 def _say(args: argparse.Namespace, made: Rendered) -> None:
     if args.json:
         measured = None if made.measured == -math.inf else made.measured
-        print(json.dumps({"file": str(args.output), **made._asdict(), "measured": measured}))
+        figures = {"file": str(args.output), **made._asdict(), "measured": measured}
+        print(json.dumps(figures, ensure_ascii=False))
         return
     minutes, seconds = divmod(round(made.seconds), 60)
     loud = "silence" if made.measured == -math.inf else f"{made.measured + made.gain:.1f} LUFS"

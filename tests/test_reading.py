@@ -12,7 +12,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("engine", "server", "export")
 # Methods that read a file by its name, whatever they are called on.
-METHODS = {"read_bytes", "read_text", "fromfile", "genfromtxt", "loadtxt", "memmap", "sfload"}
+METHODS = {
+    "read_bytes",
+    "read_text",
+    "fromfile",
+    "genfromtxt",
+    "loadtxt",
+    "memmap",
+    "fluid_synth_sfload",
+}
 METHODS |= {"fdopen", "load_cert_chain"}
 # Functions that take a name or an open file.
 LOADERS = {"load", "load_from_file", "load_model"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import DatasetError
 from engine.files import MANIFEST as MANIFEST_FILE
-from engine.files import look_at, read_bytes
+from engine.files import as_text, look_at, read_bytes
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
 XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
@@ -86,10 +86,11 @@ def _unlisted(path: Path, place: Path) -> Source:
     """A file whose style is the name of the top folder it lies in."""
     place = place.absolute()
     if path == place:
-        return Source(path, path.name, path.parent.name, path.parent.name)
+        top = as_text(path.parent.name)
+        return Source(path, as_text(path.name), top, top)
     below = path.relative_to(place)
-    top = below.parts[0] if len(below.parts) > 1 else place.name
-    return Source(path, below.as_posix(), top, top)
+    top = as_text(below.parts[0] if len(below.parts) > 1 else place.name)
+    return Source(path, as_text(below.as_posix()), top, top)
 
 
 def _listed(table: Path, place: Path, problems: list[Problem]) -> dict[Path, Source]:

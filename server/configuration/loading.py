@@ -8,7 +8,16 @@ from pathlib import Path
 
 from engine.controls import nearest
 from engine.errors import AudioError, PerpetuoError
-from engine.files import CERTIFICATE, CONFIGURATION, PASSWORD, TOKEN, Kind, look_at, read_bytes
+from engine.files import (
+    CERTIFICATE,
+    CONFIGURATION,
+    PASSWORD,
+    TOKEN,
+    Kind,
+    as_text,
+    look_at,
+    read_bytes,
+)
 from engine.tables import read_toml
 from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
@@ -48,6 +57,12 @@ def _checked(source: Source, configuration: Configuration) -> Configuration:
         source.refuse("station", "is empty: leave it out for the default one")
     _check_stations(source, configuration)
     _check_outputs(source, configuration)
+    for key, folder in (
+        ("state", configuration.state_folder),
+        ("logs.folder", configuration.log_folder),
+    ):
+        if as_text(folder) != str(folder):  # what is kept there tells where the rest is
+            source.refuse(key, "has a name that is not in UTF-8: choose another folder")
     if configuration.osc.enabled and configuration.osc.ahead >= configuration.horizon:
         source.refuse(
             "osc.ahead",

@@ -15,7 +15,7 @@ from typing import Any
 from engine.control_values import Json
 from engine.controls import Controls, nearest
 from engine.errors import ConfigError, ControlError, PerpetuoError
-from engine.files import CONFIGURATION, MODEL, look_at
+from engine.files import CONFIGURATION, MODEL, as_text, look_at
 from engine.library import SUFFIX, model_file
 from engine.tables import read_toml
 from server.configuration.options import Source, option
@@ -96,6 +96,8 @@ def preset_named(name: str, own: Path | None = None) -> Preset:
 
 def named_model(source: Source, at: str, model: str) -> str:
     """The model as the server may be told of it: the name of an embedded one, or a whole path."""
+    if as_text(model) != model:  # it is told to clients, and written into logs
+        source.refuse(at, "has a name that is not in UTF-8: rename the file")
     if model.endswith(SUFFIX):
         path = source.path(model)
         if not path.exists():
