@@ -28,7 +28,7 @@ _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 
 MODEL = Kind("model", 2 * _GIB)  # as much as ONNX holds in one file
 MUSIC = Kind("the file of music", 64 * _MIB)
-PROMPT = Kind("prompt", MUSIC.most)
+PROMPT = Kind("prompt", 4 * _MIB)  # its last bars are heard
 LOG = Kind("log", 256 * _MIB)
 SOUNDED = Kind("the file", LOG.most)  # music or a log
 SNAPSHOT = Kind("the snapshot", 1 * _GIB)

@@ -28,6 +28,7 @@ key, metre, tempo, parts and instruments wherever neither says anything else.
 """
 DEFAULT_BARS = 32
 DEFAULT_SEED = 1
+MOST_BARS = 10_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +150,7 @@ def loggable(model: str) -> str:
 
 
 def count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_BARS:
         raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 up")
     return int(text)
 

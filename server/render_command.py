@@ -96,6 +96,7 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     from engine.errors import PerpetuoError
     from engine.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.smf import read
+    from server.audio.length import refuse_endless
     from server.console import naming
 
     if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
@@ -108,7 +109,9 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     if args.bars:
         raise PerpetuoError("--bars counts what is composed: give --seconds with a MIDI file")
     with naming(args.source):
-        return read(read_bytes(args.source, MUSIC)), {"title": args.source.stem}
+        smf = read(read_bytes(args.source, MUSIC))
+        refuse_endless(smf, args.seconds)
+    return smf, {"title": args.source.stem}
 
 
 def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
