@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,7 +72,11 @@ def test_damaged_midi_is_read_in_a_moment_and_rendered_for_no_longer_than_music_
 def test_damaged_sheets_and_logs_are_read_in_a_moment() -> None:
     changes = (Change(3, {"density": 4.0}),)
     log = ControlLog("m", "0" * 64, 7, prompt=Prompt.of(tune(3, 9)), changes=changes, end=9)
-    for data, reader in ((SHEET.encode(), read_musicxml), (write_log(log), read_log)):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("sheet.musicxml", SHEET)
+    sheets = [(data, read_musicxml) for data in (SHEET.encode(), packed.getvalue())]
+    for data, reader in (*sheets, (write_log(log), read_log)):
         reader(data)
         for copy in flipped(data, FLIPS):
             begun = time.perf_counter()
