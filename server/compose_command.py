@@ -28,6 +28,7 @@ key, metre, tempo, parts and instruments wherever neither says anything else.
 """
 DEFAULT_BARS = 32
 DEFAULT_SEED = 1
+MOST_BARS = 10_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +95,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.control_log import ControlLog
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
-    from engine.files import read_bytes
+    from engine.files import PROMPT, read_bytes
     from engine.smf import read
     from server.configuration.presets import preset_named
     from server.console import naming
@@ -112,7 +113,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     prompt = None
     if args.prompt:
         with naming(args.prompt):
-            smf = read(read_bytes(args.prompt, "prompt"))
+            smf = read(read_bytes(args.prompt, PROMPT))
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(
@@ -149,7 +150,7 @@ def loggable(model: str) -> str:
 
 
 def count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_BARS:
         raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 up")
     return int(text)
 

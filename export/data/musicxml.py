@@ -57,19 +57,22 @@ def read_musicxml(data: bytes) -> Smf:
 def _unzipped(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            name = _root_file(archive)
-            if archive.getinfo(name).file_size > MAX_BYTES:
-                raise DatasetError("larger than 256 MB when unpacked")
-            return archive.read(name)
+            return _content(archive, _root_file(archive))
     except (zipfile.BadZipFile, KeyError, zlib.error, OSError, RuntimeError, NotImplementedError,
-            EOFError, ElementTree.ParseError) as error:  # fmt: skip
+            EOFError, ValueError, ElementTree.ParseError) as error:  # fmt: skip
         raise DatasetError(f"a broken zip file: {error}") from None
+
+
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > MAX_BYTES:
+        raise DatasetError("larger than 256 MB when unpacked")
+    return archive.read(name)
 
 
 def _root_file(archive: zipfile.ZipFile) -> str:
     names = archive.namelist()
     if "META-INF/container.xml" in names:
-        container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
+        container = ElementTree.fromstring(_content(archive, "META-INF/container.xml"))
         for element in container.iter():
             if element.tag.endswith("rootfile") and element.get("full-path") in names:
                 return element.attrib["full-path"]

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from engine.analysis import Analysis, analyse
 from engine.codecs import Codec, Encoded, codec
 from engine.errors import PerpetuoError
+from engine.files import MUSIC, read_bytes
 from engine.plan import BarPlan
 from engine.smf import GridError, Smf, grid_error, read, to_score
 from export.data.likeness import Fingerprint, fingerprint
 from export.data.musicxml import looks_like_xml, read_musicxml
 from export.data.sources import Problem, Source
 
-MAX_BYTES = 64 << 20
 FLAT_VELOCITIES = 3  # a file with fewer different velocities tells nothing about loudness
 LONGEST = 193
 DENSEST = 33
@@ -96,9 +96,7 @@ class Prepared:
 
 def load(path: Path) -> Smf:
     """A file of music of either kind; raises PerpetuoError with the reason."""
-    if path.stat().st_size > MAX_BYTES:
-        raise PerpetuoError("larger than 64 MB")
-    data = path.read_bytes()
+    data = read_bytes(path, MUSIC)
     if looks_like_xml(data):
         return read_musicxml(data)
     return read(data)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DatasetError
+from engine.files import MANIFEST as MANIFEST_FILE
+from engine.files import as_text, look_at, read_bytes
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
 XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
@@ -52,13 +55,13 @@ def find_sources(
     """
     sources: dict[Path, Source] = {}
     problems: list[Problem] = []
-    if manifest is not None and not manifest.is_file():
-        raise DatasetError(f"the manifest {manifest} does not exist: check --manifest")
+    if manifest is not None:
+        look_at(manifest, MANIFEST_FILE)
     for place in places:
         if not place.exists():
             raise DatasetError(f"{place} does not exist: name folders or files of music")
         table = manifest
-        if table is None and (place / MANIFEST).is_file():
+        if table is None and (place / MANIFEST).exists():
             table = place / MANIFEST
         listed = _listed(table, place, problems) if table is not None else {}
         for path in _walk(place):
@@ -70,7 +73,7 @@ def find_sources(
 
 
 def _walk(place: Path) -> Iterator[Path]:
-    if place.is_file():
+    if not place.is_dir():
         yield place.absolute()
         return
     for folder, _, names in os.walk(place):
@@ -83,23 +86,23 @@ def _unlisted(path: Path, place: Path) -> Source:
     """A file whose style is the name of the top folder it lies in."""
     place = place.absolute()
     if path == place:
-        return Source(path, path.name, path.parent.name, path.parent.name)
+        top = as_text(path.parent.name)
+        return Source(path, as_text(path.name), top, top)
     below = path.relative_to(place)
-    top = below.parts[0] if len(below.parts) > 1 else place.name
-    return Source(path, below.as_posix(), top, top)
+    top = as_text(below.parts[0] if len(below.parts) > 1 else place.name)
+    return Source(path, as_text(below.as_posix()), top, top)
 
 
 def _listed(table: Path, place: Path, problems: list[Problem]) -> dict[Path, Source]:
     try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if "file" not in (reader.fieldnames or ()):
-                raise DatasetError(
-                    f"the manifest {table} has no column 'file': "
-                    "its first line must name the columns"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = read_bytes(table, MANIFEST_FILE).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if "file" not in (reader.fieldnames or ()):
+            raise DatasetError(
+                f"the manifest {table} has no column 'file': its first line must name the columns"
+            )
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"the manifest {table} cannot be read: {error}") from None
     listed = {}
     for row in rows:
