@@ -355,7 +355,9 @@ class Steering:
             self._as_it_is(stream), model=model, controls=setting, preset=request.name
         )
         await self._begin_anew(stream, opening, f"preset {request.name} by {request.by}")
-        event = Steered(setting.complete(), {}, stream.first, stream.begins, request.by)
+        # With what a prompt lends to what the preset leaves open.
+        known = stream.controls.complete()
+        event = Steered(known, {}, stream.first, stream.begins, request.by)
         stream.tell(event)
         return event
 

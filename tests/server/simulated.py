@@ -437,11 +437,11 @@ class World:
         self.mirrors.setdefault(stream.name, Mirror()).hear(stream, event)
         self.listening.hear(stream, event)
 
-    def begin(self, work: Coroutine[Any, Any, T]) -> T:
+    def begin(self, work: Coroutine[Any, Any, T], *, composes: int = 12) -> T:
         """Do something that the composing process must answer."""
         task = self.loop.create_task(work)
         for _ in range(400):
-            self.turn()
+            self.turn(composes=composes)
             if task.done():
                 return task.result()
         raise AssertionError("it was never done")
@@ -468,6 +468,7 @@ class World:
 
     def turn(self, *, composes: int = 12, delivers: int = 100) -> None:
         """Composing works a little, and is heard."""
+        self.loop.spin()
         self.composing.work(composes)
         self.deliver(delivers)
 

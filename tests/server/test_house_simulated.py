@@ -102,11 +102,12 @@ def test_a_change_that_is_known_to_come_too_late_is_announced_for_where_it_is_he
 
 def test_a_bar_that_is_bridged_postpones_what_was_to_be_heard_in_it(world: World) -> None:
     station, notes = playing(world)
-    world.pass_time(1500)  # almost all that was planned
+    left = (station.planned_until - world.now()) // MILLISECOND
+    world.pass_time(left - 250)  # almost all that was planned
     steered(world, station, density=8)
     world.turn(composes=1)
     (event,) = notes.of(Steered)
-    world.pass_time(1500)
+    world.pass_time(1000)
     assert station.is_bridged(event.bar)
     world.pass_time(3000, composes=6)
     last = notes.of(Postponed)[-1]
@@ -308,7 +309,8 @@ def test_music_that_comes_late_is_pushed_back_and_not_thrown_away(world: World) 
     station, _ = playing(world)
     before = station.missing
     while station.missing < before + 40:
-        world.pass_time(100, composes=1)
+        world.composing.work(1)
+        world.pass_time(150)
     composed = [bar for bar in range(before, before + 40) if not station.is_bridged(bar)]
     assert world.house.counters.leaps > 3
     assert len(composed) > 10
@@ -342,16 +344,19 @@ def test_after_everything_stood_still_the_music_goes_on_soon_and_once(world: Wor
     world.check()
 
 
-def test_a_first_bar_reaches_everybody_before_its_first_note(world: World) -> None:
-    station = world.station("two", controls={**BRISK, "humanise_time": 1.0})
-    world.pass_time(600)  # it was to begin by then, and nothing is composed
+@pytest.mark.parametrize("milliseconds", [0, 150, 600])
+def test_a_first_bar_reaches_everybody_before_its_first_note(
+    world: World, milliseconds: int
+) -> None:
     notes = Notebook()
-    world.house.listen(station, notes)
-    planned = []
-    while not planned:
+    world.house.observers.append(notes)
+    controls = {**BRISK, "humanise_time": 1.0}
+    opening = world.house.add_station("two", preset=None, seed=7, controls=controls)
+    world.begin(opening, composes=1)
+    world.pass_time(milliseconds)
+    while not notes.of(BarPlanned):
         world.turn(composes=1)
-        planned = notes.of(BarPlanned)
-    first = planned[0].planned
+    first = notes.of(BarPlanned)[0].planned
     assert first.frontier >= world.now() + world.house.rules.horizon
 
 
@@ -382,7 +387,7 @@ def test_one_stream_that_cannot_be_composed_is_taken_up_and_then_begins_anew(
     for _ in range(2):
         number = station.number
         world.composing.drop(number)
-        world.house.take_report(Failed(number, "a fault"))
+        world.composing.wire.reports.append(Failed(number, "a fault"))  # type: ignore[union-attr]
         world.settle()
     assert station.epoch == 1
     assert station.seed == 8  # other music: the same would come to the same end
