@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.control_log import ControlLog, read
 from engine.errors import PerpetuoError
-from engine.files import read_bytes
-from engine.snapshot import Told, told_by
+from engine.files import LOG, SNAPSHOT, read_bytes
 from server.composing.keeper import snapshot_name
 from server.composing.messages import LoggedChange
 from server.house.chronicle import logs_of
 from server.house.shelf import Place
 from server.house.stream import PLAYING
+
+if TYPE_CHECKING:
+    from engine.snapshot import Told
 
 log = logging.getLogger("perpetuo.house")
 
@@ -26,9 +28,11 @@ def salvaged(
     """A place put together: at the bar of the snapshot, under the changes that the log has since,
     with the model and what it began with from there. None if they do not belong together, or
     there is nothing."""
+    from engine.snapshot import told_by  # the runtime comes with it, and is hardly ever needed
+
     path = snapshots / snapshot_name(name)
     try:
-        snapshot = told_by(read_bytes(path, "the snapshot"))
+        snapshot = told_by(read_bytes(path, SNAPSHOT))
     except PerpetuoError as error:
         log.warning("no snapshot of %s helps: %s", name, error)
         return None
@@ -41,7 +45,7 @@ def salvaged(
 def _last_log(name: str, logs: Path | None) -> ControlLog | None:
     for path in reversed(logs_of(logs, name) if logs is not None else []):
         try:
-            return read(read_bytes(path, "the log"))
+            return read(read_bytes(path, LOG))
         except PerpetuoError as error:
             log.warning("%s does not help: %s", path, error)
     return None

@@ -120,7 +120,7 @@ class Steering:
 
     def failed(self, stream: Stream, message: str) -> None:
         """Composing one stream went wrong, and only that one."""
-        stream.failures += 1
+        stream.failed()
         log.error("%s could not be composed (%s): it is taken up again", stream.name, message)
         self.lose([stream])
 

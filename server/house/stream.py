@@ -32,6 +32,7 @@ PLAYING, STOPPED, ENDED = "playing", "stopped", "ended"
 # While a stream is stopped the composing process is told that its bars are due in the far future.
 FAR = 1 << 60
 FIRST_WITHIN = 20_000_000  # microseconds after which a first bar is taken to come no more
+WELL_PAST = 16  # bars beyond the place where composing failed after which it is over
 SOON = 20_000  # microseconds until a fallback begins whose time has passed
 
 
@@ -101,7 +102,8 @@ class Stream:
         self.in_step_since = 0  # when the composing process was last told of other due times
         self.watched = 0  # ticket of the last entry in the watch
         self.is_lost = False  # no process composes it at the moment
-        self.failures = 0  # in a row, of composing it
+        self.failures = 0  # of composing it, in one place
+        self._failed_at = 0  # the bar that was composed last before
         self._made: list[tuple[int, int]] = []  # bar that was composed first under it, change
         self._last_late: int | None = None  # when the last bridged bar was due
         self._rests_in = 0  # the bar in which it was stopped
@@ -264,6 +266,8 @@ class Stream:
             return None
         planned.due = self.due_of(planned.index) or planned.due
         self.bars[planned.index] = planned
+        if planned.index > self._failed_at + WELL_PAST:
+            self.failures = 0
         after = self.bars.get(planned.index + 1)
         later = planned.end - after.due if after else 0
         if later:
@@ -287,6 +291,11 @@ class Stream:
         self.late_bars += 1
         self._last_late = planned.due
         return planned
+
+    def failed(self) -> None:
+        """It could not be composed on."""
+        self.failures += 1
+        self._failed_at = self.missing
 
     def leapt(self, leap: Leapt) -> None:
         """The composing process has pushed its music back."""
@@ -347,7 +356,6 @@ class Stream:
 
     def was_kept(self, bar: int, path: str) -> None:
         self.kept = self.kept.since(bar, path)
-        self.failures = 0
 
     def forget(self, now: int) -> None:
         """Drop the bars that sounded long ago."""

@@ -388,7 +388,10 @@ def test_one_stream_that_cannot_be_composed_is_taken_up_and_then_begins_anew(
         number = station.number
         world.composing.drop(number)
         world.composing.wire.reports.append(Failed(number, "a fault"))  # type: ignore[union-attr]
-        world.settle()
+        world.deliver(100)
+        while station.is_lost:
+            world.turn(composes=2)
+    world.settle()
     assert station.epoch == 1
     assert station.seed == 8  # other music: the same would come to the same end
     assert "could not go on" in notes.of(Turned)[-1].reason
