@@ -257,7 +257,8 @@ class Composer:
     @property
     def is_under_way(self) -> bool:
         """Whether a note of the present bar is to be drawn next: `finished` would give None."""
-        return self._situation is not None
+        # One that was planned for a leap may turn out to have no note at all.
+        return self._situation is not None and self._cursor.tick < self._end
 
     @property
     def has_room(self) -> bool:
