@@ -229,3 +229,21 @@ def test_numbers_only_rise_in_what_is_taken_up() -> None:
     with pytest.raises(PlanError, match="numbers only rise"):
         ensemble.resume(1, lambda pool: Composer(network, pool, 7, 1), 7, 0, [Change(3, to=2)])
     assert not ensemble.members
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=5, max_size=25))
+def test_every_note_lies_in_its_bar_though_bars_without_any_are_leapt_to(steps: list[int]) -> None:
+    network = TableNetwork(haste=-3.0)  # notes are far apart
+    ensemble = Ensemble(network)
+    ensemble.join(1, 7, 0)
+    now = 0
+    for count in steps:
+        now += 10_000_000
+        bar = ensemble.members[1].composer.next_bar + 2
+        ensemble.go_on(1, bar, now + 100_000, 96 * bar)
+        for _ in range(count):
+            for one in ensemble.step(now)[0]:
+                assert all(
+                    one.bar.start <= note.onset < one.bar.end or note.tie for note in one.bar.notes
+                )
