@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from server.child.heartbeat import Alive
+
 
 class Join(msgspec.Struct, frozen=True, tag="join"):
     """Begin a stream. Answered by `Joined` or `Refused`.
@@ -178,4 +180,12 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     message: str
 
 
-Report = Ready | Joined | Refused | Changed | Composed | Kept | Load | Trouble
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """A stream that could not be composed on, and is not composed here any more; all others are,
+    undisturbed. `message` is a sentence."""
+
+    stream: int
+    message: str
+
+
+Report = Alive | Ready | Joined | Refused | Changed | Composed | Kept | Load | Trouble | Failed

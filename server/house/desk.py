@@ -17,6 +17,7 @@ from server.composing.messages import (
     Change,
     Changed,
     Composed,
+    Failed,
     Join,
     Joined,
     Keep,
@@ -138,6 +139,8 @@ class Desk:
                     stream.was_kept(report.bar, report.path)
             case Load():
                 self._take_load(report)
+            case Failed():
+                log.error("%s", report.message)
             case Trouble():
                 self.counters.troubles += 1
                 log.warning("%s", report.message)

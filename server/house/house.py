@@ -7,6 +7,7 @@ a crash, `recover` has it go on with every stream.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
@@ -18,6 +19,7 @@ from engine.control_values import Json
 from engine.controls import Controls, nearest
 from engine.errors import CapacityError, PerpetuoError, StreamError
 from server.clock import monotonic_us
+from server.composing.link import LineLost
 from server.composing.messages import Change, Changed, Report, Resume, Shift
 from server.configuration.presets import Preset
 from server.house.counters import Counters
@@ -59,6 +61,8 @@ class House:
         self.styles: tuple[str, ...] = ()  # of the default model, once that is known
         self.newcomers: list[Listener] = []  # listen to every station
         self.observers: list[Listener] = []  # told of every stream, and no reason for it to go on
+        self._lost: set[int] = set()  # of streams that nobody composes
+        self._recovering: set[asyncio.Future[None]] = set()
         self.desk = Desk(line, clock, self.counters, rules.horizon, self._announce)
 
     def _announce(self, stream: Stream) -> None:
@@ -282,6 +286,17 @@ class House:
         """Everything it says but the answers to requests."""
         self.desk.take(report)
 
+    def lost(self, numbers: frozenset[int]) -> None:
+        """A composing process has failed that had these."""
+        self._lost |= numbers
+
+    def composing_is_back(self) -> None:
+        """Have what was lost taken up again."""
+        lost, self._lost = self._lost, set()
+        task = asyncio.ensure_future(self.recover(lost))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+
     async def recover(self, lost: Collection[int]) -> None:
         """A composing process has died: have these of its streams taken up where they were."""
         self.counters.composer_restarts += 1
@@ -290,6 +305,8 @@ class House:
         for stream in by_need:
             try:
                 await self.desk.take_up(stream)
+            except LineLost:
+                self._lost.add(stream.number)  # until the next one is there
             except PerpetuoError as error:
                 log.error("%s cannot go on: %s", stream.name, error)
                 if not stream.is_station:

@@ -23,7 +23,7 @@ from server.web.requests import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
-from server.web.site import SOCKET, Answer, OscQuery, Site
+from server.web.site import SOCKET, Answer, Health, OscQuery, Site
 
 if TYPE_CHECKING:
     from server.audio.door import AudioDoor
@@ -72,11 +72,12 @@ class WebDoor:
         metrics: Iterable[Metric] = (),
         osc: OscQuery = lambda path, attribute: None,
         audio: AudioDoor | None = None,
+        health: Health = dict,
     ) -> str:
         """Begin to serve; the address of the page. PortError or ConfigError if that fails.
 
         `metrics` are rows of other parts, `osc` answers what is asked under /oscquery, `audio`
-        what is asked for to be heard.
+        what is asked for to be heard, `health` tells how other parts are.
         """
         self._settings, self._audio = settings, audio
         self._sessions = Sessions(house, settings)
@@ -84,7 +85,7 @@ class WebDoor:
             self._sessions.streams_of = audio.offers
         clients = web_metrics(self._sessions, lambda: len(self._conversations))
         rows = [*house_metrics(house), *clients, *metrics]
-        self._site = Site(self._sessions, rows, osc)
+        self._site = Site(self._sessions, rows, osc, health=health)
         self._places = 2 * settings.max_clients + (audio.places if audio else 0)
         allow_files(self._places + 256)
         config = self._configuration(settings)
