@@ -182,9 +182,9 @@ class Child(Generic[M]):
         await self._begin()
 
     async def _reap(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await reaped(process, REAPED_WITHIN)
+        if self._process is not None:
+            await reaped(self._process, REAPED_WITHIN)
+            self._process = None  # not before: if this is cancelled, `close` does it
 
     # -- failing ---------------------------------------------------------------------------------
 
