@@ -20,16 +20,19 @@ def _stepped_apart(pool: Pool, rows: list[int]) -> dict[int, Exception]:
     """A row's results do not depend on others, so those that are not refused have drawn what they
     would have drawn together."""
     refused: dict[int, Exception] = {}
-    # A row that sits out is computed all the same: none may stand in another one's way.
-    inputs = pool.inputs[rows]
+    inputs, drawn, likelihood = pool.inputs[rows], pool.event[rows], pool.likelihood[rows]
+    # Rows that sit out are computed and drawn for all the same: what is there must be sound, and
+    # what comes out for them must not stay.
     pool.inputs[rows] = 0
-    for row, wanted in zip(rows, inputs, strict=True):
-        pool.inputs[row] = wanted
+    for place, row in enumerate(rows):
+        pool.inputs[row] = inputs[place]
         try:
             pool.run([row])
         except Exception as error:
             refused[row] = error
         pool.inputs[row] = 0
+        drawn[place], likelihood[place] = pool.event[row], pool.likelihood[row]
     if len(refused) == len(rows):
         raise refused[rows[-1]]
+    pool.event[rows], pool.likelihood[rows] = drawn, likelihood
     return refused
