@@ -40,13 +40,13 @@ class Link:
         settings: Settings,
         on_report: Callable[[Report], None],
         on_end: Callable[[], None],
-        kind: Kind = SOUND,
+        kind: Kind | None = None,
     ) -> None:
         self._on_report = on_report
         self.trouble = ""  # why no sound can ever be made here, a sentence
         self._ready: Report | None = None
         self._child = Child(
-            kind,
+            kind or SOUND,
             settings.argument(),
             report_frames,
             greet=self._greet,

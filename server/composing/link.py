@@ -56,7 +56,7 @@ class Link:
         on_report: Callable[[Report], None],
         on_lost: Callable[[], None],
         on_ready: Callable[[], None],
-        kind: Kind = COMPOSING,
+        kind: Kind | None = None,
     ) -> None:
         self.settings = settings
         self.on_report, self.on_lost = on_report, on_lost
@@ -64,7 +64,7 @@ class Link:
         self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._last_request = 0
         self._child = Child(
-            kind,
+            kind or COMPOSING,
             settings.argument(),
             report_frames,
             greet=self._greet,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.control_log import ControlLog, read
 from engine.runtime import Network
+from server.composing import link
 from server.composing.spelling import wire_bar
 from server.house.stream import Stream
 from server.offline import composer_of
@@ -113,7 +115,7 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
 def test_a_composer_that_hangs_is_replaced(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.composing.crew.HANGS_AFTER", 1.5)
+    monkeypatch.setattr(link, "COMPOSING", replace(link.COMPOSING, hangs_after=3.0))
 
     async def scenario() -> None:
         async with running(configuration(model, tmp_path, lookahead=12)) as server:
