@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +24,20 @@ class Supervision:
         conditions = self.conditions()
         hanging = [name for name, hangs in self.chores.hanging.items() if hangs]
         well = all(one.state in (UP, ENDED) for one in conditions.values()) and not hanging
-        faults = {name: chore.last_fault for name, chore in self.chores.chores.items()}
+        chores = self.chores.chores.items()
         return {
             "status": "ok" if well else "degraded",
-            "processes": {name: one._asdict() for name, one in conditions.items()},
+            "processes": {
+                name: {**one._asdict(), "last_failure": without_folders(one.last_failure)}
+                for name, one in conditions.items()
+            },
             "tasks": {
                 "hanging": hanging,
-                "faults": {name: fault for name, fault in faults.items() if fault},
+                "faults": {
+                    name: without_folders(chore.last_fault)
+                    for name, chore in chores
+                    if chore.faults
+                },
             },
         }
 
@@ -45,6 +53,11 @@ class Supervision:
             Metric(*faults, lambda: self.chores.faults, "task"),
             Metric(*hanging, lambda: self.chores.hanging, "task"),
         )
+
+
+def without_folders(text: str) -> str:
+    """A health check needs no token: whoever asks need not know where files lie here."""
+    return re.sub(r"[^\s'\"(]*/([^\s/]+)", r"\1", text)
 
 
 _ROWS = (

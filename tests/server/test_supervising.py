@@ -87,7 +87,9 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
         conditions = {"composing 1": Condition("up"), "sound": Condition("ended")}
         supervision = Supervision(lambda: conditions, chores)
         assert supervision.health()["status"] == "ok"
-        conditions["composing 1"] = Condition("waiting", 2, 5, "Too many open files")
+        conditions["composing 1"] = Condition(
+            "waiting", 2, 5, "the model '/home/me/m.onnx' is not there"
+        )
 
         def raises() -> None:
             raise ValueError("a bug")
@@ -102,7 +104,7 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
                     "state": "waiting",
                     "restarts": 2,
                     "failures": 5,
-                    "last_failure": "Too many open files",
+                    "last_failure": "the model 'm.onnx' is not there",
                 },
                 "sound": {"state": "ended", "restarts": 0, "failures": 0, "last_failure": ""},
             },
