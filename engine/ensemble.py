@@ -17,6 +17,7 @@ from engine.control_log import Change
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.errors import CapacityError, PlanError
+from engine.isolation import stepped
 from engine.member import EXPECTED_DEMAND, Member
 from engine.primer import Primer
 from engine.runtime import Network, Pool
@@ -44,6 +45,13 @@ class Composed(NamedTuple):
     due: int
 
 
+class Failure(NamedTuple):
+    """A stream that could not be composed on, as it was, and why."""
+
+    member: Member
+    error: Exception
+
+
 class Ensemble:
     """Streams named by number. Use from one thread."""
 
@@ -64,6 +72,7 @@ class Ensemble:
         self.members: dict[int, Member] = {}
         self.speed = 0.0  # steps a second, as measured by the caller
         self.computed = 0  # rows that the last step computed, those that sat out included
+        self.failed: list[Failure] = []  # since `take_failed`
         self.elsewhere = 0.0  # share of the caller's time that other work than this takes
         self._seating: Seating | None = None  # memory is taken when somebody comes
 
@@ -207,17 +216,35 @@ class Ensemble:
         well ahead. (A bar in which nothing more begins is finished without taking part.)
         """
         done: list[Composed] = []
-        taking_part = self._ready(now, done)
-        self.computed = 0
-        if taking_part:
-            rows = [member.composer.row for member in taking_part]
-            self.computed = self._room.pool.run(rows)
+        taking_part = self._run(self._ready(now, done))
         for member in taking_part:
             member.steps += 1
-            bar = member.composer.absorb()
-            if bar is not None:
-                _finish(member, bar, done)
+            try:
+                bar = member.composer.absorb()
+                if bar is not None:
+                    _finish(member, bar, done)
+            except Exception as error:
+                self.let_go(member.stream, error)
         return done, len(taking_part)
+
+    def _run(self, members: list[Member]) -> list[Member]:
+        """Have the network compute a step of these streams; those of which it did."""
+        rows = [member.composer.row for member in members]
+        self.computed, refused = stepped(self._room.pool, rows) if rows else (0, {})
+        for member, row in zip(members, rows, strict=True) if refused else ():
+            if row in refused:
+                self.let_go(member.stream, refused[row])
+        return [m for m in members if m.stream in self.members] if refused else members
+
+    def let_go(self, stream: int, error: Exception) -> None:
+        """A stream that cannot be composed on leaves; others are undisturbed."""
+        self.failed.append(Failure(self.members[stream], error))
+        self.leave(stream)
+
+    def take_failed(self) -> list[Failure]:
+        """Those that had to be let go since the last call; to be asked for after a step."""
+        failed, self.failed = self.failed, []
+        return failed
 
     @property
     def due(self) -> int:
@@ -237,10 +264,20 @@ class Ensemble:
             return []
         hurried = [member for member in seated if member.is_awaited_by(now + HURRY)]
         if 0 < len(hurried) <= MOST_HURRIED:
-            first = min(hurried, key=lambda member: member.due)
-            return [first] if _fill(first, done) else []
+            return self._filled([min(hurried, key=lambda member: member.due)], done)
         beyond = self.lookahead + COMPANY
-        return [m for m in seated if m.is_needy(beyond) and _fill(m, done)]
+        return self._filled([m for m in seated if m.is_needy(beyond)], done)
+
+    def _filled(self, members: list[Member], done: list[Composed]) -> list[Member]:
+        """Those of them that take part in a step."""
+        filled: list[Member] = []
+        for member in members:
+            try:
+                if _fill(member, done):
+                    filled.append(member)
+            except Exception as error:
+                self.let_go(member.stream, error)
+        return filled
 
 
 def _fill(member: Member, done: list[Composed]) -> bool:

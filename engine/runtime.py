@@ -176,6 +176,9 @@ class Pool:
         self.active = np.zeros((size, 1), np.bool_)
         self._angles = _Angles(spec, size)
         self._states = [_Buffer(state, size, network.device) for state in spec.states]
+        # On a device a call that fails has broken more than a stream, and copies are dear.
+        on_cpu = network.device == "cpu"
+        self._copied = [b for b in self._states if b.is_carried and on_cpu]
         self._bindings: dict[tuple[int, int], Any] = {}
         self._free = list(range(rows))[::-1]
 
@@ -205,6 +208,7 @@ class Pool:
         return row
 
     def release(self, row: int) -> None:
+        self.inputs[row] = 0  # what sits out is computed too: nothing may stay that is refused
         self._free = sorted((*self._free, row), reverse=True)  # the lowest is taken first
 
     def reset(self, row: int) -> None:
@@ -249,13 +253,22 @@ class Pool:
 
     def run(self, rows: list[int]) -> int:
         """One step of these rows; `event` and `likelihood` hold what was drawn. Returns how many
-        were computed: all between the first and the last, and never a single one."""
+        were computed: all between the first and the last, and never a single one.
+
+        If it raises, on the processor, it may be done again: what a network carries from step to
+        step is as before, and to a ring the same is written at the same place."""
         start = min(min(rows), len(self.steps) - LEAST_ROWS)
         span = range(start, max(max(rows) + 1, start + LEAST_ROWS))
         self.active[span.start : span.stop] = False
         self.active[rows] = True
         self._angles.write(self.steps[:, 0], self.ticks, span)
-        self.network.session.run_with_iobinding(self._binding(span), self.network.options)
+        carried = [buffer.copies(span) for buffer in self._copied]
+        try:
+            self.network.session.run_with_iobinding(self._binding(span), self.network.options)
+        except Exception:
+            for buffer, before in zip(self._copied, carried, strict=True):
+                buffer.restore(span, before)
+            raise
         self.steps[rows] += 1
         np.maximum(self.furthest, self.steps[:, 0], out=self.furthest)
         return len(span)
@@ -392,6 +405,14 @@ class _Buffer:
         host[row] = values
         if self.device != "cpu":
             self.values.update_inplace(host)
+
+    def copies(self, rows: range) -> NDArray[np.float32]:
+        """The state of these rows, for `restore`; on the processor alone."""
+        found: NDArray[np.float32] = self.values.numpy()[rows.start : rows.stop].copy()
+        return found
+
+    def restore(self, rows: range, values: NDArray[np.float32]) -> None:
+        self.values.numpy()[rows.start : rows.stop] = values
 
     def clear(self, row: int) -> None:
         if self.is_carried:

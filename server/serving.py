@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.claim import Claim
 from engine.errors import OutputError, PerpetuoError
 from server.audio.opening import Sound
 from server.clock import Clock, monotonic_us
-from server.composing.crew import Crew, Worker
+from server.composing.crew import Crew
 from server.composing.messages import Report
 from server.composing.settings import Settings
 from server.configuration.presets import load_presets
@@ -35,13 +33,14 @@ from server.playing.dispatch import PortReport
 from server.playing.feed import Feed
 from server.playing.figures import player_metrics
 from server.playing.player import Player, prefer_the_player
+from server.supervising import Chores
+from server.supervision_figures import Supervision
 from server.web.door import WebDoor
 from server.web.listening import look_for_room
 from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
-TICK = 1.0  # seconds between two rounds of housekeeping
 MOST_STREAMS = 4096  # beyond which no machine is asked to go
 
 
@@ -68,8 +67,8 @@ class Server:
         self.configuration = configuration
         self.clock = Clock(speed, monotonic_us())
         self._stack = AsyncExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_open = self._is_closing = False
+        self.chores = Chores()
+        self._is_open = False
 
     async def open(self) -> Opened:
         """Open everything; a PerpetuoError, and all is closed again, if something cannot be."""
@@ -87,7 +86,8 @@ class Server:
             look_for_room(configuration.web)
         prefer_the_player()
         settings = _settings(configuration, folders.streams, self.clock)
-        self.crew = Crew(settings, configuration.composers or cores(), self._hear, self._lost)
+        most = configuration.composers or cores()
+        self.crew = Crew(settings, most, self._hear, self._lost, self._composing_is_back)
         stack.push_async_callback(self.crew.close)
         ready = await self.crew.start()
         self.house = House(
@@ -113,7 +113,7 @@ class Server:
         await self.sound.ready()
         page, others, openness = await self._open_web(osc)
         self.sound.open()
-        self._start(self._keep_house())
+        self._keep_house()
         self._is_open = True
         return Opened(
             page,
@@ -148,9 +148,14 @@ class Server:
         rows = player_metrics(self.player)
         if osc is not None:
             rows += osc_metrics(osc.counts, osc.note_counts)
-        rows += self.sound.metrics
+        watched = Supervision(
+            lambda: {**self.crew.conditions, **self.sound.conditions}, self.chores
+        )
+        rows += (*self.sound.metrics, *watched.metrics())
         door, query = WebDoor(), self._osc_query(osc)
-        address = await door.open(self.house, settings, rows, query, self.sound.door)
+        address = await door.open(
+            self.house, settings, rows, query, self.sound.door, watched.health
+        )
         self._stack.push_async_callback(door.close)
         self._stack.callback(self.sound.cut_all)  # first, or the door would wait for them
         return address, door.others, door.openness
@@ -195,43 +200,28 @@ class Server:
     def _hear(self, report: Report) -> None:
         self.house.take_report(report)
 
-    def _lost(self, worker: Worker, streams: frozenset[int]) -> None:
-        """A composing process has ended without being asked to."""
-        log.error("the composing process has died: it is started again, the music goes on")
+    def _lost(self, streams: frozenset[int]) -> None:
+        """A composing process has failed; the next one is under way."""
         self.house.lost(streams)
-        self._start(self._replace(worker, streams))
 
-    async def _replace(self, worker: Worker, streams: frozenset[int]) -> None:
-        try:
-            await self.crew.replace(worker)
-        except PerpetuoError as error:  # it died again while it began, or cannot begin
-            log.error("composing cannot be started again: %s", error)
-            if not worker.link.is_open:
-                await asyncio.sleep(TICK)
-                self._start(self._replace(worker, streams))
-            return
+    def _composing_is_back(self) -> None:
         self.house.composing_is_back()
 
     def _port_turned(self, report: PortReport) -> None:
         """Called by the player's threads; what there is to say, the player has logged."""
 
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(TICK)
-            self.house.tick()
-            await self.crew.tick()
-            if self.crew.wants_another:
-                self._start(self.crew.grow_ahead())
-            self.stations.shelve()
-            self.sound.tick()
-            await self.chronicle.tick()
+    def _keep_house(self) -> None:
+        """What is done every second. Each by itself: a full disk or a process that does not answer
+        holds up no other. (Processes are watched by those who started them.)"""
+        self.chores.begin("streams", self.house.tick)
+        self.chores.begin("composing", self.crew.tick)
+        self.chores.begin("places", self.stations.shelve)
+        self.chores.begin("sound", self.sound.tick)
+        self.chores.begin("logs", self.chronicle.tick)
 
     async def _say_goodbye(self) -> None:
         """Save where every station is, then end them."""
-        self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.chores.close()
         await self.house.steering.close()
         await self.stations.close()
         for stream in list(self.house.streams.values()):
@@ -240,19 +230,6 @@ class Server:
     async def close(self) -> None:
         """End every note and every stream, save, and close everything."""
         await self._stack.aclose()
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        if self._is_closing:
-            work.close()
-            return
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a fault of ours", exc_info=task.exception())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from server.child.heartbeat import Alive
+
 # Microseconds by which sound is made later than the stream plays: by then all is told of it.
 LAG = 200_000
 
@@ -143,4 +145,4 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     memory: int  # resident bytes
 
 
-Report = Ready | Unable | Opened | Chunk | Load
+Report = Alive | Ready | Unable | Opened | Chunk | Load

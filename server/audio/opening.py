@@ -15,6 +15,7 @@ from server.audio.libraries import soundfont
 from server.audio.messages import Settings
 from server.audio.radio import Radio
 from server.audio.settings import AudioSettings
+from server.child.supervised import Condition
 from server.clock import Clock
 from server.web.metrics import Metric
 
@@ -71,7 +72,8 @@ class Sound:
             self._starting = asyncio.create_task(self._radio.link.start())
 
     async def ready(self) -> None:
-        """Returns when sound can be made, or `trouble` says why it cannot."""
+        """Returns when sound can be made, or `trouble` says why it never can; a process that failed
+        otherwise is tried again by itself."""
         if self._radio is not None and self._starting is not None:
             await self._starting
             self.trouble = self._radio.trouble
@@ -89,12 +91,19 @@ class Sound:
             self._radio.tick()
 
     @property
+    def conditions(self) -> dict[str, Condition]:
+        """Of the process, by what it is called in health and metrics; none where sound is off."""
+        return {} if self._radio is None else {"sound": self._radio.link.condition}
+
+    @property
     def line(self) -> str:
         """For the user."""
         if self._radio is None or self.trouble:
             return f"none: {self.trouble}"
+        link = self._radio.link
+        late = [] if link.is_up else [f"not yet ({link.condition.last_failure})"]
         addresses = [self._addresses(self._radio)] if self._is_on_the_web else []
-        return "; ".join([*addresses, *(f"sent to {push.name}" for push in self._pushes)])
+        return "; ".join([*late, *addresses, *(f"sent to {push.name}" for push in self._pushes)])
 
     def _addresses(self, radio: Radio) -> str:
         first, *others = self._settings.stations or radio.stations

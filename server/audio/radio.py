@@ -49,7 +49,6 @@ log = logging.getLogger("perpetuo.audio")
 
 # Seconds for which a stream that nobody hears any more is still made: players come back.
 LINGER = 20.0
-HANGS_AFTER = 8.0  # seconds without a word of the process
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Radio:
         self.link = Link(process, self._take, self._lost)
         self._house = house
         self.stations = {name: self._station(name, title) for name, title in titles.items()}
-        self._lost_at: int | None = None
+        self._lost_at: int | None = house.now()  # none is there yet
 
     def _station(self, name: str, title: str) -> Station:
         rates = {MP3: self.settings.mp3_bitrate, OPUS: self.settings.opus_bitrate}
@@ -157,10 +156,8 @@ class Radio:
     # -- what is made ----------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Once a second: end what nobody wants any more, and a process that hangs."""
+        """Once a second: end what nobody wants any more."""
         now = monotonic()
-        if self.link.silent_for > HANGS_AFTER:
-            self.link.kill()
         for station in self.stations.values():
             if not self.settings.on_demand:
                 for form in self.offers(station.name):
@@ -267,7 +264,7 @@ class Radio:
         self._lost_at = self._house.now()
 
     def _take_up(self) -> None:
-        """Another process is there: it goes on where the one before it ended."""
+        """A process is there: it goes on where the one before it ended."""
         if self._lost_at is None:
             return
         for station in self.stations.values():

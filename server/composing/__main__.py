@@ -8,35 +8,41 @@ import signal
 import socket
 import sys
 
-from engine.errors import PerpetuoError
-from server.composing.bell import Bell
-from server.composing.line import Line
-from server.composing.messages import Refused
-from server.composing.process import Process
-from server.composing.settings import Settings
+from server.child.heartbeat import Alive, beating
+from server.composing.framing import encode
 
 
-def main(descriptor: int, settings: Settings) -> int:
+def main(descriptor: int, argument: str) -> int:
     # The server decides when this ends: it closes the line.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    bell = Bell()
-    line = Line(socket.socket(fileno=descriptor), bell.ear)
-    try:
-        process = Process(line, bell, settings)
-    except PerpetuoError as error:
-        line.report(Refused(0, 0, type(error).__name__, str(error)))
-        line.close()
-        return 1
-    # What was loaded stays: it need not be looked through again and again.
-    gc.freeze()
-    process.run()
+    connection = socket.socket(fileno=descriptor)
+    with beating(connection, encode(Alive())):
+        # What takes long to import comes when the first sign of life is on its way.
+        from engine.errors import PerpetuoError
+        from server.composing.bell import Bell
+        from server.composing.line import Line
+        from server.composing.messages import Refused
+        from server.composing.process import Process
+        from server.composing.settings import Settings
+
+        bell = Bell()
+        line = Line(connection, bell.ear)
+        process = None
+        try:
+            process = Process(line, bell, Settings.read(argument))
+        except PerpetuoError as error:
+            line.report(Refused(0, 0, type(error).__name__, str(error)))
+    if process is not None:
+        # What was loaded stays: it need not be looked through again and again.
+        gc.freeze()
+        process.run()
     line.close()
-    return 0
+    return 0 if process is not None else 1
 
 
 if __name__ == "__main__":
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    sys.exit(main(int(sys.argv[1]), Settings.read(sys.argv[2])))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2]))

@@ -1,6 +1,7 @@
 """All composing processes, as one line. There is one at first; another one is started when those
 that are there have half of what they can carry, so that new streams spread evenly, or at the latest
-when they can carry no more. It ends when it has had nothing to do for a while.
+when they can carry no more. It ends when it has had nothing to do for a while. Each of them is
+supervised, and another one follows by itself if it fails.
 
 Use in the event loop.
 """
@@ -10,22 +11,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
-from engine.errors import CapacityError, PerpetuoError
+from engine.errors import CapacityError, PerpetuoError, StreamError
+from server.child.supervised import Condition
 from server.composing.link import Answer, LineLost, Link, Request
-from server.composing.messages import Join, Leave, Load, Order, Ready, Report
+from server.composing.messages import Failed, Join, Leave, Load, Order, Ready, Report
 from server.composing.settings import Settings
 
 log = logging.getLogger("perpetuo.composing")
 
-HANGS_AFTER = 6.0  # seconds without a word
 IDLE = 60.0  # seconds after which a further process with nothing to do is ended
 # Of what each process believes to be able to compose: another is started when it is so much, and
 # is not ended before it is so little.
 MUCH, LITTLE = 0.4, 0.2
+_GROWING = "growing"  # what is started ahead of need
 END_WITHIN = 3.0  # seconds that a process has to save everything and end
 NOTHING = Load(0, 0.0, 0.0, 0, 0, 0.0, 0, processes=0)
 
@@ -45,29 +48,34 @@ class Worker:
         return self.load.demand / self.load.speed if self.load.speed else 0.0
 
 
-MakeLink = Callable[[Settings, Callable[[Report], None], Callable[[], None]], Link]
+Call = Callable[[], None]
+MakeLink = Callable[[Settings, Callable[[Report], None], Call, Call], Link]
 
 
 class Crew:
-    """`on_report` hears every report that answers no request, `Load` as one for all;
-    `on_lost` is called when a process has ended without being asked to, with its worker, which
-    `replace` revives, and the streams that it had."""
+    """`on_report` hears every report that answers no request, `Load` as one for all; `on_lost` is
+    called with the streams that a process had which has failed, before anybody who waits for an
+    answer of it is told, and `on_ready` when there is another one in its place."""
 
     def __init__(
         self,
         settings: Settings,
         most: int,
         on_report: Callable[[Report], None],
-        on_lost: Callable[[Worker, frozenset[int]], None],
+        on_lost: Callable[[frozenset[int]], None],
+        on_ready: Call,
         make_link: MakeLink = Link,
     ) -> None:
         self._settings, self._most = settings, most
-        self._on_report, self._on_lost, self._make_link = on_report, on_lost, make_link
+        self._on_report, self._on_lost, self._on_ready = on_report, on_lost, on_ready
+        self._make_link = make_link
         self.workers: list[Worker] = []
         self._by_stream: dict[int, Worker] = {}
         self._growing = asyncio.Lock()
         self._grows_from = 0.0  # not ahead of need before this time: the last attempt failed
         self._gone = NOTHING  # what processes counted that are no more
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     # -- beginning and end -----------------------------------------------------------------------
 
@@ -81,42 +89,65 @@ class Crew:
                 self._settings,
                 lambda report: self._take(worker, report),
                 lambda: self._lost(worker),
+                self._on_ready,
             )
         )
         ready = await worker.link.start()
+        if self._is_closing:
+            await worker.link.close(END_WITHIN)
+            raise LineLost("the server ends")
         self.workers.append(worker)
         return ready
 
-    async def replace(self, worker: Worker) -> None:
-        """Start another process in place of one that ended; see `Link.restart`."""
-        await worker.link.restart()
-
     async def close(self) -> None:
         """Let every process save its streams and end."""
+        self._is_closing = True
+        for task in self._tasks:
+            if task.get_name() == _GROWING:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.link.close(END_WITHIN) for worker in self.workers))
 
     def _lost(self, worker: Worker) -> None:
         self._gone = together([self._gone, _counts(worker.load)])
         worker.load = NOTHING
         lost = frozenset(worker.streams)
-        for stream in lost:
-            self._forget(stream)
-        self._on_lost(worker, lost)
+        worker.streams.clear()
+        self._by_stream = {one: its for one, its in self._by_stream.items() if its is not worker}
+        self._on_lost(lost)
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Of each process, by what it is called in health and metrics."""
+        numbered = enumerate(self.workers, 1)
+        return {f"composing {number}": worker.link.condition for number, worker in numbered}
 
     # -- housekeeping ------------------------------------------------------------------------------
 
-    async def tick(self) -> None:
-        """End what hangs and what is not needed any more. Call about once a second."""
-        for worker in self.workers:
-            if worker.link.silent_for > HANGS_AFTER:
-                log.error("the composing process %s hangs: it is killed", worker.link.pid)
-                worker.link.kill()
-            if worker.streams:
-                worker.idle_since = monotonic()
+    def tick(self) -> None:
+        """End what is not needed any more, start what will be. Call about once a second; it does
+        not wait for either."""
         for worker in self.workers[1:]:
-            others = max(other.share for other in self.workers if other is not worker)
-            if monotonic() - worker.idle_since > IDLE and others <= LITTLE:
-                await self._dismiss(worker)
+            if self._is_needless(worker):
+                self._dismiss(worker)
+        if self.wants_another:
+            self._begin(self.grow_ahead(), _GROWING)
+
+    def _is_needless(self, worker: Worker) -> bool:
+        others = [other for other in self.workers if other is not worker and other.link.is_open]
+        return (
+            not worker.streams
+            and monotonic() - worker.idle_since > IDLE
+            and bool(others)
+            and max(other.share for other in others) <= LITTLE
+        )
+
+    def _dismiss(self, worker: Worker) -> None:
+        """Nobody can join it from here on, before anything is waited for."""
+        self.workers.remove(worker)
+        self._gone = together([self._gone, _counts(worker.load)])
+        log.info("a composing process is ended: it had nothing to do for %d s", IDLE)
+        self._begin(worker.link.close(END_WITHIN), "closing")
 
     @property
     def wants_another(self) -> bool:
@@ -138,11 +169,15 @@ class Crew:
             except CapacityError:  # has been logged
                 self._grows_from = monotonic() + IDLE
 
-    async def _dismiss(self, worker: Worker) -> None:
-        self.workers.remove(worker)
-        self._gone = together([self._gone, _counts(worker.load)])
-        log.info("a composing process is ended: it had nothing to do for %d s", IDLE)
-        await worker.link.close(END_WITHIN)
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._is_done)
+
+    def _is_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a fault of ours", exc_info=task.exception())
 
     # -- as a line ---------------------------------------------------------------------------------
 
@@ -191,28 +226,45 @@ class Crew:
     async def _join_among(self, workers: list[Worker], order: Join) -> Answer:
         """The answer of the first that takes it; else the last refusal."""
         refusal: PerpetuoError = LineLost("nothing composes at the moment: try again in a moment")
-        running = [worker for worker in workers if worker.link.is_open]
-        for worker in sorted(running, key=lambda worker: len(worker.streams)):
+        for worker in sorted(workers, key=lambda worker: len(worker.streams)):
+            if worker not in self.workers or not worker.link.is_open:
+                continue  # ended, or failed, while another was asked
             self._by_stream[order.stream] = worker
             worker.streams.add(order.stream)
             try:
-                return await worker.link.request(order)
+                answer = await worker.link.request(order)
             except CapacityError as error:
                 refusal = error
                 self._forget(order.stream)
+                continue
             except BaseException:
                 self._forget(order.stream)
                 raise
+            self._look_that_it_is_there(order.stream, worker)
+            return answer
         raise refusal
+
+    def _look_that_it_is_there(self, stream: int, worker: Worker) -> None:
+        """The process may have failed, or the stream left, between the answer and whoever waited
+        for it."""
+        found = self._by_stream.get(stream)
+        if found is None and worker.link.is_open:
+            raise StreamError(f"stream {stream} has ended")
+        if found is not worker:
+            raise LineLost("the composing process ended: try again in a moment")
 
     def _forget(self, stream: int) -> None:
         worker = self._by_stream.pop(stream, None)
         if worker is not None:
             worker.streams.discard(stream)
+            if not worker.streams:
+                worker.idle_since = monotonic()
 
     # -- reports -----------------------------------------------------------------------------------
 
     def _take(self, worker: Worker, report: Report) -> None:
+        if isinstance(report, Failed):  # it is to be told still that the stream leaves
+            worker.streams.discard(report.stream)
         if not isinstance(report, Load):
             self._on_report(report)
             return

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from server.child.heartbeat import Alive
+
 
 class Join(msgspec.Struct, frozen=True, tag="join"):
     """Begin a stream. Answered by `Joined` or `Refused`.
@@ -201,7 +203,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """Composing this stream went wrong: it has been taken out, the others go on."""
+    """A stream that could not be composed on, and is not composed here any more; all others are,
+    undisturbed. `message` is a sentence."""
 
     stream: int
     message: str
@@ -214,4 +217,6 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     message: str
 
 
-Report = Ready | Joined | Refused | Changed | Composed | Leapt | Kept | Load | Trouble | Failed
+Report = (
+    Alive | Ready | Joined | Refused | Changed | Composed | Leapt | Kept | Load | Trouble | Failed
+)

@@ -1,33 +1,34 @@
 """The composing process: takes orders, composes what is most in need, reports bars.
 
 One thread does all of it and looks for orders between any two steps of a network; two kinds of
-work are done beside it, in threads: writing snapshots and loading further models.
+work are done beside it, in threads: writing snapshots and loading further models. A stream that
+cannot be composed on is taken out alone; what goes wrong beside the music ends nothing.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from time import perf_counter
 
 from engine.control_log import MAX_SEED, MAX_STREAM
 from engine.ensemble import Composed as EngineComposed
 from engine.errors import CapacityError, PerpetuoError, StreamError
 from engine.guards import report as guard_report
+from engine.member import Member
 from engine.score import TIED_FROM
+from server.child.heartbeat import Alive
 from server.clock import Clock, seconds_until
-from server.composing import messages
+from server.composing import messages, reports
 from server.composing.bell import Bell
+from server.composing.faults import Chores, spoken
 from server.composing.framing import LineError
 from server.composing.joining import joined
 from server.composing.line import Line
-from server.composing.meter import Meter
+from server.composing.meter import EVERY, Meter
 from server.composing.saving import Saving
 from server.composing.settings import Settings
 from server.composing.shelf import Choir, Shelf, key_of
-from server.composing.spelling import wire_bar
 from server.composing.voice import Voice
-from server.wire import encode_bar
 
 log = logging.getLogger("perpetuo.composing")
 
@@ -47,20 +48,11 @@ class Process:
         self.voices: dict[int, Voice] = {}
         self.waiting: dict[str, list[messages.Join]] = {}  # by key of the model that is loaded
         self.meter = Meter(self.now())
+        self.chores = Chores(line)
         self.is_closing = False
         self._held: dict[int, Voice] = {}  # those with orders before their time
-        self._last_kept = 0
-        self._in_trouble = False
-        choir = self.shelf.default
-        self.line.report(
-            messages.Ready(
-                settings.model,
-                choir.network.digest,
-                choir.network.specification.styles,
-                choir.pace.speed,
-                os.getpid(),
-            )
-        )
+        self._failed: dict[int, Voice] = {}  # until they leave
+        self.line.report(reports.ready(settings.model, self.shelf.default))
 
     def run(self) -> None:
         """Compose until the line ends or is closed."""
@@ -78,7 +70,7 @@ class Process:
         self.line.flush()  # whoever asked need not wait for the step that follows
         self.bell.clear()
         self._meet_arrivals()
-        self.saving.report_written()
+        self.chores.do("saving", self.saving.report_written)
         return 0.0 if self._compose() else self._idle()
 
     def _idle(self) -> float:
@@ -97,16 +89,16 @@ class Process:
             return
         try:
             self._obey(order)
-        except PerpetuoError as error:
-            self._refuse(order, error)
         except Exception as error:  # one order that goes wrong must not end the music of all
-            log.exception("a fault of ours")
-            self._refuse(order, StreamError(f"a fault of ours: {error!r}; see the server's log"))
+            self._refuse(order, error)
 
-    def _refuse(self, order: messages.Order, error: PerpetuoError) -> None:
+    def _refuse(self, order: messages.Order, error: Exception) -> None:
+        if not isinstance(error, PerpetuoError):
+            log.error("a fault of ours", exc_info=error)
         request = getattr(order, "request", 0)
         stream = getattr(order, "stream", 0)
-        self.line.report(messages.Refused(request, stream, type(error).__name__, str(error)))
+        told = spoken(error)
+        self.line.report(messages.Refused(request, stream, type(told).__name__, str(told)))
 
     def _obey(self, order: messages.Order) -> None:
         match order:
@@ -160,13 +152,25 @@ class Process:
             raise CapacityError(
                 f"all {self.settings.most} streams are taken: try again when one has ended"
             )
-        choir = self.shelf.find(order.model)
+        key = key_of(order.model)
+        choir = self.shelf.find(key, order.model)
         if choir is None:
-            self.waiting.setdefault(key_of(order.model), []).append(order)
+            self.waiting.setdefault(key, []).append(order)
         else:
             self._begin(order, choir)
 
     def _begin(self, order: messages.Join, choir: Choir) -> None:
+        """Refused, whatever it is refused for, it leaves nothing behind."""
+        is_new = order.stream not in choir.ensemble.members
+        try:
+            self._begin_in(order, choir)
+        except Exception:
+            if is_new and order.stream in choir.ensemble.members:
+                choir.ensemble.leave(order.stream)
+                self.voices.pop(order.stream, None)
+            raise
+
+    def _begin_in(self, order: messages.Join, choir: Choir) -> None:
         choir.ensemble.elsewhere = self.shelf.share_beside(choir)
         controls = joined(order, choir, self.now())
         member = choir.ensemble.members[order.stream]
@@ -174,50 +178,38 @@ class Process:
         voice = self.voices[order.stream] = Voice(order.stream, order.name, choir, kept)
         if order.resume is not None:
             voice.changed(0, order.resume.change)
-        self.line.report(
-            messages.Joined(
-                order.request,
-                order.stream,
-                choir.network.digest,
-                order.model,
-                controls.complete(),
-                member.first,
-                member.dues[member.first],
-                choir.network.specification.styles,
-            )
-        )
+        self.line.report(reports.joined(order, choir, controls))
 
     def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
-            joins[:] = [order for order in joins if order.stream != stream]
-        voice = self.voices.pop(stream, None)
-        if voice is None:
-            return
-        self._held.pop(stream, None)
+            for order in [order for order in joins if order.stream == stream]:
+                joins.remove(order)
+                self._refuse(order, StreamError(f"stream {stream} has ended"))
+        voice = self.voices.get(stream)
+        if voice is not None:
+            member = voice.member
+            voice.choir.ensemble.leave(stream)
+            self._see_off(voice, member)
+        voice = voice or self._failed.pop(stream, None)
+        if forget and voice is not None:
+            self.saving.remove(voice)
+
+    def _see_off(self, voice: Voice, member: Member) -> None:
+        """Of a stream that is not composed any more."""
+        del self.voices[voice.stream]
+        self._held.pop(voice.stream, None)
         for order in voice.held:
             if isinstance(order, messages.GoOn):
                 continue
-            self._refuse(order, StreamError(f"stream {stream} has ended"))
-        self.meter.left(guard_report(voice.composer.lines[-1].guards))
-        voice.choir.ensemble.leave(stream)
+            self._refuse(order, StreamError(f"stream {voice.stream} has ended"))
+        self.meter.left(guard_report(member.composer.lines[-1].guards))
         self.shelf.tidy(voice.choir)
-        if forget:
-            self.saving.remove(voice)
 
     def _change(self, voice: Voice, order: messages.Change) -> None:
         ensemble, stream = voice.choir.ensemble, voice.stream
         bar = ensemble.change(stream, self.now(), order.set, order.plan)
         voice.changed(bar, order.change)
-        controls = ensemble.members[stream].composer.controls
-        self.line.report(
-            messages.Changed(
-                order.request,
-                stream,
-                bar,
-                ensemble.due_of(stream, bar),
-                {name: controls.plain(name) for name in order.set},
-            )
-        )
+        self.line.report(reports.changed(order, voice.choir, bar))
 
     def _go_on(self, voice: Voice, order: messages.GoOn) -> None:
         under_way = voice.choir.ensemble.go_on(order.stream, order.bar, order.due, order.tick)
@@ -233,7 +225,7 @@ class Process:
                     if isinstance(result, Exception):
                         raise result
                     self._begin(order, result)
-                except PerpetuoError as error:
+                except Exception as error:
                     self._refuse(order, error)
             if isinstance(result, Choir):
                 self.shelf.tidy(result)
@@ -254,16 +246,17 @@ class Process:
     def _compose(self) -> bool:
         """One step where it is needed most; False if all streams are well ahead."""
         start = perf_counter()
-        self._report_load()
+        self._tell_load()
         if self.line.is_full:
             return False
         for choir in self.shelf.choirs:
             ensemble = choir.ensemble
             done, count = ensemble.step(self.now())
-            if not (done or count):
+            if not (done or count or ensemble.failed):
                 continue
             for composed in done:
-                self._report_bar(choir, composed)
+                self._deliver(choir, composed)
+            self._give_up_failed(choir)
             seconds = perf_counter() - start
             self.meter.worked(seconds)
             # Calls for a few rows among many that sit out say little about the machine.
@@ -276,37 +269,40 @@ class Process:
             return True
         return False
 
+    def _deliver(self, choir: Choir, composed: EngineComposed) -> None:
+        if composed.stream not in choir.ensemble.members:
+            return  # it failed right after this bar
+        try:
+            self._report_bar(choir, composed)
+        except Exception as error:
+            choir.ensemble.let_go(composed.stream, error)
+            return
+        voice = self.voices[composed.stream]
+        self.chores.do("saving", lambda: self.saving.now_and_then(voice, composed.bar.index))
+
+    def _give_up_failed(self, choir: Choir) -> None:
+        """Tell of the streams that could not be composed on: whoever has them begins them again."""
+        for member, error in choir.ensemble.take_failed():
+            voice = self._failed[member.stream] = self.voices[member.stream]
+            log.error("%s cannot be composed on", voice.name, exc_info=error)
+            self._see_off(voice, member)
+            message = f"{voice.name} could not be composed on: {spoken(error)}"
+            self.line.report(messages.Failed(member.stream, message))
+
     def _report_bar(self, choir: Choir, composed: EngineComposed) -> None:
         stream, bar, due = composed
         composer = choir.ensemble.members[stream].composer
-        # The bar line after it knows how it sounded.
-        transposition = composer.lines[-1].transposition
-        wired = wire_bar(bar, composer.controls.key, transposition)
-        self.line.report(
-            messages.Composed(
-                stream,
-                bar.index,
-                bar.revision,
-                due,
-                wired.length,
-                encode_bar(wired),
-                self.voices[stream].change_of(bar.index),
-            )
-        )
+        change = self.voices[stream].change_of(bar.index)
+        self.line.report(reports.composed(stream, bar, due, composer, change))
         self.meter.composed(sum(not note.tie & TIED_FROM for note in bar.notes))
-        self.saving.now_and_then(self.voices[stream], bar.index)
 
-    def _report_load(self) -> None:
+    def _tell_load(self) -> None:
         if self.now() < self.meter.due:
             return
-        choirs = self.shelf.choirs
-        members = [m for choir in choirs for m in choir.ensemble.members.values()]
-        self.line.report(
-            self.meter.load(
-                self.now(),
-                len(members),
-                self.shelf.default.ensemble.speed,
-                sum(choir.ensemble.demand for choir in choirs),
-                (guard_report(member.composer.lines[-1].guards) for member in members),
-            )
-        )
+        if not self.chores.do("telling the load", self._report_load):
+            self.meter.due = self.now() + EVERY
+            self.line.report(Alive())
+
+    def _report_load(self) -> None:
+        speed = self.shelf.default.ensemble.speed
+        self.line.report(reports.load(self.meter, self.now(), self.shelf.choirs, speed))

@@ -81,8 +81,11 @@ class Saving:
         for voice in voices:
             if not self.settings.directory or voice.member.is_catching_up:
                 continue
-            if voice.can_be_saved:
-                self.keep(voice, 0)
+            try:
+                if voice.can_be_saved:
+                    self.keep(voice, 0)
+            except Exception:  # all others are saved
+                log.exception("%s could not be saved", voice.name)
             while self.keeper.waiting >= MOST_UNWRITTEN:
                 self.line.listen(0.01)
                 self.report_written()

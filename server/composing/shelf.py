@@ -54,14 +54,13 @@ class Shelf:
             return [self.default]
         return sorted(self._choirs.values(), key=lambda choir: choir.ensemble.due)
 
-    def find(self, model: str) -> Choir | None:
-        """The choir of a model; None if it is not loaded yet, which is begun then and ends with
-        the bell and `arrivals`. BundleError if there is none of that name."""
-        key = key_of(model)
+    def find(self, key: str, model: str) -> Choir | None:
+        """The choir of a model, with its `key_of`; None if it is not loaded yet, which is begun
+        then and ends with the bell and `arrivals`."""
         if key not in self._choirs and key not in self._loading:
-            self._loading.add(key)
             work = threading.Thread(target=self._load, args=(key, model), daemon=True)
             work.start()
+            self._loading.add(key)
         return self._choirs.get(key)
 
     def arrivals(self) -> dict[str, Choir | Exception]:
@@ -109,7 +108,8 @@ class Shelf:
 
 
 def key_of(model: str) -> str:
-    """The same for two names of the same file, another if the file has changed."""
+    """The same for two names of the same file, another if the file has changed. BundleError if
+    there is no model of that name."""
     path = Path(model_file(model))
     try:
         found = path.stat()

@@ -276,6 +276,7 @@ class Desk:
                 self._take_leap(stream, events.Leapt(bar, to, tick))
             case Failed(message=message):
                 self.counters.troubles += 1
+                self.line.send(Leave(stream.number))
                 self._failed(stream, message)
 
     def _take_bar(self, stream: Stream, report: Composed) -> None:

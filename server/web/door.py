@@ -25,7 +25,7 @@ from server.web.requests import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
-from server.web.site import ALWAYS, SOCKET, Answer, OscQuery, Site, refusal
+from server.web.site import ALWAYS, SOCKET, Answer, Health, OscQuery, Site, refusal
 
 if TYPE_CHECKING:
     from server.audio.door import AudioDoor
@@ -62,11 +62,12 @@ class WebDoor:
         metrics: Iterable[Metric] = (),
         osc: OscQuery = lambda path, attribute: None,
         audio: AudioDoor | None = None,
+        health: Health = dict,
     ) -> str:
         """Begin to serve; the address of the page. PortError or ConfigError if that fails.
 
         `metrics` are rows of other parts, `osc` answers what is asked under /oscquery, `audio`
-        what is asked for to be heard.
+        what is asked for to be heard, `health` tells how other parts are.
         """
         self._settings, self._audio = settings, audio
         self._sessions = Sessions(house, settings)
@@ -74,7 +75,8 @@ class WebDoor:
             self._sessions.streams_of = audio.offers
         self.connections = self._room(2 * settings.max_clients + (audio.places if audio else 0))
         clients = web_metrics(self._sessions, lambda: len(self._conversations), self.connections)
-        self._site = Site(self._sessions, [*house_metrics(house), *clients, *metrics], osc)
+        rows = [*house_metrics(house), *clients, *metrics]
+        self._site = Site(self._sessions, rows, osc, health=health)
         config = self._configuration(settings)
         listening = bound_to(settings)
         self.port = listening.getsockname()[1]

@@ -17,6 +17,8 @@ from server.osc.audience import Counts
 from server.osc.figures import osc_metrics
 from server.playing.figures import player_metrics
 from server.playing.player import Player
+from server.supervising import Chores
+from server.supervision_figures import Supervision
 from server.web.connections import Connections
 from server.web.metrics import Metric, house_metrics, web_metrics
 from server.web.sessions import Sessions
@@ -43,6 +45,7 @@ def metrics() -> list[Metric]:
         *player_metrics(Player()),
         *osc_metrics(Counts(), Counts()),
         *audio_metrics(None, ()),
+        *Supervision(dict, Chores()).metrics(),
     ]
 
 

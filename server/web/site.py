@@ -23,6 +23,8 @@ from server.web.telling import preset_row, state_of
 
 # What OSCQuery says of an OSC path or one attribute of it (see `server.osc.query.describe`).
 OscQuery = Callable[[str, str | None], dict[str, Any] | None]
+# What other parts of the server tell of their health, with a `status`.
+Health = Callable[[], dict[str, Any]]
 # The plain page, which needs no building; the full one, packed into a wheel or built in the source.
 PAGE = Path(__file__).parent / "page"
 FULL_PAGES = (
@@ -118,8 +120,10 @@ class Site:
         metrics: list[Metric],
         osc: OscQuery = lambda path, attribute: None,
         page: Path | None = None,
+        health: Health = dict,
     ) -> None:
-        self._osc = osc
+        """`health` tells of other parts than the house."""
+        self._osc, self._others = osc, health
         self._sessions, self._metrics = sessions, metrics
         self._house, self._settings = sessions.house, sessions.settings
         self._files = page_files(page or page_folder())
@@ -175,7 +179,10 @@ class Site:
         return self._station(path.removeprefix("/api/stations/"))
 
     def _health(self) -> Answer:
-        status = self._house.status()
+        others, status = self._others(), self._house.status()
+        if status.get("status") == "ok":
+            status["status"] = others.get("status", "ok")
+        status = {**others, **status}
         well = status.get("status") in ("ok", "degraded")
         return _json(status, 200 if well else 503)
 

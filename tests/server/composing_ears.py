@@ -35,6 +35,7 @@ class Ear:
     troubles: list[Trouble] = field(default_factory=list)
     others: list[Report] = field(default_factory=list)
     ends: int = 0
+    returns: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, report: Report) -> None:
@@ -56,6 +57,10 @@ class Ear:
 
     def end(self) -> None:
         self.ends += 1
+        self._news.set()
+
+    def ready(self) -> None:
+        self.returns += 1
         self._news.set()
 
     async def until(self, told: Callable[[], Any]) -> None:
@@ -81,7 +86,7 @@ class Ear:
 @contextlib.asynccontextmanager
 async def linked(**settings: Any) -> AsyncIterator[tuple[Link, Ear]]:
     ear = Ear()
-    link = Link(Settings(**settings), ear.hear, ear.end)
+    link = Link(Settings(**settings), ear.hear, ear.end, ear.ready)
     try:
         await link.start()
         yield link, ear

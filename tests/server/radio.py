@@ -30,13 +30,9 @@ class FakeLink:
         self.report, self.end = on_report, on_end
         self.sent: list[Order] = []
         self.trouble, self.is_up, self.restarts = "", True, 0
-        self.silent_for, self.kills = 0.0, 0
 
     def send(self, order: Order) -> None:
         self.sent.append(order)
-
-    def kill(self) -> None:
-        self.kills += 1
 
     def taken(self) -> list[Order]:
         taken, self.sent = self.sent, []

@@ -19,7 +19,7 @@ from server.audio.messages import (
     Ready,
     Turn,
 )
-from server.audio.radio import HANGS_AFTER, LINGER
+from server.audio.radio import LINGER
 from server.house.events import Moved, Panicked, Steered, Turned
 from tests.server.radio import Recorder, Time, opened, time
 from tests.server.web_house import LENGTH
@@ -155,13 +155,16 @@ def test_after_the_process_has_died_the_next_one_goes_on_where_it_ended(time: Ti
     assert link.taken() == []
 
 
-def test_a_process_that_says_nothing_is_killed(time: Time) -> None:
-    radio, link, _ = opened()
-    radio.tick()
-    assert not link.kills
-    link.silent_for = HANGS_AFTER + 1
-    radio.tick()
-    assert link.kills == 1
+def test_what_was_wanted_before_the_first_process_was_there_is_begun_then(time: Time) -> None:
+    radio, link, house = opened()
+    begun = house.time
+    with radio.joined("study", "mp3", Recorder()):
+        house.time += 900_000
+        link.taken()  # to nobody
+        link.report(Ready(1))
+        orders = link.taken()
+    assert orders[0] == Begin("study", begun - LAG)
+    assert orders[-1] == Encode("study", "mp3", True)
 
 
 def test_only_so_many_may_listen_and_nobody_without_sound(time: Time) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from engine.errors import CapacityError, StreamError
+from server.child.supervised import Condition
 from server.composing import crew
-from server.composing.crew import Crew, Worker, together
+from server.composing.crew import Call, Crew, together
+from server.composing.link import LineLost
 from server.composing.messages import (
     Change,
     Changed,
+    Failed,
     Join,
     Joined,
     Leave,
@@ -27,38 +30,57 @@ from server.composing.settings import Settings
 
 
 class ScriptedLink:
-    """Takes so many streams; notes what it is told."""
+    """Takes so many streams; notes what it is told. It suspends at everything that a real one
+    suspends at; `hold` has it wait there until the test lets it go on."""
 
     def __init__(
-        self, room: int, on_report: Callable[[Report], None], on_end: Callable[[], None]
+        self, room: int, on_report: Callable[[Report], None], on_lost: Call, on_ready: Call
     ) -> None:
-        self.room, self.on_report, self.on_end = room, on_report, on_end
+        self.room, self.on_report = room, on_report
+        self.on_lost, self.on_ready = on_lost, on_ready
         self.is_open = False
         self.pid = 1
-        self.silent_for = 0.0
+        self.condition = Condition()
         self.composed: set[int] = set()
         self.told: list[Order] = []
-        self.killed = self.closed = 0
+        self.closed = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def _pass(self) -> None:
+        """Where somebody waits for the process: it may fail meanwhile."""
+        failing = asyncio.get_running_loop().create_future()
+        self._waiting.append(failing)
+        await asyncio.sleep(0)
+        held = asyncio.ensure_future(self.hold.wait())
+        await asyncio.wait([failing, held], return_when=asyncio.FIRST_COMPLETED)
+        held.cancel()
+        self._waiting.remove(failing)
+        if failing.done():
+            raise LineLost("the composing process ended: try again in a moment")
 
     async def start(self) -> Ready:
-        await asyncio.sleep(0)
+        await self._pass()
         self.is_open = True
         return Ready("default", "0", ("calm",), 1000.0, self.pid)
 
-    async def restart(self) -> Ready:
-        self.composed.clear()
-        return await self.start()
-
     async def close(self, timeout: float) -> None:
-        self.is_open = False
         self.closed += 1
-
-    def kill(self) -> None:
-        self.killed += 1
+        await self._pass()  # it saves its streams, and answers still
+        self.is_open = False
 
     def die(self) -> None:
+        """As `Link` does: whoever waits is failed, then it is told."""
         self.is_open = False
-        self.on_end()
+        self.composed.clear()
+        for failing in self._waiting:
+            failing.set_result(None)
+        self.on_lost()
+
+    def come_back(self) -> None:
+        self.is_open = True
+        self.on_ready()
 
     def send(self, order: Order) -> None:
         self.told.append(order)
@@ -66,10 +88,10 @@ class ScriptedLink:
             self.composed.discard(order.stream)
 
     async def request(self, order: Any) -> Any:
-        await asyncio.sleep(0)
         if not self.is_open:
-            raise StreamError("the composing process is not running: try again in a moment")
+            raise LineLost("the composing process is not running: try again in a moment")
         self.told.append(order)
+        await self._pass()
         if isinstance(order, Change):
             return Changed(0, order.stream, 1, 0, {})
         if len(self.composed) >= self.room and order.resume is None:
@@ -84,21 +106,19 @@ class Scene:
     def __init__(self, most: int = 3, room: int = 2) -> None:
         self.links: list[ScriptedLink] = []
         self.reports: list[Report] = []
-        self.lost: list[tuple[Worker, frozenset[int]]] = []
+        self.lost: list[frozenset[int]] = []
+        self.returns = 0
 
         def link(
-            settings: Settings, on_report: Callable[[Report], None], on_end: Callable[[], None]
+            settings: Settings, on_report: Callable[[Report], None], on_lost: Call, on_ready: Call
         ) -> Any:
-            self.links.append(ScriptedLink(room, on_report, on_end))
+            self.links.append(ScriptedLink(room, on_report, on_lost, on_ready))
             return self.links[-1]
 
-        self.crew = Crew(
-            Settings(),
-            most,
-            self.reports.append,
-            lambda worker, streams: self.lost.append((worker, streams)),
-            link,
-        )
+        def is_back() -> None:
+            self.returns += 1
+
+        self.crew = Crew(Settings(), most, self.reports.append, self.lost.append, is_back, link)
 
     async def join(self, *streams: int, **values: Any) -> None:
         for stream in streams:
@@ -179,12 +199,12 @@ def test_only_the_streams_of_the_process_that_died_are_lost() -> None:
         await scene.crew.start()
         await scene.join(1, 2, 3)
         scene.links[1].die()
-        ((worker, streams),) = scene.lost
-        assert streams == {3}
+        assert scene.lost == [{3}]
         await scene.crew.request(Change(0, 1, {}))
-        with pytest.raises(StreamError, match="at the moment"):
+        with pytest.raises(LineLost, match="at the moment"):
             await scene.crew.request(Change(0, 3, {}))
-        await scene.crew.replace(worker)
+        scene.links[1].come_back()
+        assert scene.returns == 1
         await scene.join(4)
         assert scene.composed == [{1, 2}, {4}]
 
@@ -200,7 +220,7 @@ def test_who_comes_while_a_process_is_dead_goes_to_another() -> None:
         await scene.join(4)
         assert scene.links[1].composed == {3, 4}
         scene.links[1].die()
-        with pytest.raises(StreamError, match="nothing composes"):
+        with pytest.raises(LineLost, match="nothing composes"):
             await scene.join(5)
 
     played(scenario())
@@ -224,14 +244,62 @@ def test_loads_are_told_as_one_and_counts_never_fall() -> None:
     played(scenario())
 
 
-def test_what_hangs_is_killed() -> None:
+def test_who_waits_for_a_process_that_fails_is_told_that_nobody_refused_it() -> None:
+    async def scenario() -> None:
+        scene = Scene(room=4)
+        await scene.crew.start()
+        await scene.join(1)
+        link = scene.links[0]
+        link.hold.clear()
+        asked = [
+            asyncio.create_task(scene.crew.request(Change(0, 1, {}))),
+            asyncio.create_task(scene.join(2)),
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        link.die()
+        assert scene.lost == [{1, 2}]
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(answer, LineLost)
+        link.hold.set()
+        link.come_back()
+        await scene.join(1, 2)
+        assert scene.composed == [{1, 2}]
+
+    played(scenario())
+
+
+def test_a_stream_whose_process_fails_between_the_answer_and_its_reading_has_not_joined() -> None:
     async def scenario() -> None:
         scene = Scene()
         await scene.crew.start()
-        await scene.join(1, 2, 3)
-        scene.links[1].silent_for = crew.HANGS_AFTER + 1
-        await scene.crew.tick()
-        assert [link.killed for link in scene.links] == [0, 1]
+        (link,) = scene.links
+        request = link.request
+
+        async def answered_and_gone(order: Any) -> Any:
+            answer = await request(order)
+            link.die()
+            return answer
+
+        link.request = answered_and_gone  # type: ignore[method-assign]
+        with pytest.raises(LineLost):
+            await scene.join(1)
+        assert scene.lost == [{1}]
+
+    played(scenario())
+
+
+def test_a_stream_that_failed_alone_is_told_still_that_it_leaves() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.crew.start()
+        await scene.join(1, 2)
+        scene.links[0].on_report(Failed(1, "a fault"))
+        assert scene.reports == [Failed(1, "a fault")]
+        scene.crew.send(Leave(1, forget=True))
+        assert scene.links[0].told[-1] == Leave(1, forget=True)
+        scene.links[0].die()
+        assert scene.lost == [{2}]
 
     played(scenario())
 
@@ -246,19 +314,106 @@ def test_a_further_process_ends_when_it_had_nothing_to_do_for_a_while(
         await scene.crew.start()
         await scene.join(1, 2, 3)
         scene.links[1].on_report(Load(1, 700.0, 10.0, 30, 3, 0.2, 80))
-        await scene.crew.tick()
+        scene.crew.tick()
         for stream in (1, 2, 3):
             scene.crew.send(Leave(stream))
         now[0] += crew.IDLE - 1
-        await scene.crew.tick()
+        scene.crew.tick()
         assert len(scene.crew.workers) == 2
         now[0] += 2
-        await scene.crew.tick()
+        scene.crew.tick()
+        await asyncio.sleep(0)
         assert [link.closed for link in scene.links] == [0, 1]
         scene.links[0].on_report(Load(0, 900.0, 0.0, 10, 1, 0.0, 100))
         assert scene.reports[-1].notes == 40
         await scene.join(1, 2, 3)
         assert len(scene.links) == 3
+
+    played(scenario())
+
+
+def test_nobody_who_joins_while_one_is_closed_is_closed_as_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        now = [1000.0]
+        monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+        scene = Scene()
+        await scene.crew.start()
+        await scene.join(1, 2, 3, 4, 5, 6)
+        _, second, third = scene.links
+        for stream in (3, 4, 5, 6):
+            scene.crew.send(Leave(stream))
+        now[0] += crew.IDLE + 1
+        second.hold.clear()
+        third.hold.clear()
+        joining = asyncio.create_task(scene.join(7))  # the third takes it, in its time
+        await asyncio.sleep(0)
+        scene.crew.tick()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        closing = [link for link in (second, third) if link.closed]
+        assert len(closing) == 1
+        for link in (second, third):
+            link.hold.set()
+        await joining
+        (left,) = [link for link in (second, third) if not link.closed]
+        assert left.composed == {7}
+        await scene.crew.request(Change(0, 7, {}))
+        now[0] += crew.IDLE + 1
+        scene.crew.tick()
+        await asyncio.sleep(0)
+        assert not left.closed
+
+    played(scenario())
+
+
+def test_who_is_refused_by_one_does_not_join_another_that_was_closed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        now = [1000.0]
+        monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+        scene = Scene(most=2)
+        await scene.crew.start()
+        await scene.join(1, 2, 3)
+        first, second = scene.links
+        scene.crew.send(Leave(1))
+        scene.crew.send(Leave(3))
+        first.room, first.composed = 0, {2}
+        scene.crew.workers[1].streams.add(99)  # seems to have more: it is asked after the first
+        scene.crew.workers[1].streams.add(98)
+        first.hold.clear()
+        joining = asyncio.create_task(scene.join(4))
+        await asyncio.sleep(0)
+        scene.crew.workers[1].streams.clear()
+        now[0] += crew.IDLE + 1
+        scene.crew.tick()
+        await asyncio.sleep(0)
+        assert second.closed == 1
+        first.hold.set()
+        await asyncio.gather(joining, return_exceptions=True)
+        assert 4 not in second.composed
+        assert all(order.stream != 4 for order in second.told)
+
+    played(scenario())
+
+
+def test_the_last_process_that_composes_is_not_closed_as_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        now = [1000.0]
+        monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+        scene = Scene()
+        await scene.crew.start()
+        await scene.join(1, 2, 3)
+        scene.crew.send(Leave(3))
+        scene.links[0].die()
+        now[0] += crew.IDLE + 1
+        scene.crew.tick()
+        await asyncio.sleep(0)
+        assert not scene.links[1].closed
 
     played(scenario())
 
@@ -280,10 +435,10 @@ def test_another_process_is_started_ahead_of_need_and_kept_while_it_may_be_neede
         assert len(scene.links) == 2
         assert not scene.crew.wants_another
         now[0] += crew.IDLE + 1
-        await scene.crew.tick()
+        scene.crew.tick()
         assert len(scene.crew.workers) == 2
         first.on_report(Load(1, 1000.0, 1000 * crew.LITTLE, 0, 0, 0.5, 100))
-        await scene.crew.tick()
+        scene.crew.tick()
         assert len(scene.crew.workers) == 1
         first.on_report(Load(3, 1000.0, 1000 * crew.MUCH + 1, 0, 0, 0.5, 100))
         await scene.crew.grow_ahead()
@@ -312,6 +467,48 @@ def test_a_process_that_cannot_be_started_ahead_of_need_is_tried_again_later(
         assert not scene.crew.wants_another
         now[0] += crew.IDLE
         assert scene.crew.wants_another
+
+    played(scenario())
+
+
+def test_a_further_process_that_does_not_start_disturbs_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.crew.start()
+        await scene.join(1, 2)
+        start = ScriptedLink.start
+
+        async def fails(link: ScriptedLink) -> Ready:
+            await asyncio.sleep(0)
+            raise StreamError("no memory is left")
+
+        monkeypatch.setattr(ScriptedLink, "start", fails)
+        with pytest.raises(CapacityError, match="no memory is left"):
+            await scene.join(3)
+        assert scene.lost == []
+        assert len(scene.crew.workers) == 1
+        await scene.crew.request(Change(0, 1, {}))
+        monkeypatch.setattr(ScriptedLink, "start", start)
+        await scene.join(3)
+        assert scene.composed[-1] == {3}
+
+    played(scenario())
+
+
+def test_a_process_that_starts_while_all_are_closed_is_closed_too() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.crew.start()
+        await scene.join(1, 2)
+        joining = asyncio.create_task(scene.join(3))
+        while len(scene.links) < 2:
+            await asyncio.sleep(0)
+        await scene.crew.close()
+        with pytest.raises(CapacityError):
+            await joining
+        assert [link.closed for link in scene.links] == [1, 1]
 
     played(scenario())
 

@@ -26,7 +26,7 @@ from engine.errors import (
     StreamError,
 )
 from engine.score import NOTE, Score
-from server.composing.link import Link
+from server.composing.link import LineLost, Link
 from server.composing.messages import (
     Change,
     Changed,
@@ -180,14 +180,16 @@ def test_garbage_on_the_line_is_told_and_harms_nobody(model: str) -> None:
     async def play() -> None:
         async with linked(model=model) as (link, ear):
             await join(link, 0)
-            assert link._socket is not None
+            line = link._child._socket
+            assert line is not None
             for garbage in (b"nonsense", b"", b"\x82\xa4type\xa4join", bytes(range(256))):
-                link._socket.send(len(garbage).to_bytes(4, "big") + garbage)
+                line.send(len(garbage).to_bytes(4, "big") + garbage)
             await ear.until(lambda: len(ear.troubles) == 4)
             await change(link, 0, {"density": 3})
-            link._socket.send(b"\xff" * 8)
-            await ear.until(lambda: ear.ends == 1)
-            await link.restart()
+            line.send(b"\xff" * 8)
+            await ear.until(lambda: ear.returns == 1)
+            assert ear.ends == 1
+            assert "ended" in link.condition.last_failure
             await join(link, 1)
             await ear.until_bar(1, 2)
 
@@ -250,15 +252,15 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
             asked = asyncio.create_task(change(link, 1, {"density": 2}))
             await asyncio.sleep(0)
             os.kill(link.pid, signal.SIGKILL)
-            with pytest.raises(StreamError, match="the composing process ended"):
+            with pytest.raises(LineLost, match="the composing process ended"):
                 await asked
-            with pytest.raises(StreamError, match="the composing process is not running"):
+            assert (ear.ends, link.is_open) == (1, False)
+            with pytest.raises(LineLost, match="the composing process is not running"):
                 await change(link, 1, {"density": 2})
-            await ear.until(lambda: ear.ends == 1)
-            assert not link.is_open
             old = {stream: dict(held) for stream, held in ear.bars.items()}
 
-            await link.restart()
+            await ear.until(lambda: ear.returns == 1)
+            assert link.condition.restarts == 1
             for stream in (0, 1):
                 held = old[stream]
                 kept = [k for k in ear.kept if k.stream == stream][-1]
@@ -302,13 +304,13 @@ def test_closed_and_started_again_it_goes_on_at_its_bar(model: str, tmp_path: Pa
             assert (ear.ends, link.is_open) == (0, False)
             kept = ear.kept[-1]
             assert Path(kept.path).parent == tmp_path
-            await link.start()
+        async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (link, after):
             resume = Resume(kept.path, (), kept.bar, 0)
             answer = await join(link, 1, seed=0, resume=resume)
             assert answer.first == kept.bar
             assert answer.due > ear.bars[0][7].due - 10**7
-            await ear.until_bar(1, kept.bar + 3)
-            bars = ear.heard(1)
+            await after.until_bar(1, kept.bar + 3)
+            bars = after.heard(1)
             assert bars == expected(tiny("gpt"), 0, kept.bar + len(bars))[kept.bar :]
             assert [path.name for path in tmp_path.iterdir()] == [Path(kept.path).name]
 
@@ -411,7 +413,7 @@ def test_the_process_ends_when_the_server_dies(model: str) -> None:
         "from server.composing.link import Link\n"
         "from server.composing.settings import Settings\n"
         "async def main():\n"
-        "    link = Link(Settings(model=sys.argv[1]), print, print)\n"
+        "    link = Link(Settings(model=sys.argv[1]), print, print, print)\n"
         "    print((await link.start()).pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.control_log import ControlLog, read
 from engine.runtime import Network
+from server.composing import link
 from server.composing.spelling import wire_bar
+from server.house.chronicle import Chronicle
+from server.house.opening import Stations
 from server.house.stream import Stream
 from server.offline import Length, compose, composer_of
 from server.wire import WireBar
@@ -104,7 +108,7 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
 def test_a_composer_that_hangs_is_replaced(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.composing.crew.HANGS_AFTER", 1.5)
+    monkeypatch.setattr(link, "COMPOSING", replace(link.COMPOSING, hangs_after=3.0))
 
     async def scenario() -> None:
         async with running(configuration(model, tmp_path, lookahead=12)) as server:
@@ -307,3 +311,30 @@ def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
 
     asyncio.run(first())
     asyncio.run(second())
+
+
+def test_tasks_that_fail_or_hang_keep_no_other_from_its_work(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(chronicle: Chronicle) -> None:
+        await asyncio.Event().wait()
+
+    def raises(stations: Stations) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Chronicle, "tick", hangs)
+    monkeypatch.setattr(Stations, "shelve", raises)
+
+    async def scenario() -> None:
+        settings = configuration(model, tmp_path)
+        settings = replace(settings, web=replace(settings.web, idle_seconds=1))
+        async with running(settings) as server:
+            async with asyncio.timeout(PATIENCE):
+                while not server.chores.faults["places"]:
+                    await asyncio.sleep(0.05)
+                own = await server.house.open(controls=BRISK, owner="test")
+                while own.name in server.house.streams:
+                    await asyncio.sleep(0.05)
+            monkeypatch.undo()
+
+    asyncio.run(scenario())
