@@ -17,7 +17,7 @@ from engine.control_log import Change
 from engine.control_values import Json
 from engine.controls import Controls
 from engine.errors import CapacityError, PlanError
-from engine.isolation import stepped
+from engine.isolation import Failure, stepped
 from engine.member import EXPECTED_DEMAND, Member
 from engine.primer import Primer
 from engine.runtime import Network, Pool
@@ -43,13 +43,6 @@ class Composed(NamedTuple):
     stream: int
     bar: Bar
     due: int
-
-
-class Failure(NamedTuple):
-    """A stream that could not be composed on, as it was, and why."""
-
-    member: Member
-    error: Exception
 
 
 class Ensemble:

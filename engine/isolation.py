@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from engine.member import Member
 from engine.runtime import Pool
+
+
+class Failure(NamedTuple):
+    """A stream that could not be composed on, as it was, and why."""
+
+    member: Member
+    error: Exception
 
 
 def stepped(pool: Pool, rows: list[int]) -> tuple[int, dict[int, Exception]]:

@@ -124,11 +124,10 @@ class Child(Generic[M]):
         """What is sent to nobody is lost, which `lost` has told."""
         if self._out is None or self._out.put(data):
             return
-        # Not at once: whoever sends is in the midst of something.
         line, unread = self._socket, len(self._out)
         self._out = None
 
-        def tell() -> None:
+        def tell() -> None:  # not at once: whoever sends is in the midst of something
             if self._socket is line:
                 self._fail(f"left {unread:,} bytes unread: it hangs", kill=True)
 
@@ -189,8 +188,8 @@ class Child(Generic[M]):
     # -- failing ---------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Look once in a while whether it still says something. Time that this loop itself lost, as
-        when the whole machine was halted, is not held against the child."""
+        """Whether it still says something. Time that this loop lost (a halted machine) is no fault
+        of the child."""
         kind, now = self.kind, monotonic()
         every = min(1.0, kind.hangs_after / 4)
         passed = min(now - self._looked_at, 2 * every)
@@ -221,7 +220,7 @@ class Child(Generic[M]):
         elif self._first is not None and not self._first.done():
             self._first.set_exception(fault)
 
-    def _fell(self, fault: PerpetuoError | Exception) -> None:
+    def _fell(self, fault: Exception) -> None:
         self._state = WAITING
         if self._has_given_up:
             return
@@ -294,7 +293,7 @@ class Child(Generic[M]):
                 self._tell(self._back)
 
     def _tell(self, call: Callable[[], None]) -> None:
-        """A fault of whoever hears must not end the supervision, nor what is still to be heard."""
+        """A fault of whoever hears must not end the supervision, nor lose what follows."""
         try:
             call()
         except Exception:

@@ -179,7 +179,7 @@ def test_when_the_process_dies_listeners_stay_and_hear_on(served: Served) -> Non
     with urllib.request.urlopen(f"{served.page}stream/test.mp3", timeout=60) as answer:
         answer.read(16_000)
         os.kill(audio_pid(served), signal.SIGKILL)
-        served.until("process that makes sound has died")
+        served.until("process that makes sound ended; it is started again")
         assert answer.read(9 * 16_000)[-1:]
     assert served.metric("perpetuo_audio_restarts_total") == 1
     assert is_music(decoded(f"{served.page}stream/test.opus", seconds=6))
