@@ -108,7 +108,7 @@ class Models:
     def choirs(self) -> list[Choir]:
         return sorted(self._known.values(), key=lambda choir: choir.ensemble.due)
 
-    def find(self, model: str) -> Choir | None:
+    def find(self, key: str, model: str) -> Choir | None:
         if model not in ("default", "lstm"):
             raise PerpetuoError(f"there is no model {model}")
         if model not in self._known:
@@ -240,6 +240,17 @@ class Composing:
             future.set_exception(error_of(report))
         else:
             future.set_result(report)
+
+    def break_stream(self, which: int) -> None:
+        """From now on one of the streams cannot be composed, by a fault of ours."""
+
+        def broken() -> None:
+            raise RuntimeError("a fault of ours")
+
+        if self.process is not None and self.process.voices:
+            voices = sorted(self.process.voices.items())
+            composer = voices[which % len(voices)][1].composer
+            composer.prepare = broken  # type: ignore[method-assign]
 
     def drop(self, number: int) -> None:
         """As if this stream had been taken out."""

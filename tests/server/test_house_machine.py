@@ -157,6 +157,10 @@ class Happenings(RuleBasedStateMachine):
     def come_back(self) -> None:
         self.world.come_back()
 
+    @rule(which=st.integers(0, 3))
+    def break_stream(self, which: int) -> None:
+        self.world.composing.break_stream(which)
+
     @rule(count=st.integers(1, 2))
     def refuse(self, count: int) -> None:
         self.world.composing.refuses = count
