@@ -52,7 +52,8 @@ class Resume(msgspec.Struct, frozen=True):
     the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
     snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
     snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there.
-    `change` is the number of the last one, `kept` the bar that the snapshot must be of."""
+    `change` is the number of the last one, `kept` the bar that the snapshot must
+    have reached: it may have been written again since."""
 
     snapshot: str
     changes: tuple[LoggedChange, ...]
@@ -60,7 +61,7 @@ class Resume(msgspec.Struct, frozen=True):
     due: int
     revisions: dict[int, int] = {}
     change: int = 0
-    kept: int | None = None
+    kept: int = 0
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):

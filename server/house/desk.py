@@ -152,8 +152,8 @@ class Desk:
         """Have a composing process go on with a stream where another one was."""
         now = self.now()
         self.settle(stream)
-        bar = stream.first_open(now, self.horizon)
-        self._push_back(stream, bar)
+        # Where only fallbacks come now, from before them: what was to come there is pushed back.
+        bar = min(stream.first_open(now, self.horizon), stream.composed_until)
         due = stream.bars[bar].due if bar in stream.bars else stream.planned_until
         revisions = {i: planned.revision for i, planned in stream.bars.items() if i >= bar}
         kept = stream.kept
@@ -166,25 +166,12 @@ class Desk:
         self._meet(stream, joined)
         self._take_early(stream)
 
-    def _push_back(self, stream: Stream, bar: int) -> None:
-        """Nothing was composed for the bars that were bridged last: what would have come there
-        comes at `bar`. However long nobody composed, it is soon caught up."""
-        from_bar = max(stream.composed_until, stream.kept.bar)
-        if stream.bars and from_bar < stream.missing == bar:
-            last = stream.bars[bar - 1].bar
-            self._take_leap(stream, events.Leapt(from_bar, bar, last.tick + last.ticks))
-
-    def _take_leap(self, stream: Stream, leap: events.Leapt) -> None:
-        stream.leapt(leap)
-        self.counters.leaps += 1
-        stream.tell(leap)
-
     def _meet(self, stream: Stream, joined: Joined) -> None:
         """Time went on while a stream was taken up: composing is told how it stands now."""
         if stream.state == STOPPED:
             rests = stream.resting_bar(self.now())
             self.line.send(Shift(stream.number, rests + 1, FAR))
-        elif stream.composed_until <= joined.first < stream.missing:
+        elif stream.bars and stream.composed_until <= joined.first <= stream.missing:
             self._go_on(stream)
 
     async def _join(
@@ -273,7 +260,10 @@ class Desk:
             case Kept(bar=bar, path=path):
                 stream.was_kept(bar, path)
             case Leapt(bar=bar, to=to, tick=tick):
-                self._take_leap(stream, events.Leapt(bar, to, tick))
+                leap = events.Leapt(bar, to, tick)
+                stream.leapt(leap)
+                self.counters.leaps += 1
+                stream.tell(leap)
             case Failed(message=message):
                 self.counters.troubles += 1
                 self.line.send(Leave(stream.number))

@@ -295,10 +295,11 @@ class House:
 
     def lost(self, numbers: frozenset[int]) -> None:
         """A composing process has ended: these were its streams."""
-        self.counters.composer_restarts += 1
         self.steering.lose(self.desk.lose(numbers))
 
     def composing_is_back(self) -> None:
+        """Another process is there in place of one that ended."""
+        self.counters.composer_restarts += 1
         self.steering.composing_is_back()
 
     # -- once a second -----------------------------------------------------------------------------
