@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -20,6 +21,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Where a program of the system is missing, a test is skipped and says which; but not in CI, which
 # installs them all.
 MAY_SKIP = not os.environ.get("CI")
+
+# Half of the tests wait for music or for processes that they have started, half compute: so there
+# are more processes than cores, but not so many that music comes late.
+PROCESSES_A_CORE = 2
+MOST_PROCESSES = 8
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """In how many processes tests are run. A few files are done sooner in this one."""
+    named = [Path(name.partition("::")[0]) for name in config.args]
+    if all(path.suffix == ".py" for path in named):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MOST_PROCESSES, PROCESSES_A_CORE * (cores or 1))
+
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
 
