@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +37,43 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(MOST_PROCESSES, PROCESSES_A_CORE * (cores or 1))
+
+
+# A door that everybody goes through, and the room behind it: files, of which only the locks matter.
+DOOR, ROOM = Path(__file__), Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that must be alone come last, so that few wait until the others have left."""
+    items.sort(key=_is_alone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    with _in_the_room(alone=_is_alone(item)):
+        return (yield)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+@contextmanager
+def _in_the_room(*, alone: bool) -> Iterator[None]:
+    """While this lasts, no other process runs a test that must be alone; none runs any, if this one
+    must. Who waits to be alone keeps the door, so that nobody else comes in before."""
+    room = os.open(ROOM, os.O_RDONLY)
+    door = os.open(DOOR, os.O_RDONLY)
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+    finally:
+        # Children that a test leaves behind would keep what is merely closed.
+        for lock in (door, room):
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
 
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
