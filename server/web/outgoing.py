@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -295,4 +295,5 @@ def encode(message: FromServer) -> bytes:
 
 def decode(text: str | bytes) -> FromServer:
     """ValueError if it is no message of a server."""
-    return cast(FromServer, _decoder.decode(text))
+    message: FromServer = _decoder.decode(text)
+    return message
