@@ -30,7 +30,7 @@ BOUNDED = {"uvicorn", "websockets", "python-osc", "pyfluidsynth"}
 
 # Called or overridden by server/web/line.py and server/web/door.py.
 METHODS: dict[type, set[str]] = {
-    H11Protocol: {"connection_made"},
+    H11Protocol: {"connection_made", "data_received", "connection_lost"},
     WebSocketsSansIOProtocol: {
         *("handle_connect", "handle_parser_exception", "keepalive_timeout", "stop_keepalive"),
     },
@@ -38,7 +38,7 @@ METHODS: dict[type, set[str]] = {
     ServerProtocol: {"send_text", "send_close", "data_to_send"},
 }
 FIELDS = {
-    H11Protocol: {"app_state"},
+    H11Protocol: {"app_state", "cycle", "conn", "transport"},
     WebSocketsSansIOProtocol: {
         *("transport", "conn", "close_sent", "disconnected", "pong_timer", "close_timer"),
         *("queue", "read_paused", "loop"),
@@ -105,6 +105,13 @@ def test_these_are_all_that_is_used_of_uvicorns_classes(name: str) -> None:
     tree = ast.parse((ROOT / "server" / "web" / name).read_text("utf-8"))
     for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.bases):
         own = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
+        own |= {
+            node.attr
+            for node in ast.walk(kind)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and is_private(node.attr)
+        }
         used = {
             node.attr
             for node in ast.walk(kind)
