@@ -90,6 +90,14 @@ class Shift(msgspec.Struct, frozen=True, tag="shift"):
     later: int
 
 
+class Rest(msgspec.Struct, frozen=True, tag="rest"):
+    """A stream was stopped in this bar, which is not composed again; what comes after it is, as
+    far as the lookahead goes. It ends with a `GoOn`."""
+
+    stream: int
+    bar: int
+
+
 class GoOn(msgspec.Struct, frozen=True, tag="go on"):
     """The next bar that is wanted is `bar`, due at `due`; it begins at `tick` of the stream. Those
     before it were not there in time. If composing is behind, it is pushed back: see `Leapt`."""
@@ -111,7 +119,7 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
     """Save every stream and end. The end of the line means the same, without saving."""
 
 
-Order = Join | Leave | Change | Shift | GoOn | Keep | Close
+Order = Join | Leave | Change | Shift | Rest | GoOn | Keep | Close
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

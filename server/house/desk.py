@@ -31,6 +31,7 @@ from server.composing.messages import (
     Load,
     Order,
     Report,
+    Rest,
     Resume,
     Shift,
     Trouble,
@@ -46,7 +47,7 @@ from server.house.events import (
     Postponed,
     Turned,
 )
-from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Opening, Settled, Stream
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Settled, Stream
 from server.house.watch import Watch
 from server.playing.bridging import bridged
 
@@ -169,8 +170,7 @@ class Desk:
     def _meet(self, stream: Stream, joined: Joined) -> None:
         """Time went on while a stream was taken up: composing is told how it stands now."""
         if stream.state == STOPPED:
-            rests = stream.resting_bar(self.now())
-            self.line.send(Shift(stream.number, rests + 1, FAR))
+            self.rest(stream)
         elif stream.bars and stream.composed_until <= joined.first <= stream.missing:
             self._go_on(stream)
 
@@ -304,11 +304,10 @@ class Desk:
     def _keep_in_step(self, stream: Stream, report: Composed) -> None:
         """Tell the composing process when it takes a bar to be due that is due at another time,
         because the stream began later, or a bar was bridged by a fallback of another length. Not
-        at once again: what is on its way was composed before it heard of it. So was a bar that is
-        due in the far future, when the stream has just gone on."""
+        at once again: what is on its way was composed before it heard of it."""
         later, now = stream.bars[report.index].due - report.due, self.now()
         is_next = report.index == stream.missing - 1
-        is_apart = OUT_OF_STEP < abs(later) < FAR // 2
+        is_apart = abs(later) > OUT_OF_STEP
         if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
             stream.in_step_since = now
             self.line.send(Shift(stream.number, report.index + 1, later))
@@ -365,6 +364,20 @@ class Desk:
         stream.tell(BarPlanned(planned))
         if not stream.is_lost:
             self._go_on(stream)
+
+    def rest(self, stream: Stream) -> None:
+        """A stream was stopped."""
+        self.line.send(Rest(stream.number, stream.resting_bar(self.now())))
+
+    def play_on(self, stream: Stream, bar: int) -> None:
+        """A stream goes on in this bar."""
+        planned = stream.bars.get(bar)
+        if planned is None:
+            self.line.send(GoOn(stream.number, bar, stream.begins, 0))
+        else:
+            self.line.send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
+            self._go_on(stream)
+        self.watch.expect(stream)
 
     def _go_on(self, stream: Stream) -> None:
         """Say which bar is wanted next, and when."""

@@ -16,7 +16,7 @@ from engine.control_values import Json
 from engine.controls import Controls, control_named
 from engine.errors import CapacityError, PerpetuoError, StreamError
 from server.composing.link import LineLost
-from server.composing.messages import Change, Changed, Shift
+from server.composing.messages import Change, Changed
 from server.house.desk import Desk
 from server.house.events import Moved, Panicked, Steered, Turned
 from server.house.mailbox import Group, Letter
@@ -32,7 +32,7 @@ from server.house.requests import (
     Stop,
     UsePreset,
 )
-from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Opening, Stream
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Stream
 
 log = logging.getLogger("perpetuo.house")
 
@@ -389,8 +389,8 @@ class Steering:
             return
         desk = self._desk
         desk.settle(stream)
-        bar = stream.stop(desk.now())
-        desk.line.send(Shift(stream.number, bar + 1, FAR))
+        stream.stop(desk.now())
+        desk.rest(stream)
         stream.tell(Turned(STOPPED, stream.epoch, f"stopped by {request.by}"))
 
     def _go_on(self, stream: Stream, request: Continue) -> None:
@@ -398,10 +398,9 @@ class Steering:
             return
         desk = self._desk
         bar, later = stream.go_on(desk.now() + RESUME_LEAD)
-        desk.line.send(Shift(stream.number, bar + 1, later - FAR))
         stream.tell(Moved(bar, later))
         stream.tell(Turned(PLAYING, stream.epoch, f"continued by {request.by}"))
-        desk.watch.expect(stream)
+        desk.play_on(stream, bar)
 
 
 @dataclass(slots=True)

@@ -29,8 +29,6 @@ HISTORY = 256  # changes that late listeners are told of
 REMEMBERED = 60_000_000  # microseconds for which bars that have sounded are kept
 LATELY = 30_000_000  # microseconds for which a late bar is a bad sign
 PLAYING, STOPPED, ENDED = "playing", "stopped", "ended"
-# While a stream is stopped the composing process is told that its bars are due in the far future.
-FAR = 1 << 60
 FIRST_WITHIN = 20_000_000  # microseconds after which a first bar is taken to come no more
 WELL_PAST = 16  # bars beyond the place where composing failed after which it is over
 SOON = 20_000  # microseconds until a fallback begins whose time has passed
@@ -205,11 +203,10 @@ class Stream:
 
     # -- what happens to it ----------------------------------------------------------------------
 
-    def stop(self, now: int) -> int:
-        """Rest in the bar that sounds; returns its index."""
+    def stop(self, now: int) -> None:
+        """Rest in the bar that sounds."""
         self._rests_in = self.resting_bar(now)
         self.state = STOPPED
-        return self._rests_in
 
     def go_on(self, due: int) -> tuple[int, int]:
         """Play on: the bar in which it rested sounds again at `due`. Returns its index, and by
