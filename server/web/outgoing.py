@@ -116,6 +116,7 @@ class Change(Struct, frozen=True, kw_only=True):
     bar: int
     due: Microseconds
     by: Annotated[str, Meta(description="Who did it.")]
+    change: Annotated[int, Meta(description="Its number, which `postponed` names.")] = 0
 
 
 class State(ServerMessage, frozen=True, kw_only=True, tag="state"):
