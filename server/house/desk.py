@@ -297,7 +297,7 @@ class Desk:
     def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
         """A first bar that took too long begins later, so that it reaches everybody before its
         first note; `_keep_in_step` tells of it."""
-        later = self.now() + self.horizon - planned.frontier
+        later = self.now() + self.horizon - planned.frontier(stream.sealed_before)
         if later > 0:
             stream.move(planned.index, later)
 

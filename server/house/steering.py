@@ -8,6 +8,7 @@ task works for each stream that has something to be done. Use in the event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,9 +39,10 @@ log = logging.getLogger("perpetuo.house")
 
 RESUME_LEAD = 120_000  # microseconds from a "continue" to the bar that goes on
 MAX_SEED = 2**53 - 1  # that JSON carries exactly
-PATIENCE = 10.0  # seconds that a request waits for composing to come back
+PATIENCE = 8.0  # seconds that a request waits for composing to come back
 # Seconds between attempts to take a stream up again: short at first, then longer.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
+LOOK_EVERY = 1.0  # seconds between looks for requests that have waited too long
 # So many attempts to go on where it was, before a stream begins anew.
 GO_ON_TRIES = 2
 TAKEN_UP_AT_ONCE = 2
@@ -223,8 +225,7 @@ class Steering:
             if not (stream.is_station or isinstance(reason, LineLost)):
                 self._close(stream, str(reason))
                 return
-            self._expire(stream, reason)
-            await self._pause(pause)
+            await self._pause(stream, reason, pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _take_up(self, stream: Stream, refused: int) -> None:
@@ -242,14 +243,15 @@ class Steering:
         if was_stopped:
             self._stop(stream, Stop(by="the server"))
 
-    async def _pause(self, seconds: float) -> None:
-        """So long, or until composing is back."""
+    async def _pause(self, stream: Stream, reason: PerpetuoError, seconds: float) -> None:
+        """So long, or until composing is back. What was asked does not wait for that long."""
         self._back.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._back.wait()
-        except TimeoutError:
-            pass
+        while seconds > 0 and not self._back.is_set():
+            self._expire(stream, reason)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(seconds, LOOK_EVERY)):
+                    await self._back.wait()
+            seconds -= LOOK_EVERY
 
     # -- doing it ----------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ METHODS: dict[type, set[str]] = {
     H11Protocol: {"connection_made", "data_received", "connection_lost"},
     WebSocketsSansIOProtocol: {
         *("handle_connect", "handle_parser_exception", "keepalive_timeout", "stop_keepalive"),
+        "send",
     },
     uvicorn.Server: {"capture_signals", "startup", "serve"},
     ServerProtocol: {"send_text", "send_close", "data_to_send"},
@@ -42,6 +43,7 @@ FIELDS = {
     WebSocketsSansIOProtocol: {
         *("transport", "conn", "close_sent", "disconnected", "pong_timer", "close_timer"),
         *("queue", "read_paused", "loop"),
+        *("handshake_initiated", "handshake_complete", "initial_response"),
         "scope",  # set when a client connects
     },
 }
