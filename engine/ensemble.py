@@ -193,6 +193,15 @@ class Ensemble:
         member.shift(bar, later)
         self._room.look_again(member)
 
+    def look_ahead(self, bars: int) -> None:
+        """Compose so many bars beyond the one that sounds from now on. What is composed already
+        stays."""
+        self.lookahead = bars
+        if self._seating is not None:
+            self._seating.lookahead = bars
+            for member in self.members.values():
+                self._seating.look_again(member)
+
     def rest(self, stream: int, bar: int) -> None:
         """A stream rests in this bar; see `Member.rest`."""
         member = self.members[stream]

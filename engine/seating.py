@@ -23,7 +23,7 @@ class Seating:
     def __init__(self, pool: Pool, seats: int, lookahead: int, horizon: int) -> None:
         """The pool has one row more than there are seats, so that whoever is new finds one."""
         self.pool, self._seats = pool, seats
-        self._lookahead, self._horizon = lookahead, horizon
+        self.lookahead, self._horizon = lookahead, horizon
         self.seated: list[Member] = []
         self._waiting: list[_Entry] = []
         self._resting: list[_Entry] = []
@@ -61,7 +61,7 @@ class Seating:
     @property
     def due(self) -> int:
         """When the composed music of any stream that may compose ends first; NEVER if none."""
-        dues = [member.due for member in self.seated if member.is_needy(self._lookahead)]
+        dues = [member.due for member in self.seated if member.is_needy(self.lookahead)]
         waiting = _first(self._waiting)
         return min([*dues, waiting.due] if waiting else dues, default=NEVER)
 
@@ -78,7 +78,7 @@ class Seating:
 
     def _stand_by(self, member: Member, now: int) -> None:
         member.pass_time(now, self._horizon)
-        if member.is_needy(self._lookahead):
+        if member.is_needy(self.lookahead):
             self._queue(self._waiting, member.due, member)
         else:
             self._queue(self._resting, member.wakes, member)
@@ -88,9 +88,9 @@ class Seating:
         if len(self.seated) < self._seats:
             return True
         between_bars = [m for m in self.seated if not m.composer.is_under_way]
-        spare = [m for m in between_bars if not m.is_needy(self._lookahead)] or between_bars
+        spare = [m for m in between_bars if not m.is_needy(self.lookahead)] or between_bars
         last = max(spare, key=_due, default=None)
-        if last is None or (last.is_needy(self._lookahead) and last.due <= member.due):
+        if last is None or (last.is_needy(self.lookahead) and last.due <= member.due):
             return False
         self.seated.remove(last)
         self._rise(last)

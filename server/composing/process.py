@@ -12,6 +12,7 @@ from time import perf_counter
 
 from engine.control_log import MAX_SEED, MAX_STREAM
 from engine.ensemble import Composed as EngineComposed
+from engine.ensemble import Ensemble
 from engine.errors import CapacityError, PerpetuoError, StreamError
 from engine.guards import report as guard_report
 from engine.member import Member
@@ -28,6 +29,7 @@ from server.composing.meter import EVERY, Meter
 from server.composing.saving import Saving
 from server.composing.settings import Settings
 from server.composing.shelf import Choir, Shelf, key_of
+from server.composing.strain import Strain
 from server.composing.voice import Voice
 
 log = logging.getLogger("perpetuo.composing")
@@ -49,6 +51,7 @@ class Process:
         self.waiting: dict[str, list[messages.Join]] = {}  # by key of the model that is loaded
         self.meter = Meter(self.now())
         self.chores = Chores(line)
+        self.strain = Strain(settings.lookahead)
         self.is_closing = False
         self._held: dict[int, Voice] = {}  # those with orders before their time
         self._failed: dict[int, Voice] = {}  # until they leave
@@ -138,6 +141,8 @@ class Process:
         """Whether its time has come."""
         if voice.member.is_catching_up:
             return False
+        if isinstance(order, messages.Change):
+            return not (self.strain.is_felt and voice.is_being_revised)
         return not isinstance(order, messages.Keep) or voice.can_be_saved
 
     def _voice(self, stream: int) -> Voice:
@@ -219,6 +224,7 @@ class Process:
         under_way = voice.choir.ensemble.go_on(order.stream, order.bar, order.due, order.tick)
         if under_way is not None:
             voice.leapt(under_way, order.bar)
+            self.strain.behind(self.now(), self._ensembles())
             self.line.report(messages.Leapt(order.stream, under_way, order.bar, order.tick))
 
     def _meet_arrivals(self) -> None:
@@ -307,6 +313,10 @@ class Process:
             self.meter.due = self.now() + EVERY
             self.line.report(Alive())
 
+    def _ensembles(self) -> list[Ensemble]:
+        return [choir.ensemble for choir in self.shelf.choirs]
+
     def _report_load(self) -> None:
+        self.strain.pass_time(self.now(), self._ensembles())
         speed = self.shelf.default.ensemble.speed
         self.line.report(reports.load(self.meter, self.now(), self.shelf.choirs, speed))

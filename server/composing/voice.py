@@ -44,5 +44,10 @@ class Voice:
         self.changes = [(b + (to - bar) * (b > bar), change) for b, change in self.changes]
 
     @property
+    def is_being_revised(self) -> bool:
+        """Whether the first bar under the last change is still to be composed."""
+        return bool(self.changes) and self.composer.next_bar <= self.changes[-1][0]
+
+    @property
     def can_be_saved(self) -> bool:
         return self.composer.first_open <= self.composer.next_bar
