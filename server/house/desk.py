@@ -155,6 +155,8 @@ class Desk:
         self.settle(stream)
         # Where only fallbacks come now, from before them: what was to come there is pushed back.
         bar = min(stream.first_open(now, self.horizon), stream.composed_until)
+        if stream.state == STOPPED:
+            bar = min(bar, stream.resting_bar(now))  # where it goes on
         due = stream.bars[bar].due if bar in stream.bars else stream.planned_until
         revisions = {i: planned.revision for i, planned in stream.bars.items() if i >= bar}
         kept = stream.kept
@@ -376,11 +378,13 @@ class Desk:
             self.line.send(GoOn(stream.number, bar, stream.begins, 0))
         else:
             self.line.send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
-            self._go_on(stream)
+            if stream.composed_until < stream.missing:
+                self._go_on(stream)
         self.watch.expect(stream)
 
     def _go_on(self, stream: Stream) -> None:
-        """Say which bar is wanted next, and when."""
+        """Say which bar is wanted next, and when. Only where all before it are as they are heard,
+        or composing may still be at one of them."""
         last = stream.bars[stream.missing - 1].bar
         stream.in_step_since = self.now()  # this says it all
         self.line.send(
