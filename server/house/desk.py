@@ -351,6 +351,7 @@ class Desk:
     def _look(self, stream: Stream) -> None:
         """Something of a stream is due: a promise, or a bar that is not there."""
         now = self.now()
+        self.settle(stream)  # what a fallback follows is as it is heard
         if not stream.bars:
             self._failed(stream, "its first bar did not come")
         elif stream.planned_until - NEEDED_BEFORE <= now:
@@ -377,6 +378,7 @@ class Desk:
         if planned is None:
             self.line.send(GoOn(stream.number, bar, stream.begins, 0))
         else:
+            stream.in_step_since = self.now()
             self.line.send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
             if stream.composed_until < stream.missing:
                 self._go_on(stream)
