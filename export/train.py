@@ -54,7 +54,8 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
     run = Run(out, config, shape, dataset, restart=restart)
     run.load(network, optimisers, device)
     if config.start and not run.step:
-        print(begin_with(network, config.start, dataset))
+        told, run.start = begin_with(network, config.start, dataset)
+        print(told, flush=True)
 
     training = training_sampler(dataset, config)
     validation = validation_batches(dataset, config)
