@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 HELP = "draw a MIDI file as a piano roll"
@@ -37,11 +38,14 @@ def run(args: argparse.Namespace) -> int:
     output: Path = args.output or args.midi.with_suffix(".png")
     refuse_existing(output, force=args.force)
     try:
-        score = to_score(read(read_bytes(args.midi, "MIDI file")))
+        smf = read(read_bytes(args.midi, "MIDI file"))
     except MidiError as error:
         raise MidiError(f"{args.midi}: {error}") from error
+    if smf.remark:
+        print(f"{args.midi}: {smf.remark}", file=sys.stderr)
     from export.roll import roll
 
+    score = to_score(smf)
     write_whole(output, roll(score, args.bars, args.title), force=args.force)
     print(f"{output}: {len(score.notes)} notes")
     return 0

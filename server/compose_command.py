@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,8 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     if args.prompt:
         with naming(args.prompt):
             smf = read(read_bytes(args.prompt, "prompt"))
+        if smf.remark:
+            print(f"{args.prompt}: {smf.remark}", file=sys.stderr)
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,10 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     if args.bars:
         raise PerpetuoError("--bars counts what is composed: give --seconds with a MIDI file")
     with naming(args.source):
-        return read(data), {"title": args.source.stem}
+        smf = read(data)
+    if smf.remark:
+        print(f"{args.source}: {smf.remark}", file=sys.stderr)
+    return smf, {"title": args.source.stem}
 
 
 def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
