@@ -15,6 +15,7 @@ from export.data.writing import write_json
 if TYPE_CHECKING:
     from export.data.prepare import Piece
 
+_NAMED = 3  # files named beside each reason for skipping some; report.json names all
 _LISTED = 50  # files and pairs named in the text; report.json names all
 
 
@@ -55,11 +56,23 @@ def text(figures: dict[str, Any]) -> str:
 
 
 def summary(figures: dict[str, Any]) -> str:
-    return (
+    """What came of it, and what lay there and was not read."""
+    first = (
         f"{figures['files']} files, {figures['pieces']} pieces, {figures['notes']} notes "
         f"({figures['events']} events); {len(figures['left_out'])} files left out, "
         f"{len(figures['duplicates'])} duplicates"
     )
+    return "\n".join((first, *skipped_lines(figures["skipped"])))
+
+
+def skipped_lines(skipped: Sequence[dict[str, Any]]) -> list[str]:
+    """A line a reason, with some of the files that it holds for."""
+    lines = []
+    for row in skipped:
+        files = row["files"]
+        more = f" … and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+        lines.append(f"skipped {row['count']}: {row['reason']} ({', '.join(files[:_NAMED])}{more})")
+    return lines
 
 
 def _table(head: tuple[str, ...], rows: dict[str, dict[str, int]]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
-from export.data.sources import SPLITS, Problem, Source
+from export.data.sources import SPLITS, Source
 
 _MAX_CREDITS = 200
 _MAX_ORIGIN = 600  # characters
@@ -26,6 +27,7 @@ def _zeros(size: int) -> Callable[[], NDArray[np.int64]]:
 class Statistics:
     files: int
     problems: list[Problem]
+    skipped: list[Problem] = field(default_factory=list)
     duplicates: list[tuple[str, str, float]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (style, split)
@@ -79,6 +81,7 @@ class Statistics:
             "notes": notes,
             "events": self.events,
             "left_out": [{"file": p.file, "reason": p.reason} for p in self.problems],
+            "skipped": by_reason(self.skipped),
             "duplicates": [
                 {"dropped": a, "same_as": b, "share": round(share, 3)}
                 for a, b, share in self.duplicates
@@ -135,6 +138,15 @@ class Statistics:
             "licences": dict(shares.most_common()),
             "credits": sorted(name for name, _ in self.credits.most_common(_MAX_CREDITS)),
         }
+
+
+def by_reason(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Files by the reason why they are left out, the commonest first."""
+    files: dict[str, list[str]] = {}
+    for problem in problems:
+        files.setdefault(problem.reason, []).append(problem.file)
+    ordered = sorted(files.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"reason": r, "count": len(names), "files": names} for r, names in ordered]
 
 
 def _origin(folder: Path, dataset: str) -> str:
