@@ -49,6 +49,10 @@ def text(figures: dict[str, Any]) -> str:
         lines += [f"  {count:6d}  {repair}" for repair, count in figures["repairs"].items()]
     lines += _listing("left out", (f"{p['file']}: {p['reason']}" for p in figures["left_out"]))
     lines += _listing(
+        "kept as written, for it is not clear how they are to be played",
+        (f"{p['file']}: {p['reason']}" for p in figures["not_followed"]),
+    )
+    lines += _listing(
         "there twice",
         (f"{d['dropped']} = {d['same_as']} ({d['share']:.0%})" for d in figures["duplicates"]),
     )
@@ -62,7 +66,9 @@ def summary(figures: dict[str, Any]) -> str:
         f"({figures['events']} events); {len(figures['left_out'])} files left out, "
         f"{len(figures['duplicates'])} duplicates"
     )
-    return "\n".join((first, *skipped_lines(figures["skipped"])))
+    unclear = figures["not_followed"]
+    kept = [f"{len(unclear)} pieces have jumps that were not followed: see report.txt"]
+    return "\n".join((first, *(kept if unclear else ()), *skipped_lines(figures["skipped"])))
 
 
 def skipped_lines(skipped: Sequence[dict[str, Any]]) -> list[str]:

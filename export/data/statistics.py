@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
+from export.data.repeats import NOT_FOLLOWED
 from export.data.sources import SPLITS, Source
 
 _MAX_CREDITS = 200
@@ -28,6 +29,7 @@ class Statistics:
     files: int
     problems: list[Problem]
     skipped: list[Problem] = field(default_factory=list)
+    not_followed: list[Problem] = field(default_factory=list)  # kept, but not as it is to be played
     duplicates: list[tuple[str, str, float]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (style, split)
@@ -60,7 +62,11 @@ class Statistics:
             name = source.note.partition(":")[2].strip()
             if name:
                 self.credits[name] += 1
-        self.repairs.update(repair.partition(" (")[0] for repair in scan.repairs)
+        for repair in scan.repairs:
+            if repair.startswith(NOT_FOLLOWED):
+                self.not_followed.append(Problem(source.file, repair))
+            else:
+                self.repairs[repair.partition(" (")[0]] += 1
         self.events += len(piece.events)
         self.velocity_known += scan.notes if velocity else 0
         self.onsets += scan.grid.onsets
@@ -86,6 +92,7 @@ class Statistics:
                 {"dropped": a, "same_as": b, "share": round(share, 3)}
                 for a, b, share in self.duplicates
             ],
+            "not_followed": [{"file": p.file, "reason": p.reason} for p in self.not_followed],
             "repairs": dict(self.repairs.most_common()),
             "splits": {split: self._totals(1, split) for split in SPLITS},
             "styles": {
