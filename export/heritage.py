@@ -45,9 +45,11 @@ def heritage_in(saved: Card) -> Card | None:
     began with none. A checkpoint of before only names that model: it is looked at again, and if it
     is gone, its name is all that is handed on (see `card_of`)."""
     heritage: Card | None = saved.get("start")
-    start = heritage["file"] if heritage and "file" in heritage else saved["config"].get("start")
-    if (heritage and "file" not in heritage) or not start:
+    if "start" in saved and (heritage is None or "file" not in heritage):
         return heritage
+    start = heritage["file"] if heritage else saved["config"].get("start")
+    if not start:
+        return None
     try:
         return heritage_of(Bundle.load(model_file(start)).specification)
     except PerpetuoError:

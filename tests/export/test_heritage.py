@@ -107,6 +107,16 @@ def test_a_resumed_run_keeps_what_it_inherited(music: Path, old: Path, tmp_path:
             card_from(best, licence="CC0 1.0")
 
 
+def test_a_start_that_comes_too_late_hands_on_nothing(
+    music: Path, old: Path, tmp_path: Path
+) -> None:
+    """A run that is resumed goes on with its own weights, whatever `start` says by then."""
+    train(config(music, tmp_path / "run", steps=1))
+    best = train(config(music, tmp_path / "run", steps=2, start=str(old)))
+    for checkpoint in (best, tmp_path / "run/last.pt"):
+        assert "begun_with" not in card_from(checkpoint)
+
+
 def test_a_start_from_a_start_hands_on_everything(music: Path, old: Path, tmp_path: Path) -> None:
     first = train(config(music, tmp_path / "1", start=str(old), name="middle", steps=1))
     middle = bundled(first, tmp_path, {"credits": ["Cleo"]})
