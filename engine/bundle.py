@@ -15,6 +15,7 @@ from engine.codecs import Codec, codec
 from engine.errors import BundleError
 from engine.fields import CONTEXT, PITCH_CLASSES
 from engine.score import PARTS
+from engine.tables import shallow
 
 VERSION = 1
 METADATA_KEY = "perpetuo"
@@ -73,8 +74,8 @@ class Specification:
     def from_json(cls, text: str, where: str) -> Specification:
         """Read and check a specification; BundleError says what is wrong with the file `where`."""
         try:
-            raw = json.loads(text)
-        except ValueError as error:
+            raw = shallow(json.loads(text))
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{where}: its specification is damaged ({error})") from error
         found = raw.get("version") if isinstance(raw, dict) else None
         if found != VERSION:

@@ -31,6 +31,7 @@ from engine.controls import Controls
 from engine.errors import ControlError, LogError
 from engine.fields import CONTEXT
 from engine.plan import BarPlan
+from engine.tables import shallow
 
 VERSION = 1
 MAX_LINE = 2**20  # bytes; bounds what one line can make of memory
@@ -237,8 +238,8 @@ class _NotJson(Exception):
 
 def _parse(text: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(
-            text.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constant
+        content = shallow(
+            json.loads(text.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constant)
         )
     except (ValueError, RecursionError):
         raise _NotJson("it is no JSON object as a control log holds them") from None

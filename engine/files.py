@@ -1,31 +1,162 @@
-"""Reading and writing whole files, with errors that tell the user what to do."""
+"""The one way to read a user's file, and to write one whole, with errors that tell what to do.
+
+Whatever a user names is read through here: a regular file of a size that its kind may have. A pipe
+would be waited for, and a device may go on without end.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from engine.errors import OutputError, PerpetuoError
 
 
-def read_bytes(path: str | Path, what: str) -> bytes:
-    """The content of a file; `what` names its kind in errors, as in "the model"."""
+class Kind(NamedTuple):
+    """A kind of file: what errors call it, and the most bytes that it may have."""
+
+    name: str
+    most: int
+
+
+_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
+
+MODEL = Kind("model", 2 * _GIB)  # as much as ONNX holds in one file
+MUSIC = Kind("the file of music", 64 * _MIB)  # a member of a zip file too, when unpacked
+ARCHIVE = Kind("the zip file", 1 * _GIB)  # its directory is held in memory
+PROMPT = Kind("prompt", 4 * _MIB)  # its last bars are heard
+LOG = Kind("log", 256 * _MIB)
+SOUNDED = Kind("the file", LOG.most)  # music or a log
+SNAPSHOT = Kind("the snapshot", 1 * _GIB)
+CONFIGURATION = Kind("configuration", 1 * _MIB)
+CARD = Kind("card", 1 * _MIB)
+TOKEN = Kind("the token", 64 * _KIB)
+PASSWORD = Kind("the password", 64 * _KIB)
+CERTIFICATE = Kind("the certificate or key", 4 * _MIB)
+SOUNDFONT = Kind("the SoundFont", 4 * _GIB)  # as much as RIFF holds
+MANIFEST = Kind("the manifest", 256 * _MIB)
+STYLE_TABLE = Kind("the style table", 1 * _MIB)
+FRAMES = Kind("the file of frames", 256 * _MIB)
+DATASET_META = Kind("the dataset's file", 64 * _MIB)
+DATASET = Kind("the dataset's file", 1024 * _GIB)  # most of it is never read at once
+CHECKPOINT = Kind("the checkpoint", 64 * _GIB)
+NOTICE = Kind("the notice", 64 * _MIB)
+
+_PIECE = 1 << 20
+# A pipe is not waited for; what no system but some has is left out there.
+_READING = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_IRREGULAR = (
+    (stat.S_ISFIFO, "is a pipe"),
+    (stat.S_ISCHR, "is a device"),
+    (stat.S_ISBLK, "is a device"),
+    (stat.S_ISSOCK, "is a socket"),
+)
+
+
+def read_bytes(path: str | Path, kind: Kind) -> bytes:
+    """The content of a file."""
+    with open_file(path, kind) as file, _naming(path, kind):
+        return _content(file, path, kind)
+
+
+def read_beginning(path: str | Path, kind: Kind, most: int) -> bytes:
+    """So many bytes of a file, or all of a shorter one."""
+    with open_file(path, kind) as file, _naming(path, kind):
+        return file.read(most)
+
+
+def look_at(path: str | Path, kind: Kind) -> None:
+    """Raise PerpetuoError if a file may not be read; for those that a library opens by itself."""
+    open_file(path, kind).close()
+
+
+def why_no_file(path: str | Path) -> str:
+    """Why what lies there is no regular file, in words that do not name it; for lists of many."""
     try:
-        return Path(path).read_bytes()
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
-        raise PerpetuoError(f"{what} {path} does not exist: check the path") from None
-    except IsADirectoryError:
-        raise PerpetuoError(f"{what} {path} is a folder: name a file in it") from None
+        return "it is a link to nothing" if os.path.islink(path) else "it does not exist"
+    except OSError as error:
+        return f"it cannot be looked at: {_reason(error)}"
+    return "" if stat.S_ISREG(mode) else f"it {_irregular(mode)}"
+
+
+def open_file(path: str | Path, kind: Kind) -> BinaryIO:
+    """A file to be read piece by piece; PerpetuoError says why it cannot be."""
+    with _naming(path, kind):
+        # Looked at before it is opened, for to open some devices sets them going; and once more
+        # when it is, for it may be another one by then.
+        _refuse_irregular(os.stat(path), path, kind)
+        file = os.fdopen(os.open(path, _READING), "rb")
+        try:
+            _refuse_irregular(os.fstat(file.fileno()), path, kind)
+        except PerpetuoError:
+            file.close()
+            raise
+        return file
+
+
+@contextlib.contextmanager
+def _naming(path: str | Path, kind: Kind) -> Iterator[None]:
+    """Tell what the system says of a file, and of a name that cannot be one."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise PerpetuoError(f"{kind.name} {path} does not exist: check the path") from None
     except PermissionError:
-        # Systems without IsADirectoryError for folders (Windows) end up here too.
-        if Path(path).is_dir():
-            raise PerpetuoError(f"{what} {path} is a folder: name a file in it") from None
-        raise PerpetuoError(f"{what} {path} may not be read: check its permissions") from None
+        raise PerpetuoError(f"{kind.name} {path} may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
-        raise PerpetuoError(f"{what} {path} cannot be read: {_reason(error)}") from error
+        raise PerpetuoError(f"{kind.name} {path} cannot be read: {_reason(error)}") from error
+
+
+def _refuse_irregular(found: os.stat_result, path: str | Path, kind: Kind) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise PerpetuoError(f"{kind.name} {path} is a folder: name a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise PerpetuoError(f"{kind.name} {path} {_irregular(found.st_mode)}")
+    if found.st_size > kind.most:
+        raise _too_large(path, kind, f"{found.st_size:,}")
+
+
+def _irregular(mode: int) -> str:
+    what = next((words for is_one, words in _IRREGULAR if is_one(mode)), "is none")
+    return f"{what}: name a regular file"
+
+
+def _content(file: BinaryIO, path: str | Path, kind: Kind) -> bytes:
+    """All bytes of a file, which may have grown since, or tell no size, as those of /proc."""
+    told = os.fstat(file.fileno()).st_size
+    pieces = [file.read(told + 1)]
+    size = len(pieces[0])
+    while size > told and pieces[-1]:
+        if size > kind.most:
+            raise _too_large(path, kind, f"more than {kind.most:,}")
+        pieces.append(file.read(_PIECE))
+        size += len(pieces[-1])
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(path: str | Path, kind: Kind, size: str) -> PerpetuoError:
+    return PerpetuoError(
+        f"{kind.name} {path} is too large, {size} bytes of at most {kind.most:,}: check that it is "
+        "the right file"
+    )
+
+
+def as_text(name: str | Path) -> str:
+    """A name as text that can be written down: what is in no encoding is replaced."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", str(name))
 
 
 def refuse_existing(path: str | Path, *, force: bool) -> None:

@@ -6,13 +6,29 @@ import difflib
 from pathlib import Path
 
 from engine.errors import BundleError
+from engine.files import Kind, read_bytes
 
 EMBEDDED = Path(__file__).parent / "bundles"
 SUFFIX = ".onnx"
+# As `sha256sum *.onnx` writes it in that folder, once more whenever a model there is replaced.
+CHECKSUMS = "SHA256SUMS"
+_CHECKSUMS = Kind("the list of checksums", 1 << 16)
 
 
 def embedded_models() -> list[Path]:
     return sorted(EMBEDDED.glob(f"*{SUFFIX}"))
+
+
+def known_digest(path: Path) -> str | None:
+    """The SHA-256 that an embedded model must have; None for another file."""
+    file = path.resolve()
+    folder = file.parent
+    if folder != EMBEDDED.resolve() or not (folder / CHECKSUMS).is_file():
+        return None
+    lines = read_bytes(folder / CHECKSUMS, _CHECKSUMS).decode("utf-8", "replace").splitlines()
+    rows = (line.split(maxsplit=1) for line in lines)
+    digests = {row[1].strip(" *"): row[0] for row in rows if len(row) == 2}
+    return digests.get(file.name)
 
 
 def models_in(folder: Path) -> list[Path]:

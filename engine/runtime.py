@@ -11,7 +11,6 @@ onnxruntime multiplies a single row by another kernel whose rounding differs.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,8 +23,10 @@ from numpy.typing import NDArray
 
 from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, State, unpack
 from engine.errors import BundleError, CapacityError, ProviderError
-from engine.files import read_bytes
+from engine.files import MODEL, read_bytes
+from engine.library import known_digest
 from engine.planner_table import PlannerTable
+from engine.seal import SEAL_KEY, changed, digest_of, is_sealed
 
 LEAST_ROWS = 2
 MOST_BINDINGS = 64  # kept by a pool: there are as many as pairs of rows, few of them used often
@@ -52,10 +53,19 @@ class Saved:
 class Network:
     """A loaded bundle. Use from one thread at a time."""
 
-    def __init__(self, data: bytes, where: str, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        where: str,
+        device: str = "cpu",
+        threads: int = 1,
+        known: str | None = None,
+    ) -> None:
+        """`known` is the SHA-256 that the bundle must have, if that is laid down elsewhere."""
         self.where = where
         self.device = device
-        self.digest = hashlib.sha256(data).hexdigest()
+        self.digest = digest_of(data, where, known)
+        self.is_sealed = is_sealed(data)
         self.size = len(data)
         self.session = open_session(data, where, device, threads)
         # One for all calls: without any, onnxruntime 1.31 loses a few bytes at some of them. The
@@ -69,13 +79,15 @@ class Network:
                 "'perpetuo export'"
             )
         self.specification = Specification.from_json(metadata[METADATA_KEY], where)
+        if SEAL_KEY in metadata and not self.is_sealed:  # something was put behind it
+            raise changed(where)
         packed = metadata.get(PLANNER_KEY, "")
         self.planner = unpack(packed, where) if packed else b""
         _check_graph(self.session, self.specification, where)
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
-        return cls(read_bytes(path, "model"), str(path), device, threads)
+        return cls(read_bytes(path, MODEL), str(path), device, threads, known_digest(path))
 
     @cached_property
     def planner_table(self) -> PlannerTable:

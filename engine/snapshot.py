@@ -22,6 +22,7 @@ from engine.guards import GuardState
 from engine.plainly import from_plain, to_plain
 from engine.planner_scene import PlannerState
 from engine.runtime import Mark, Network, Pool, Saved
+from engine.tables import shallow
 
 VERSION = 4
 _TEXT = "stream"
@@ -105,9 +106,17 @@ def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        text = json.loads(bytes(arrays.pop(_TEXT)))
+        text = shallow(json.loads(bytes(arrays.pop(_TEXT))))
         version = text["version"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        zipfile.BadZipFile,
+        RecursionError,
+    ) as error:
         raise _damaged(str(error)) from error
     if version != VERSION:
         raise SnapshotError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.bundle import Specification
 from engine.errors import ConfigError
-from engine.files import read_bytes
+from engine.files import MODEL, read_bytes
 from engine.library import model_file
 from engine.runtime import Network as Bundle
 from export.data.dataset import Dataset
@@ -37,7 +37,7 @@ def begin_with(network: Network, start: str, dataset: Dataset) -> Beginning:
     path = model_file(start)
     known = Bundle.load(path).specification  # a BundleError if it is no model of ours
     _check_kind(network.shape, known, path, dataset)
-    weights = weights_of(onnx.load_from_string(read_bytes(path, "model")))
+    weights = weights_of(onnx.load_from_string(read_bytes(path, MODEL)))
     if _MIX in weights:
         weights[_MIX] = _mixed(weights[_MIX], known.styles, tuple(dataset.style_names))
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,12 @@ from tqdm import tqdm
 
 from engine.bundle import METADATA_KEY, PLANNER_KEY, Specification, pack
 from engine.codecs import codec
-from engine.errors import BundleError, ConfigError
-from engine.files import read_bytes
+from engine.errors import BundleError
+from engine.files import CARD
 from engine.noise import uniforms
 from engine.runtime import Network as Bundle
+from engine.seal import sealed
+from engine.tables import read_toml
 from export.data.dataset import Dataset
 from export.graph import states_of, step_graph
 from export.heritage import card_of, heritage_in
@@ -94,10 +95,7 @@ def training_card(saved: dict[str, Any]) -> dict[str, Any]:
 
 def read_card(path: Path) -> dict[str, Any]:
     """A card as TOML: whatever a model's maker wants to say, above all its licence."""
-    try:
-        return tomllib.loads(read_bytes(path, "card").decode())
-    except ValueError as error:
-        raise ConfigError(f"{path}: is not TOML ({error})") from error
+    return read_toml(path, CARD)
 
 
 def bundle_bytes(network: Network, specification: Specification, planner: bytes) -> bytes:
@@ -107,8 +105,7 @@ def bundle_bytes(network: Network, specification: Specification, planner: bytes)
     if planner:
         metadata[PLANNER_KEY] = pack(planner)
     onnx.helper.set_model_props(model, metadata)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return sealed(model.SerializeToString(deterministic=True))
 
 
 def prove(

@@ -161,7 +161,8 @@ def _follow(args: argparse.Namespace) -> int:
     seeds = range(args.seed, args.seed + args.seeds)
     with showing("presets", args.endurance * len(seeds) * len(presets), "bars") as progress:
         rows = last(network, presets, seeds, args.endurance, progress)
-    print(json.dumps([row.plain() for row in rows], indent=1) if args.json else text(rows))
+    plain = [row.plain() for row in rows]
+    print(json.dumps(plain, indent=1, ensure_ascii=False) if args.json else text(rows))
     if args.png is not None:
         from export.evaluation.pictures import lasting_picture
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         "divergence": proof.divergence,
     }
     if args.json:
-        print(json.dumps(figures))
+        print(json.dumps(figures, ensure_ascii=False))
         return 0
     print(f"{args.output}: {len(data) / 1e6:.1f} MB, {specification.parameters:,} parameters")
     print(f"licence: {licence or 'none named'}; whole card: perpetuo models inspect {args.output}")

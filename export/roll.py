@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.errors import MidiError
 from engine.score import DRUMS, PARTS, Score, bar_grid
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Told apart also by those who see fewer colours.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#333333")
+MOST_LINES = 100  # each of which takes a part of a second
+MOST_NOTES = 50_000
 PARTING = 4  # bars between heavier lines
 _WIDTH, _HEIGHT = 14.0, 2.3  # inches of a line of the page
 _MARGIN = 3  # semitones above and below
@@ -28,6 +31,12 @@ def roll(score: Score, bars_a_line: int = 16, title: str = "") -> bytes:
     end = int(grid.starts[-1]) + grid.metres[-1].ticks
     starts = [*grid.starts.tolist(), max(end, score.end)]
     lines = [starts[i : i + bars_a_line + 1] for i in range(0, len(starts) - 1, bars_a_line)]
+    if len(lines) > MOST_LINES or len(score.notes) > MOST_NOTES:
+        raise MidiError(
+            f"it has {len(starts) - 1:,} bars with {len(score.notes):,} notes, and a picture holds "
+            f"{MOST_LINES} lines and {MOST_NOTES:,} notes: draw more bars a line, or a shorter "
+            "piece"
+        )
     sheet = Figure(figsize=(_WIDTH, _HEIGHT * max(len(lines), 1)))
     FigureCanvasAgg(sheet)
     pitches = score.notes["pitch"]

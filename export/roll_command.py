@@ -30,22 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.errors import ConfigError, MidiError
-    from engine.files import read_bytes, refuse_existing, write_whole
+    from engine.files import MUSIC, as_text, read_bytes, refuse_existing, write_whole
     from engine.smf import read, to_score
+    from export.roll import roll
 
     if not 1 <= args.bars <= 256:
         raise ConfigError(f"{args.bars} bars do not fit in a line: give 1 to 256")
     output: Path = args.output or args.midi.with_suffix(".png")
     refuse_existing(output, force=args.force)
     try:
-        smf = read(read_bytes(args.midi, "MIDI file"))
+        smf = read(read_bytes(args.midi, MUSIC))
+        score = to_score(smf)
+        picture = roll(score, args.bars, as_text(args.title))
     except MidiError as error:
         raise MidiError(f"{args.midi}: {error}") from error
     if smf.remark:
         print(f"{args.midi}: {smf.remark}", file=sys.stderr)
-    from export.roll import roll
-
-    score = to_score(smf)
-    write_whole(output, roll(score, args.bars, args.title), force=args.force)
+    write_whole(output, picture, force=args.force)
     print(f"{output}: {len(score.notes)} notes")
     return 0

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, PerpetuoError
+from engine.files import CHECKPOINT, open_file
 from export.curves import draw_curves
 from export.data.dataset import Dataset
 from export.heritage import heritage_in
@@ -58,7 +59,8 @@ class Run:
     ) -> None:
         """Take up the last checkpoint, if there is one and it is of this run."""
         if self.last.exists() and not self.restart:
-            saved = torch.load(self.last, map_location=device, weights_only=True)
+            with open_file(self.last, CHECKPOINT) as file:
+                saved = torch.load(file, map_location=device, weights_only=True)
             if saved["shape"] != _plain(asdict(self.shape)):
                 raise ConfigError(
                     f"{self.last} holds a network of another shape than the configuration asks "
@@ -193,7 +195,8 @@ def _plain(shape: dict[str, Any]) -> dict[str, Any]:
 def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
     """A trained network in evaluation mode and everything else its checkpoint holds."""
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        with open_file(path, CHECKPOINT) as file:
+            saved = torch.load(file, map_location="cpu", weights_only=True)
         if saved["version"] != CHECKPOINT_VERSION:
             raise ConfigError(f"{path}: written by another version of perpetuo; train it again")
         fields: dict[str, Any] = {
@@ -202,9 +205,7 @@ def load_checkpoint(path: Path) -> tuple[Network, dict[str, Any]]:
         }
         network = Network(Shape(**fields))
         network.load_state_dict(saved["network"])
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such checkpoint") from error
-    except ConfigError:
+    except PerpetuoError:
         raise
     except Exception as error:
         raise ConfigError(

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from engine.control_values import shown
 from engine.errors import ConfigError
+from engine.files import CONFIGURATION
 from engine.library import SUFFIX
+from engine.tables import read_toml, shallow
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,7 @@ _SHARES = (
 
 def load(path: Path) -> TrainingConfig:
     """Read a configuration; paths inside it are relative to the file."""
-    try:
-        raw = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}): name a configuration such as "
-            "configs/train/default.toml"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML ({error})") from error
+    raw = read_toml(path, CONFIGURATION)
     config = from_dict(raw, str(path))
     base = path.parent
     places = {"data": str(base / config.data), "out": str(base / config.out)}
@@ -103,7 +98,7 @@ def from_dict(raw: dict[str, Any], where: str) -> TrainingConfig:
         wanted = types[key]
         fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
         if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise ConfigError(f"{where}: {key} must be {_NAMES[wanted]}, not {value!r}")
+            raise ConfigError(f"{where}: {key} must be {_NAMES[wanted]}, not {shown(value)}")
     config = TrainingConfig(**raw)
     _check(config, where)
     return config
@@ -146,7 +141,7 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
         if not equals:
             raise ConfigError(f"--set {assignment}: write it as key=value, for example steps=500")
         try:
-            changed[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            changed[key] = shallow(tomllib.loads(f"value = {text}")["value"])
+        except (ValueError, RecursionError):
             changed[key] = text
     return from_dict({**config.as_dict(), **changed}, "--set")

@@ -90,13 +90,13 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.what == "live":
         return command.run(args)
-    from engine.files import read_bytes
+    from engine.files import MODEL, read_bytes
     from engine.library import model_file
     from engine.runtime import Network
     from server.offline import DEFAULT_MODEL
 
     path = model_file(args.model or DEFAULT_MODEL)
-    bundle = read_bytes(path, "model")
+    bundle = read_bytes(path, MODEL)
     first = Network(bundle, str(path), args.device, args.threads or 1)
     about = {"model": _model(path, first), "machine": machine()}
     streams = args.streams or (() if args.endurance else DEFAULT_STREAMS)

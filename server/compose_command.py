@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ key, metre, tempo, parts and instruments wherever neither says anything else.
 """
 DEFAULT_BARS = 32
 DEFAULT_SEED = 1
+MOST_BARS = 10_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,10 +95,10 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.control_log import ControlLog
     from engine.control_prompt import Prompt
     from engine.controls import Controls, parse_assignment
-    from engine.files import read_bytes
+    from engine.files import PROMPT, read_bytes
     from engine.smf import read
     from server.configuration.presets import preset_named
-    from server.console import naming
+    from server.console import complain, naming
     from server.offline import DEFAULT_MODEL, lent, open_model
 
     preset = preset_named(args.preset) if args.preset else None
@@ -113,9 +113,9 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     prompt = None
     if args.prompt:
         with naming(args.prompt):
-            smf = read(read_bytes(args.prompt, "prompt"))
+            smf = read(read_bytes(args.prompt, PROMPT))
         if smf.remark:
-            print(f"{args.prompt}: {smf.remark}", file=sys.stderr)
+            complain(f"{args.prompt}: {smf.remark}")
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(
@@ -152,7 +152,7 @@ def loggable(model: str) -> str:
 
 
 def count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_BARS:
         raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 up")
     return int(text)
 

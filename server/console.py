@@ -6,6 +6,7 @@ be piped on.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import shutil
@@ -52,10 +53,20 @@ def complain(message: str) -> None:
 
 
 def tolerate_any_encoding() -> None:
-    """Signs that the terminal's encoding lacks become "?" instead of an error."""
+    """What the encoding of the output lacks is shown by a sign of replacement instead of an error:
+    so names of files that are in no encoding at all can be printed, in JSON too."""
+    codecs.register_error("perpetuo.replace", _replaced)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="perpetuo.replace")
+
+
+def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(error, UnicodeEncodeError), "it is set for output alone"
+    count = error.end - error.start
+    # As bytes, for the codec takes no other sign of its own alphabet from here.
+    in_utf_8 = codecs.lookup(error.encoding).name == "utf-8"
+    return ("\ufffd" * count).encode() if in_utf_8 else "?" * count, error.end
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import BundleError
+from engine.errors import BundleError, PerpetuoError
 from engine.library import embedded_models, model_file, models_in
 from server.console import columns, paint
 
@@ -83,7 +83,7 @@ def _row(path: Path) -> dict[str, Any]:
 
     try:
         network = Network.load(path)
-    except BundleError as error:
+    except PerpetuoError as error:
         return {"file": str(path), "error": str(error)}
     spec = network.specification
     return {
@@ -119,6 +119,7 @@ def _everything(path: Path, network: Network) -> dict[str, Any]:
         "file": str(path),
         "bytes": network.size,
         "sha256": network.digest,
+        "sealed": network.is_sealed,
         "planner_bytes": len(network.planner),
         "state_bytes": network.pool(1).state_bytes,
         "controls": _learned_controls(network),
@@ -146,6 +147,8 @@ def _page(path: Path, network: Network) -> Iterator[str]:
     yield paint(spec.name, "bold")
     yield from _entry("file", f"{path}, {network.size / 1e6:.1f} MB")
     yield from _entry("sha256", network.digest)
+    held = "inside, and right" if network.is_sealed else "none inside: exported before there were"
+    yield from _entry("checksum", held)
     yield from _entry("bundle version", str(spec.version))
     yield from _entry(
         "network", f"{spec.network}, {spec.parameters:,} parameters in {spec.bits} bits"

@@ -17,7 +17,7 @@ from engine.composer import Composer
 from engine.control_log import Change, ControlLog, header_line
 from engine.control_log import write as write_log
 from engine.errors import LogError
-from engine.files import read_bytes
+from engine.files import SNAPSHOT, read_bytes
 from engine.library import model_file
 from engine.primer import primer_of
 from engine.recording import program_changes, score_of
@@ -73,7 +73,7 @@ def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -
 
 
 def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:
-    composer = restore(read_bytes(snapshot, "the snapshot"), network, network.pool(1))
+    composer = restore(read_bytes(snapshot, SNAPSHOT), network, network.pool(1))
     if composer.next_bar != log.first:
         raise LogError(
             f"the log goes on from bar {log.first} and {snapshot} from bar {composer.next_bar}: "
@@ -97,7 +97,7 @@ def record(composer: Composer, log: ControlLog, length: Length, args: argparse.N
     figures = summary(args, log, bars) | {"guards": composer.guard_report}
     is_piped = "-" in (args.output, args.log_output)
     if args.json:
-        print(json.dumps(figures), file=sys.stderr if is_piped else sys.stdout)
+        print(json.dumps(figures, ensure_ascii=False), file=sys.stderr if is_piped else sys.stdout)
     elif not is_piped:
         minutes, seconds = divmod(round(figures["seconds"]), 60)
         print(

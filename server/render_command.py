@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,24 +94,25 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     if args.source is None:
         return _composed(args)
     from engine.errors import PerpetuoError
-    from engine.files import read_bytes
+    from engine.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.smf import read
-    from server.console import naming
+    from server.audio.length import refuse_endless
+    from server.console import complain, naming
 
     if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
         raise PerpetuoError(
             f"--seed, --preset, --set and --prompt compose music, and {args.source} holds some:"
             " leave out one or the other"
         )
-    data = read_bytes(args.source, "the file")
-    if data[:4] not in MIDI_HEADS:
+    if read_beginning(args.source, SOUNDED, 4) not in MIDI_HEADS:
         return _replayed(args)
     if args.bars:
         raise PerpetuoError("--bars counts what is composed: give --seconds with a MIDI file")
     with naming(args.source):
-        smf = read(data)
+        smf = read(read_bytes(args.source, MUSIC))
+        refuse_endless(smf, args.seconds)
     if smf.remark:
-        print(f"{args.source}: {smf.remark}", file=sys.stderr)
+        complain(f"{args.source}: {smf.remark}")
     return smf, {"title": args.source.stem}
 
 
@@ -161,7 +161,8 @@ def _progress(seconds: float) -> Iterator[Callable[[float], object]]:
 def _say(args: argparse.Namespace, made: Rendered) -> None:
     if args.json:
         measured = None if made.measured == -math.inf else made.measured
-        print(json.dumps({"file": str(args.output), **made._asdict(), "measured": measured}))
+        figures = {"file": str(args.output), **made._asdict(), "measured": measured}
+        print(json.dumps(figures, ensure_ascii=False))
         return
     minutes, seconds = divmod(round(made.seconds), 60)
     loud = "silence" if made.measured == -math.inf else f"{made.measured + made.gain:.1f} LUFS"

@@ -61,12 +61,12 @@ def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
     """A log's composer before its first bar, and the log."""
     from engine.control_log import read
     from engine.errors import LogError
-    from engine.files import read_bytes
+    from engine.files import LOG, read_bytes
     from server.console import complain, naming
     from server.offline import composer_of, open_model
 
     with naming(args.log):
-        log = read(read_bytes(args.log, "log"))
+        log = read(read_bytes(args.log, LOG))
     network = open_model(args.model or _model_of(log, args.log), args.device, args.threads)
     if network.digest != log.sha256:
         raise LogError(
@@ -97,10 +97,13 @@ def _model_of(log: ControlLog, path: Path) -> str:
 def bars_of(log: ControlLog, first: int, path: Path) -> int:
     """How many bars a log's stream has; `first` is the index of the first one composed."""
     from engine.errors import LogError
+    from server.compose_command import MOST_BARS
 
     bars = log.bars if log.end is None else log.end - first
     if bars is None:
         raise LogError(f"{path} does not say how long the stream was: give --bars N")
+    if bars > MOST_BARS:
+        raise LogError(f"{path} says that it has {bars:,} bars: give --bars N for some of them")
     if bars < 1:
         raise LogError(f"{path} ends before its first bar: give --bars N to go on from there")
     return bars

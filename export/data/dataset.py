@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 
 from engine.codecs import Codec, codec
 from engine.errors import DatasetError, PerpetuoError
+from engine.files import DATASET, DATASET_META, look_at
 from engine.plan import BarPlan
+from engine.tables import read_json
 from export.data.sources import SPLITS
 
 VERSION = 1
@@ -68,7 +69,7 @@ class Dataset:
                 f"'perpetuo data DIR -o {folder}'"
             )
         try:
-            meta = json.loads((folder / META).read_text(encoding="utf-8"))
+            meta = read_json(folder / META, DATASET_META)
             version = meta["version"]
             if version != VERSION:
                 raise DatasetError(
@@ -91,6 +92,7 @@ class Dataset:
 
     def _array(self, name: str, columns: int | None = None) -> NDArray[Any]:
         path = self.folder / f"{name}.npy"
+        look_at(path, DATASET)
         array: NDArray[Any] = np.load(path, mmap_mode="r") if path.stat().st_size else np.zeros(0)
         shape = array.shape[1:]
         if shape != (() if columns is None else (columns,)):

@@ -12,6 +12,7 @@ from collections import deque
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from engine.files import as_text, why_no_file
 from export.data.zipped import ZIP, members_of
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
@@ -38,7 +39,6 @@ _ADVICE = {
     ),
 }
 HIDDEN = "hidden files are not read"
-IRREGULAR = "neither a file nor a folder: a pipe, a device or a link to nothing"
 
 
 class Problem(NamedTuple):
@@ -72,7 +72,7 @@ def find(place: Path) -> tuple[list[Found], list[Problem]]:
     if place.is_dir():
         search.folder()
     elif not place.is_file():
-        search.skip(place.absolute(), IRREGULAR)
+        search.skip(place.absolute(), why_no_file(place))
     elif place.suffix.lower() == ZIP:
         search.archive(place.absolute())
     elif place.suffix.lower() in _ADVICE:
@@ -132,8 +132,8 @@ class _Search:
             return
         if path.name.startswith("."):
             self.skip(path, HIDDEN)
-        elif not path.is_file():
-            self.skip(path, IRREGULAR)
+        elif reason := why_no_file(path):
+            self.skip(path, reason)
         elif suffix == ZIP:
             self.archive(path)
         elif suffix in SUFFIXES:
@@ -167,18 +167,19 @@ class _Search:
         folders = PurePosixPath(file).parts[:-1]
         if member and path != self.place and folders:
             depth = len(PurePosixPath(self._below(path)).parts) - 1
-            folders = (*folders[:depth], path.stem, *folders[depth + 1 :])
+            folders = (*folders[:depth], as_text(path.stem), *folders[depth + 1 :])
         self.found.append(Found(Location(path, member), file, folders, named))
 
     def skip(self, path: Path, reason: str) -> None:
         self.skipped.append(Problem(self._below(path), reason))
 
     def _below(self, path: Path) -> str:
-        return path.name if path == self.place else path.relative_to(self.place).as_posix()
+        below = path.name if path == self.place else path.relative_to(self.place).as_posix()
+        return as_text(below)
 
 
 def _reason(suffix: str) -> str:
-    unread = f"files ending in '{suffix}'" if suffix else "files without an ending"
+    unread = f"files ending in '{as_text(suffix)}'" if suffix else "files without an ending"
     return _ADVICE.get(suffix, f"no music that can be read: {unread}")
 
 

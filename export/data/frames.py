@@ -18,7 +18,6 @@ Nothing of a piece is lost and nothing is told ahead, so that likelihoods can be
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,8 +33,10 @@ from engine.codecs import Encoded, codec
 from engine.codecs.notes import DELTA, DELTA_TICKS, NotesCodec
 from engine.errors import DatasetError
 from engine.fields import LENGTHS
+from engine.files import FRAMES
 from engine.score import DRUMS, NOTE, Score, note_order
 from engine.smf import GridError
+from engine.tables import read_json
 from export.data import report
 from export.data.build import Options, dataset_meta
 from export.data.dataset import META
@@ -126,10 +127,7 @@ def _scan(score: Score) -> Scan:
 
 def read_frames(path: Path, grid: str | None = None) -> FrameFile:
     """Raises DatasetError with what is wrong; the grid is told by the file's name if not given."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read as JSON: {error}") from None
+    raw = read_json(path, FRAMES)
     if not isinstance(raw, dict) or not all(isinstance(raw.get(name), list) for name in SPLITS):
         raise DatasetError(
             f"{path} is no file of frames: it needs lists 'train', 'valid' and 'test' of pieces"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -20,6 +19,7 @@ import numpy as np
 from engine.errors import DatasetError
 from engine.smf_reader import DEFAULT_TEMPO, FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
 from export.data.repeats import breaks, order_of
+from export.data.zipped import BROKEN, unpacked
 
 DIVISION = 10_080  # divisible by all that divides a quarter in print, up to sevenths of a 32nd
 VELOCITY = 64
@@ -65,21 +65,15 @@ def read_musicxml(data: bytes) -> Smf:
 def _unzipped(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            name = _root_file(archive)
-            if archive.getinfo(name).file_size > MAX_BYTES:
-                raise DatasetError("larger than 256 MB when unpacked")
-            return archive.read(name)
-    except (zipfile.BadZipFile, KeyError, zlib.error, OSError, RuntimeError, NotImplementedError,
-            EOFError, ElementTree.ParseError) as error:  # fmt: skip
+            return unpacked(archive, _root_file(archive), MAX_BYTES)
+    except (*BROKEN, ElementTree.ParseError) as error:
         raise DatasetError(f"a broken zip file: {error}") from None
 
 
 def _root_file(archive: zipfile.ZipFile) -> str:
     names = archive.namelist()
     if _CONTAINER in names:
-        if archive.getinfo(_CONTAINER).file_size > MAX_CONTAINER:
-            raise DatasetError("a zip file whose container.xml is larger than 1 MB")
-        container = ElementTree.fromstring(archive.read(_CONTAINER))
+        container = ElementTree.fromstring(unpacked(archive, _CONTAINER, MAX_CONTAINER))
         for element in container.iter():
             if element.tag.endswith("rootfile") and element.get("full-path") in names:
                 return element.attrib["full-path"]

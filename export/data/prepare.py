@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.analysis import Analysis, analyse
 from engine.codecs import Codec, Encoded, codec
 from engine.errors import PerpetuoError
+from engine.files import MUSIC, read_bytes
 from engine.plan import BarPlan
 from engine.smf import GridError, Smf, grid_error, read_patterns, to_score
 from export.data.finding import Location, Problem
@@ -22,7 +23,6 @@ from export.data.musicxml import looks_like_xml, read_musicxml
 from export.data.sources import Source
 from export.data.zipped import read_member
 
-MAX_BYTES = 64 << 20
 MAX_PATTERNS = 256  # of a file of type 2, which is read again for each of them
 FLAT_VELOCITIES = 3  # a file with fewer different velocities tells nothing about loudness
 LONGEST = 193
@@ -99,11 +99,9 @@ class Prepared:
 def load(location: Location) -> tuple[Smf, ...]:
     """The pieces of a file of music of either kind; raises PerpetuoError with the reason."""
     if location.member:
-        data = read_member(location.path, location.member, MAX_BYTES)
-    elif location.path.stat().st_size > MAX_BYTES:
-        raise PerpetuoError("larger than 64 MB")
+        data = read_member(location.path, location.member, MUSIC.most)
     else:
-        data = location.path.read_bytes()
+        data = read_bytes(location.path, MUSIC)
     if looks_like_xml(data):
         return (read_musicxml(data),)
     return read_patterns(data)

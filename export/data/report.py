@@ -10,7 +10,7 @@ import numpy as np
 
 from export.data.sources import SPLITS
 from export.data.statistics import Statistics
-from export.data.writing import write_json
+from export.data.writing import write_json, write_text
 
 if TYPE_CHECKING:
     from export.data.prepare import Piece
@@ -23,7 +23,7 @@ def write(
     folder: Path, pieces: Sequence[Piece], statistics: Statistics, figures: dict[str, Any]
 ) -> None:
     write_json(folder / "report.json", figures)
-    (folder / "report.txt").write_text(text(figures), encoding="utf-8")
+    write_text(folder / "report.txt", text(figures))
     _write_pieces(folder / "pieces.tsv", pieces)
     _draw(folder / "report.png", statistics)
 
@@ -103,7 +103,7 @@ def _write_pieces(path: Path, pieces: Sequence[Piece]) -> None:
         source = piece.source
         row = (source.file, source.title, source.composer, source.licence, piece.style, piece.split)
         lines.append("\t".join(" ".join(str(cell).split()) for cell in (*row, piece.scan.notes)))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _draw(path: Path, statistics: Statistics) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import DatasetError
+from engine.files import MANIFEST as MANIFEST_FILE
+from engine.files import as_text, look_at, read_bytes
 from export.data.finding import MANIFEST, Found, Location, Problem, find
 
 SPLITS = ("train", "valid", "test")
@@ -57,13 +60,15 @@ def find_sources(
     sources: dict[Path, Source] = {}
     problems: list[Problem] = []
     skipped: list[Problem] = []
-    if manifest is not None and not manifest.is_file():
-        raise DatasetError(f"the manifest {manifest} does not exist: check --manifest")
+    if manifest is not None:
+        if not manifest.exists():
+            raise DatasetError(f"the manifest {manifest} does not exist: check --manifest")
+        look_at(manifest, MANIFEST_FILE)
     for place in places:
         if not place.exists():
             raise DatasetError(f"{place} does not exist: name folders or files of music")
         table = manifest
-        if table is None and (place / MANIFEST).is_file():
+        if table is None and (place / MANIFEST).exists():
             table = place / MANIFEST
         found, unread = find(place)
         skipped += unread
@@ -80,10 +85,11 @@ def find_sources(
 
 def _unlisted(found: Found, place: Path) -> Source:
     """A file whose style is the name of the top folder it lies in."""
-    path = found.location.path
-    if path == place.absolute() and not found.location.member:
-        return Source(path, path.name, path.parent.name, path.parent.name)
-    around = place.absolute().stem if found.location.member else place.absolute().name
+    path, place = found.location.path, place.absolute()
+    if path == place and not found.location.member:
+        top = as_text(path.parent.name)
+        return Source(path, found.file, top, top)
+    around = as_text(place.stem if found.location.member else place.name)
     top = found.folders[0] if found.folders else around
     return Source(path, found.file, top, top)
 
@@ -93,15 +99,14 @@ def _listed(
 ) -> dict[Path, Source]:
     """What a manifest tells, by the paths of files, those in zip files as if these were folders."""
     try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if "file" not in (reader.fieldnames or ()):
-                raise DatasetError(
-                    f"the manifest {table} has no column 'file': "
-                    "its first line must name the columns"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = read_bytes(table, MANIFEST_FILE).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if "file" not in (reader.fieldnames or ()):
+            raise DatasetError(
+                f"the manifest {table} has no column 'file': its first line must name the columns"
+            )
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"the manifest {table} cannot be read: {error}") from None
     listed = {}
     for row in rows:

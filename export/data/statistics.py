@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.files import NOTICE, read_beginning
 from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
 from export.data.repeats import NOT_FOLLOWED
@@ -18,6 +19,7 @@ from export.data.sources import SPLITS, Source
 
 _MAX_CREDITS = 200
 _MAX_ORIGIN = 600  # characters
+_NOTICE = 1 << 16  # bytes of a notice, of which its first paragraph is told
 
 
 def _zeros(size: int) -> Callable[[], NDArray[np.int64]]:
@@ -160,6 +162,6 @@ def _origin(folder: Path, dataset: str) -> str:
     """The first paragraph of the SOURCE.txt of a dataset's folder, "" without one."""
     for place in (folder, *folder.parents):
         if place.name == dataset and (place / "SOURCE.txt").is_file():
-            text = (place / "SOURCE.txt").read_text(encoding="utf-8", errors="replace")
+            text = read_beginning(place / "SOURCE.txt", NOTICE, _NOTICE).decode("utf-8", "replace")
             return " ".join(text.split("\n\n")[0].split())[:_MAX_ORIGIN]
     return ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import DatasetError
+from engine.files import STYLE_TABLE
+from engine.tables import read_toml
 
 OTHER = "other"
 MAX_STYLES = 40
@@ -75,14 +76,9 @@ def read_mapping(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _from_toml(path: Path) -> dict[str, str]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(
-            f"--styles {path} is neither old=new nor a TOML file that exists"
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DatasetError(f"the style table {path} cannot be read: {error}") from None
+    if not path.exists():
+        raise DatasetError(f"--styles {path} is neither old=new nor a TOML file that exists")
+    table = read_toml(path, STYLE_TABLE)
     mapping: dict[str, str] = {}
     for key, value in table.items():
         if isinstance(value, str):

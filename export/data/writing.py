@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.codecs import Codec
 from engine.errors import OutputError
+from engine.files import as_text
 from engine.plan import BarPlan
 from export.data.dataset import META, PIECE
 from export.data.prepare import Prepared
@@ -141,4 +142,9 @@ def refuse_folder(target: Path, *, force: bool) -> None:
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """In UTF-8, whatever names of files are in it."""
+    path.write_text(as_text(text), encoding="utf-8")

@@ -6,18 +6,18 @@ import zipfile
 import zlib
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from engine.errors import DatasetError
+from engine.errors import DatasetError, PerpetuoError
+from engine.files import ARCHIVE, open_file
 
 ZIP = ".zip"
-MAX_ARCHIVE = 1 << 30  # bytes of the file; its directory is held in memory
 MAX_MEMBERS = 100_000
 # Bytes of all members. Members may share their packed bytes, so that a small file unpacks into any
 # size; but none gives more than its size here says.
 MAX_UNPACKED = 4 << 30
 _ENCRYPTED = 1
-_BROKEN = (
+BROKEN = (
     *(zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError),
     *(EOFError, KeyError, ValueError),
 )
@@ -35,7 +35,7 @@ def members_of(path: Path) -> tuple[list[Member], list[tuple[str, str]]]:
     archive itself."""
     try:
         infos = _open(path, *_stamp(path)).infolist()
-    except DatasetError as error:
+    except PerpetuoError as error:
         return [], [("", str(error))]
     files = [info for info in infos if not info.is_dir()]
     if len(files) > MAX_MEMBERS:
@@ -61,11 +61,16 @@ def read_member(path: Path, key: str, limit: int) -> bytes:
     """The bytes of a member, at most `limit`; DatasetError with the reason otherwise."""
     archive = _open(path, *_stamp(path))
     try:
-        if archive.getinfo(key).file_size > limit:
-            raise DatasetError(f"larger than {limit >> 20} MB when unpacked")
-        return archive.read(key)
-    except _BROKEN as error:
+        return unpacked(archive, key, limit)
+    except BROKEN as error:
         raise DatasetError(f"damaged in its zip file: {error}") from None
+
+
+def unpacked(archive: zipfile.ZipFile, key: str, limit: int) -> bytes:
+    """A member of an open archive; what `zipfile` raises of a broken one is in `BROKEN`."""
+    if archive.getinfo(key).file_size > limit:
+        raise DatasetError(f"larger than {limit >> 20} MB when unpacked")
+    return archive.read(key)
 
 
 def _path_of(key: str) -> str:
@@ -84,11 +89,25 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
+class _Archive(zipfile.ZipFile):
+    """Closes the file that it was given, as `zipfile` does only with those it opens by name."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._given = file
+        super().__init__(file)
+
+    def close(self) -> None:
+        super().close()
+        self._given.close()
+
+
 @lru_cache(maxsize=1)  # an archive's directory is read once, not once for each member
 def _open(path: Path, size: int, _changed: int) -> zipfile.ZipFile:
-    if size > MAX_ARCHIVE:
-        raise DatasetError(f"a zip file larger than {MAX_ARCHIVE >> 30} GB: unpack it")
+    if size > ARCHIVE.most:
+        raise DatasetError(f"a zip file larger than {ARCHIVE.most >> 30} GB: unpack it")
+    file = open_file(path, ARCHIVE)
     try:
-        return zipfile.ZipFile(path)
-    except _BROKEN as error:
+        return _Archive(file)
+    except BROKEN as error:
+        file.close()
         raise DatasetError(f"a broken zip file: {error}") from None

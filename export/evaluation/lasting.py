@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 from engine.composer import Composer
 from engine.controls import Controls
 from engine.errors import ConfigError, ControlError
+from engine.files import CONFIGURATION
 from engine.runtime import Network
+from engine.tables import read_toml
 from engine.time import TICKS_PER_QUARTER
 from export.evaluation.composing import bar_by_bar
 from export.evaluation.endurance import Endurance, Follower
@@ -118,12 +119,7 @@ def _share(entropy: float, beginning: float) -> float:
 def read_preset(path: Path) -> tuple[Controls, str | None]:
     """The controls of a preset's file, and the model that it is made for; ConfigError if it is
     none."""
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"the preset {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is no TOML: {error}") from error
+    table = read_toml(path, CONFIGURATION)
     values = table.get("controls")
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no preset: it has no table [controls]")

@@ -62,7 +62,7 @@ class Report:
         return replace(self, **parts)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, allow_nan=False)
+        return json.dumps(asdict(self), indent=1, allow_nan=False, ensure_ascii=False)
 
     def __str__(self) -> str:
         """A readable page; widths suit a terminal of 80 columns."""

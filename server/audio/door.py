@@ -12,12 +12,15 @@ task of its own for every piece, and to send to one that takes nothing would wai
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from engine.errors import AudioError, CapacityError, StreamError
+from engine.errors import AudioError, CapacityError, PerpetuoError, StreamError
+from engine.files import SOUNDFONT as SOUNDFONT_FILE
+from engine.files import open_file
 from server.audio.icy import INTERVAL, Interleaver
 from server.audio.radio import Radio
 from server.audio.reply import FRESH, Header, Reply, Send
@@ -189,11 +192,11 @@ async def _send_segment(radio: Radio, station: str, file: str, reply: Reply) -> 
 async def _send_soundfont(path: Path, reply: Reply) -> None:
     """Piece by piece: all of it at once would hold up the event loop, and fill its memory."""
     try:
-        file = await asyncio.to_thread(path.open, "rb")
-    except OSError as error:
-        raise AudioError(f"the SoundFont cannot be read ({error.strerror})") from error
+        file = await asyncio.to_thread(open_file, path, SOUNDFONT_FILE)
+    except PerpetuoError as error:  # which names the path, and that is not for everybody
+        raise AudioError("the SoundFont cannot be read") from error
     with file:
-        about = await asyncio.to_thread(path.stat)
+        about = os.fstat(file.fileno())
         tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
         headers = [(b"etag", tag.encode()), (b"cache-control", b"public, max-age=3600")]
         headers.append((b"content-type", b"application/octet-stream"))

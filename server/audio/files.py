@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from engine.errors import OutputError
+from engine.files import as_text
 from server.audio.format import BLOCK, RATE, Samples, amplitude_of
 from server.audio.libraries import av
 from server.audio.limiter import DELAY, Limiter
@@ -119,7 +120,7 @@ class SoundFile:
     def __init__(self, path: Path, kind: _Kind, tags: dict[str, str]) -> None:
         self._av, self._kind = av(), kind
         self._container: Any = self._av.open(str(path), "w", format=kind.container)
-        self._container.metadata.update(tags)
+        self._container.metadata.update({name: as_text(tag) for name, tag in tags.items()})
         self._stream: Any = self._container.add_stream(
             kind.codec, rate=RATE, layout="stereo", options=dict(kind.options)
         )

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from engine.errors import AudioError
+from engine.errors import AudioError, PerpetuoError
+from engine.files import SOUNDFONT, read_beginning
 
 BUNDLED = "TimGM6mb.sf2"
 _HEAD = 12  # bytes of a SoundFont that tell that it is one
@@ -64,7 +65,7 @@ def soundfont(chosen: Path | None) -> Path:
     """The SoundFont to play with: the chosen one, or the one that comes with pretty_midi, which
     need not be imported for that."""
     if chosen is not None:
-        look_at(chosen)
+        check_soundfont(chosen)
         return chosen
     package = find_spec("pretty_midi")
     for folder in (package.submodule_search_locations or ()) if package else ():
@@ -77,14 +78,11 @@ def soundfont(chosen: Path | None) -> Path:
     )
 
 
-def look_at(path: Path) -> None:
+def check_soundfont(path: Path) -> None:
     """AudioError if a file is no SoundFont."""
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise AudioError(
-            f"the SoundFont {path} cannot be read ({error.strerror}): check the path"
-        ) from error
+        head = read_beginning(path, SOUNDFONT, _HEAD)
+    except PerpetuoError as error:
+        raise AudioError(str(error)) from error
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
         raise AudioError(f"{path} is no SoundFont: name a file that ends in .sf2")

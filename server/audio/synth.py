@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,7 +59,9 @@ class FluidSynth:
             *(("right", ctypes.c_void_p, 1), ("r_off", ctypes.c_int, 1), ("r_by", ctypes.c_int, 1)),
         )
         self._synth = library.Synth(gain, RATE, 16, **_SETTINGS)
-        if self._synth.sfload(str(soundfont), 1) < 0:
+        # As bytes, for a name need not be in UTF-8; its own method takes such names only.
+        name = os.fsencode(soundfont)
+        if library.fluid_synth_sfload(self._synth.synth, name, 1) < 0:
             self.close()
             raise AudioError(f"{soundfont} cannot be played: choose another SoundFont")
 

@@ -172,11 +172,11 @@ def _parts(words: list[str]) -> tuple[str, ...]:
 
 def _model(name: str) -> str:
     """The whole path of a model; a PerpetuoError if there is none."""
-    from engine.files import read_bytes
+    from engine.files import MODEL, look_at
     from engine.library import model_file
 
     path = model_file(name)
-    read_bytes(path, "model")
+    look_at(path, MODEL)
     return str(path.absolute())
 
 

@@ -7,7 +7,7 @@ from engine.control_log import Change
 from engine.control_prompt import Prompt
 from engine.controls import Controls
 from engine.errors import MidiError
-from engine.files import read_bytes
+from engine.files import SNAPSHOT, read_bytes
 from engine.primer import Primer, primer_of
 from engine.runtime import Pool
 from engine.snapshot import restore
@@ -33,7 +33,7 @@ def joined(order: Join, choir: Choir, now: int) -> Controls:
 
 def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
     network = choir.network
-    data = read_bytes(resume.snapshot, "the snapshot") if resume.snapshot else b""
+    data = read_bytes(resume.snapshot, SNAPSHOT) if resume.snapshot else b""
     start = 0
 
     def composer_on(pool: Pool) -> Composer:

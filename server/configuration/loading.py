@@ -7,9 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.controls import nearest
-from engine.errors import AudioError
-from engine.files import read_bytes
-from server.audio.libraries import look_at
+from engine.errors import AudioError, PerpetuoError
+from engine.files import (
+    CERTIFICATE,
+    CONFIGURATION,
+    PASSWORD,
+    TOKEN,
+    Kind,
+    as_text,
+    look_at,
+    read_bytes,
+)
+from engine.tables import read_toml
+from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.options import Source, options_of
 from server.configuration.presets import (
@@ -17,7 +27,6 @@ from server.configuration.presets import (
     checked_controls,
     load_presets,
     named_model,
-    table_of,
 )
 from server.configuration.settings import Configuration, StationSettings
 from server.osc.addresses import RESERVED
@@ -32,7 +41,7 @@ def load(path: Path | None) -> Configuration:
     if path is None:
         return Configuration()
     source = Source(str(path), path.absolute().parent)
-    return _checked(source, source.build(Configuration, table_of(path)))
+    return _checked(source, source.build(Configuration, read_toml(path, CONFIGURATION)))
 
 
 def checked(configuration: Configuration, name: str) -> Configuration:
@@ -48,6 +57,12 @@ def _checked(source: Source, configuration: Configuration) -> Configuration:
         source.refuse("station", "is empty: leave it out for the default one")
     _check_stations(source, configuration)
     _check_outputs(source, configuration)
+    for key, folder in (
+        ("state", configuration.state_folder),
+        ("logs.folder", configuration.log_folder),
+    ):
+        if as_text(folder) != str(folder):  # what is kept there tells where the rest is
+            source.refuse(key, "has a name that is not in UTF-8: choose another folder")
     if configuration.osc.enabled and configuration.osc.ahead >= configuration.horizon:
         source.refuse(
             "osc.ahead",
@@ -116,11 +131,14 @@ def _refer(source: Source, at: str, names: Iterable[str], known: list[str]) -> N
 
 def _web(source: Source, web: WebSettings) -> WebSettings:
     """The settings with the token that a file holds; the files that they name are there."""
-    for key in ("tls_certificate", "tls_key", "token_file"):
+    for key in ("tls_certificate", "tls_key"):
         path = getattr(web, key)
-        if path is not None and not path.is_file():
-            source.refuse(f"web.{key}", f"names no file ({path}): check the path")
-    token = _secret(source, "web", web, "token", "the token")
+        if path is not None:
+            try:
+                look_at(path, CERTIFICATE)
+            except PerpetuoError as error:
+                source.refuse(f"web.{key}", f"is of no use: {error}")
+    token = _secret(source, "web", web, "token", TOKEN)
     return replace(web, token=token, token_file=None)
 
 
@@ -128,13 +146,13 @@ def _audio(source: Source, audio: AudioSettings) -> AudioSettings:
     """The settings with the passwords that files hold; the SoundFont is one."""
     if audio.soundfont is not None:
         try:
-            look_at(audio.soundfont)
+            check_soundfont(audio.soundfont)
         except AudioError as error:
             source.refuse("audio.soundfont", f"is of no use: {error}")
     icecasts = []
     for i, icecast in enumerate(audio.icecasts):
         at = f"audio.icecast[{i}]"
-        password = _secret(source, at, icecast, "password", "the password")
+        password = _secret(source, at, icecast, "password", PASSWORD)
         if password is None:
             source.refuse(f"{at}.password", "is missing: give it, or password_file")
         icecasts.append(replace(icecast, password=password, password_file=None))
@@ -142,7 +160,7 @@ def _audio(source: Source, audio: AudioSettings) -> AudioSettings:
 
 
 def _secret(
-    source: Source, at: str, settings: WebSettings | IcecastSettings, key: str, what: str
+    source: Source, at: str, settings: WebSettings | IcecastSettings, key: str, kind: Kind
 ) -> str | None:
     """A secret that stands in the settings or in the file that they name."""
     path: Path | None = getattr(settings, f"{key}_file")
@@ -151,7 +169,10 @@ def _secret(
         return given
     if given is not None:
         source.refuse(f"{at}.{key}_file", f"and {at}.{key} exclude each other: keep one of them")
-    secret = read_bytes(path, what).decode("utf-8", "replace").strip()
+    try:
+        secret = read_bytes(path, kind).decode("utf-8", "replace").strip()
+    except PerpetuoError as error:
+        source.refuse(f"{at}.{key}_file", f"is of no use: {error}")
     allowed = options_of(type(settings))[key]
     if not allowed.takes(secret):
         source.refuse(f"{at}.{key}_file", f"({path}) must hold {allowed.form}")

@@ -7,7 +7,6 @@ package; a folder of one's own may add to them and replace them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 
 from engine.control_values import Json
 from engine.controls import Controls, nearest
-from engine.errors import BundleError, ConfigError, ControlError, PerpetuoError
-from engine.files import read_bytes
+from engine.errors import ConfigError, ControlError, PerpetuoError
+from engine.files import CONFIGURATION, MODEL, as_text, look_at
 from engine.library import SUFFIX, model_file
+from engine.tables import read_toml
 from server.configuration.options import Source, option
 
 _PACKAGED = Path(__file__).parent / "shipped"
@@ -66,7 +66,7 @@ def read_preset(path: Path) -> Preset:
     source = Source(str(path), path.parent)
     if not _NAME.fullmatch(path.stem):
         source.refuse("", "name the file with small letters, digits, - and _ only")
-    read = source.build(_PresetFile, table_of(path))
+    read = source.build(_PresetFile, read_toml(path, CONFIGURATION))
     checked = checked_controls(source, "controls", read.controls)
     plain = {name: checked.plain(name) for name in read.controls}
     model = read.model and named_model(source, "model", read.model)
@@ -94,30 +94,18 @@ def preset_named(name: str, own: Path | None = None) -> Preset:
     return presets[name]
 
 
-def table_of(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file."""
-    try:
-        text = read_bytes(path, "configuration").decode("utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not text in UTF-8: save it as such") from None
-    except PerpetuoError as error:
-        raise ConfigError(str(error)) from error
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML ({error})") from error
-
-
 def named_model(source: Source, at: str, model: str) -> str:
     """The model as the server may be told of it: the name of an embedded one, or a whole path."""
+    if as_text(model) != model:  # it is told to clients, and written into logs
+        source.refuse(at, "has a name that is not in UTF-8: rename the file")
     if model.endswith(SUFFIX):
         path = source.path(model)
-        if not path.is_file():
+        if not path.exists():
             source.refuse(at, f"names no file ({path}): check the path")
-        return str(path)
+        model = str(path)
     try:
-        model_file(model)
-    except BundleError as error:
+        look_at(model_file(model), MODEL)
+    except PerpetuoError as error:
         raise ConfigError(f"{source.name}: {at}: {error}") from error
     return model
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,18 @@ from hypothesis import strategies as st
 
 from engine import files
 from engine.errors import OutputError, PerpetuoError
-from engine.files import read_bytes, refuse_existing, write_whole
+from engine.files import (
+    Kind,
+    look_at,
+    open_file,
+    read_beginning,
+    read_bytes,
+    refuse_existing,
+    why_no_file,
+    write_whole,
+)
+
+THING = Kind("the thing", 1000)
 
 
 @given(data=st.binary(max_size=300), again=st.binary(max_size=300))
@@ -21,9 +34,9 @@ def test_what_was_written_is_read_back(
 ) -> None:
     path = tmp_path_factory.mktemp("files") / "song.mid"
     write_whole(path, data)
-    assert read_bytes(path, "the file") == data
+    assert read_bytes(path, THING) == data
     write_whole(path, again, force=True)
-    assert read_bytes(path, "the file") == again
+    assert read_bytes(path, THING) == again
     assert os.listdir(path.parent) == ["song.mid"]
 
 
@@ -142,26 +155,83 @@ def test_refusing_early_is_refusing_as_late(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("missing.onnx", r"the model .*missing\.onnx does not exist: check the path"),
-        ("folder", "the model .*folder is a folder: name a file in it"),
-        ("nul\0byte", "the model .* cannot be read"),
+        ("missing.onnx", r"the thing .*missing\.onnx does not exist: check the path"),
+        ("folder", "the thing .*folder is a folder: name a file in it"),
+        ("nul\0byte", "the thing .* cannot be read"),
+        ("\udfff\ud800", "the thing .* cannot be read"),
+        ("pipe", "the thing .*pipe is a pipe: name a regular file"),
+        ("socket", "the thing .*socket is a socket: name a regular file"),
+        ("device", "the thing .*device is a device: name a regular file"),
+        ("large", "the thing .*large is too large, 1,001 bytes of at most 1,000: check that"),
+        ("round", "the thing .*round cannot be read"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, complaint: str) -> None:
+@pytest.mark.parametrize("way", [read_bytes, look_at, open_file])
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, name: str, complaint: str, way: Callable[[Path, Kind], object]
+) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(PerpetuoError, match=complaint):
-        read_bytes(tmp_path / name, "the model")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "large").write_bytes(bytes(1001))
+    (tmp_path / "round").symlink_to("round")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(PerpetuoError, match=complaint):
+            way(tmp_path / name, THING)
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000])
+def test_a_file_of_a_size_that_it_may_have_is_read_whole(tmp_path: Path, size: int) -> None:
+    (tmp_path / "thing").write_bytes(bytes(size))
+    assert read_bytes(tmp_path / "thing", THING) == bytes(size)
+    assert read_beginning(tmp_path / "thing", THING, 4) == bytes(min(size, 4))
+
+
+def test_what_tells_no_size_is_read_whole_and_no_further_than_it_may_be() -> None:
+    told = Path("/proc/self/environ")
+    assert told.stat().st_size == 0
+    content = read_bytes(told, Kind("it", 1 << 20))
+    assert content == told.read_bytes()
+    read_bytes(told, Kind("it", len(content)))
+    with pytest.raises(PerpetuoError, match="more than"):
+        read_bytes(told, Kind("it", len(content) - 1))
+
+
+def test_a_file_that_becomes_a_pipe_before_it_is_opened_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regular = os.stat(__file__)
+    os.mkfifo(tmp_path / "thing")
+    monkeypatch.setattr(files.os, "stat", lambda path: regular)
+    with pytest.raises(PerpetuoError, match="is a pipe"):
+        read_bytes(tmp_path / "thing", Kind("it", 1 << 20))
 
 
 def test_a_file_that_may_not_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Root may read everything, so the system's answer is played.
-    def forbidden(path: Path) -> bytes:
+    def forbidden(path: Path, flags: int) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    (tmp_path / "song.mid").write_bytes(b"")
+    monkeypatch.setattr(files.os, "open", forbidden)
     with pytest.raises(PerpetuoError, match="may not be read: check its permissions"):
-        read_bytes(tmp_path / "song.mid", "the file")
+        read_bytes(tmp_path / "song.mid", THING)
     with pytest.raises(PerpetuoError, match="is a folder"):
-        read_bytes(tmp_path, "the file")
+        read_bytes(tmp_path, THING)
+
+
+def test_what_is_no_file_is_told_without_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dead").symlink_to("nothing")
+    told = {
+        "file": "",
+        "pipe": "it is a pipe: name a regular file",
+        "dead": "it is a link to nothing",
+        "none": "it does not exist",
+    }
+    assert {name: why_no_file(tmp_path / name) for name in told} == told
+    assert why_no_file("/dev/null") == "it is a device: name a regular file"

@@ -17,6 +17,7 @@ from engine.codecs import field_offsets
 from engine.errors import BundleError, CapacityError, ProviderError
 from engine.noise import gumbel_block, uniforms
 from engine.runtime import MOST_BINDINGS, Network, Pool
+from engine.seal import SEAL_KEY
 from tests.bundles import NETWORKS, RING, WINDOW, tiny, tiny_bytes, torch_network
 
 STEPS = 6 * RING
@@ -410,6 +411,7 @@ def test_open_is_never_drawn_however_much_it_is_wanted(kind: str) -> None:
 
 def rewritten(change: Callable[[onnx.ModelProto], None]) -> bytes:
     model = onnx.load_from_string(tiny_bytes("gpt"))
+    assert model.metadata_props.pop().key == SEAL_KEY  # as bundles of before have none
     change(model)
     return bytes(model.SerializeToString())
 

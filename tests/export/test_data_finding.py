@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DatasetError
+from engine.errors import DatasetError, PerpetuoError
 from engine.smf import read, write
 from export.data import zipped
 from export.data.build import Options, build
-from export.data.finding import HIDDEN, IRREGULAR, find
+from export.data.finding import HIDDEN, find
 from export.data.sources import find_sources
 from server.cli import main
 from tests.engine.test_smf import file_of
@@ -147,6 +147,37 @@ def test_damaged_members_are_listed_with_their_reason(tmp_path: Path) -> None:
     assert "damaged in its zip file" in left_out["reason"]
 
 
+def test_a_zip_file_too_large_or_gone_is_skipped_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zip_of(tmp_path / "m/a.zip", **{"a.mid": MEMBER})
+    with monkeypatch.context() as patched:
+        patched.setattr(zipped, "ARCHIVE", zipped.ARCHIVE._replace(most=path.stat().st_size - 1))
+        assert "a zip file larger than" in names(tmp_path / "m")[1]["a.zip"]
+    assert names(tmp_path / "m") == (["a.zip/a.mid"], {})
+    path.unlink()
+    os.mkfifo(path)  # after it was found: another file is there when its members are read
+    with pytest.raises(PerpetuoError, match="is a pipe: name a regular file"):
+        zipped.read_member(path, "a.mid", 1000)
+
+
+def test_names_in_no_encoding_are_read_and_shown_as_text(tmp_path: Path) -> None:
+    name = "\udce9t\udce9"
+    place = tmp_path / name
+    zip_of(place / f"{name}.zip", **{f"{i}.mid": write(tune(i)) for i in range(3)})
+    put(place, f"{name}/{name}.mid", f"{name}.mid", f"a.{name}")
+    build([place, place / f"{name}.zip"], tmp_path / "set", Options(jobs=1))
+    shown = "\ufffdt\ufffd"
+    found, _, skipped = find_sources([place])
+    assert {(s.file, s.style) for s in found} == {
+        *((f"{shown}.zip/{i}.mid", shown) for i in range(3)),
+        (f"{shown}/{shown}.mid", shown),
+        (f"{shown}.mid", shown),
+    }
+    assert skipped == [(f"a.{shown}", f"no music that can be read: files ending in '.{shown}'")]
+    assert {s.style for s in find_sources([place / f"{name}.zip"])[0]} == {shown}
+
+
 def test_folders_behind_links_are_read_once(tmp_path: Path) -> None:
     put(tmp_path / "elsewhere", "far/1.mid")
     music = put(tmp_path / "music", "real/1.mid")
@@ -160,7 +191,7 @@ def test_folders_behind_links_are_read_once(tmp_path: Path) -> None:
         "again": "a link to a folder that is read already",
         "around": "a link to a folder that it lies in itself",
         "far/back": "a link to a folder that it lies in itself",
-        "itself": IRREGULAR,
+        "itself": "it cannot be looked at: Too many levels of symbolic links",
     }
     assert [s.style for s in find_sources([music])[0]] == ["far", "real"]
 
@@ -173,7 +204,9 @@ def test_pipes_devices_and_dead_links_do_not_block(tmp_path: Path) -> None:
     found, skipped = names(music)
     assert found == ["1.mid"]
     assert skipped == {
-        **dict.fromkeys(("pipe.mid", "zero.mid", "dead.mid"), IRREGULAR),
+        "pipe.mid": "it is a pipe: name a regular file",
+        "zero.mid": "it is a device: name a regular file",
+        "dead.mid": "it is a link to nothing",
         ".2.mid": HIDDEN,
     }
 

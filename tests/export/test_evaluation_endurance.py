@@ -205,7 +205,7 @@ def test_a_preset_is_followed_from_each_seed():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[controls\n", "no TOML"),
+        ("[controls\n", "not TOML"),
         ("title = 'x'\n", "no table"),
         ("[controls]\ndensty = 3\n", "densty"),
     ],
@@ -215,5 +215,5 @@ def test_a_file_that_is_no_preset_is_refused(tmp_path, content, words):
     path.write_text(content)
     with pytest.raises(ConfigError, match=words):
         read_preset(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="does not exist"):
         read_preset(tmp_path / "none.toml")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.claim import Claim
-from engine.errors import ConfigError, DatasetError, OutputError
+from engine.errors import ConfigError, DatasetError, OutputError, PerpetuoError
 from engine.fields import CONTEXT_FIELDS, PLAN_FIELDS
 from engine.smf import write
 from export import train as training
@@ -221,7 +221,7 @@ def test_without_a_dataset_no_folder_is_made(tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such checkpoint"):
+    with pytest.raises(PerpetuoError, match="does not exist"):
         load_checkpoint(tmp_path / "none.pt")
     (tmp_path / "bad.pt").write_bytes(b"nothing of the kind")
     with pytest.raises(ConfigError, match="is not a checkpoint"):
@@ -263,7 +263,7 @@ def test_paths_count_from_the_configuration(tmp_path: Path) -> None:
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="does not exist"):
         load(tmp_path / "none.toml")
     (tmp_path / "empty.toml").write_text("")
     with pytest.raises(ConfigError, match="'data' is missing"):

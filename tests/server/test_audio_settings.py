@@ -51,7 +51,7 @@ def test_a_soundfont_is_looked_at(tmp_path: Path) -> None:
         ('[audio]\nformats = ["ogg"]\n', "must be mp3, opus or hls"),
         ("[audio]\nmp3_bitrate = 100\n", "100 is none of MP3 at 48 kHz"),
         ("[audio]\nloudness = 0\n", "from -30 to -10"),
-        ('[audio]\nsoundfont = "nowhere.sf2"\n', "cannot be read"),
+        ('[audio]\nsoundfont = "nowhere.sf2"\n', "does not exist"),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path: Path, text: str, words: str) -> None:
@@ -122,5 +122,5 @@ def test_the_soundfont_of_pretty_midi_is_found_without_importing_it() -> None:
     sys.modules.pop("pretty_midi", None)
     path = libraries.soundfont(None)
     assert path.name == libraries.BUNDLED
-    libraries.look_at(path)
+    libraries.check_soundfont(path)
     assert "pretty_midi" not in sys.modules

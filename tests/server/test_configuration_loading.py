@@ -173,8 +173,8 @@ TWO = '[[station]]\nname = "a"\n[[station]]\nname = "b"\n'
         ),
         ("[web]\nport = 99999", "web.port must be a whole number from 0 to 65535, not 99999"),
         ('[web]\ntls_key = "k"', "web tls_certificate and tls_key go together"),
-        ('[web]\ntls_key = "k"\ntls_certificate = "c"', "web.tls_certificate names no file ("),
-        ('[web]\ntoken_file = "none"', "web.token_file names no file ("),
+        ('[web]\ntls_key = "k"\ntls_certificate = "c"', "web.tls_certificate is of no use: "),
+        ('[web]\ntoken_file = "none"', "web.token_file is of no use: "),
         ('[web]\ntoken_file = "short"', "must hold 8 to 200 visible ASCII characters"),
         (
             '[web]\ntoken = "abcdefgh"\ntoken_file = "short"',
