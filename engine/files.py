@@ -27,7 +27,8 @@ class Kind(NamedTuple):
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 
 MODEL = Kind("model", 2 * _GIB)  # as much as ONNX holds in one file
-MUSIC = Kind("the file of music", 64 * _MIB)
+MUSIC = Kind("the file of music", 64 * _MIB)  # a member of a zip file too, when unpacked
+ARCHIVE = Kind("the zip file", 1 * _GIB)  # its directory is held in memory
 PROMPT = Kind("prompt", 4 * _MIB)  # its last bars are heard
 LOG = Kind("log", 256 * _MIB)
 SOUNDED = Kind("the file", LOG.most)  # music or a log
@@ -80,6 +81,17 @@ def look_at(path: str | Path, kind: Kind) -> None:
     open_file(path, kind).close()
 
 
+def why_no_file(path: str | Path) -> str:
+    """Why what lies there is no regular file, in words that do not name it; for lists of many."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "it is a link to nothing" if os.path.islink(path) else "it does not exist"
+    except OSError as error:
+        return f"it cannot be looked at: {_reason(error)}"
+    return "" if stat.S_ISREG(mode) else f"it {_irregular(mode)}"
+
+
 def open_file(path: str | Path, kind: Kind) -> BinaryIO:
     """A file to be read piece by piece; PerpetuoError says why it cannot be."""
     with _naming(path, kind):
@@ -112,10 +124,14 @@ def _refuse_irregular(found: os.stat_result, path: str | Path, kind: Kind) -> No
     if stat.S_ISDIR(found.st_mode):
         raise PerpetuoError(f"{kind.name} {path} is a folder: name a file in it")
     if not stat.S_ISREG(found.st_mode):
-        what = next((words for is_one, words in _IRREGULAR if is_one(found.st_mode)), "is none")
-        raise PerpetuoError(f"{kind.name} {path} {what}: name a regular file")
+        raise PerpetuoError(f"{kind.name} {path} {_irregular(found.st_mode)}")
     if found.st_size > kind.most:
         raise _too_large(path, kind, f"{found.st_size:,}")
+
+
+def _irregular(mode: int) -> str:
+    what = next((words for is_one, words in _IRREGULAR if is_one(mode)), "is none")
+    return f"{what}: name a regular file"
 
 
 def _content(file: BinaryIO, path: str | Path, kind: Kind) -> bytes:

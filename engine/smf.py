@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.fields import DRUM_PITCHES
 from engine.score import DRUMS, NOTE, PARTS, Score, note_order
-from engine.smf_reader import DEFAULT_TEMPO, MAX_QUARTERS, KeySignature, Smf, read
+from engine.smf_reader import DEFAULT_TEMPO, MAX_QUARTERS, KeySignature, Smf, read, read_patterns
 from engine.time import COMMON_TIME, TICKS_PER_QUARTER, Metre
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "grid_error",
     "performance_times",
     "read",
+    "read_patterns",
     "to_performance_score",
     "to_score",
     "write",

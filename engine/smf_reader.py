@@ -7,7 +7,7 @@ Only data with no MIDI in it at all is refused.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +48,8 @@ class Smf:
     """What a MIDI file holds, in file ticks: `division` of them make a quarter.
 
     `tempos` (tick, microseconds a quarter) and `metres` (tick, numerator, denominator) are sorted
-    and may be empty. `repairs` tells in words what was broken.
+    and may be empty. `repairs` tells in words what was broken. `patterns`: how many pieces of
+    their own a file of type 2 holds, of which this is one.
     """
 
     division: int
@@ -58,6 +59,17 @@ class Smf:
     keys: tuple[KeySignature, ...] = ()
     pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
     repairs: tuple[str, ...] = ()
+    patterns: int = 1
+
+    @property
+    def remark(self) -> str:
+        """What a user should know who named a file and meant all of it; "" if this is all."""
+        if self.patterns == 1:
+            return ""
+        return (
+            f"a MIDI file of type 2, whose {self.patterns} patterns are pieces of their own: the "
+            "first one with notes is taken"
+        )
 
 
 @dataclass(slots=True)
@@ -76,18 +88,33 @@ class _Track:
 
 
 def read(data: bytes) -> Smf:
-    """Read a MIDI file; raises MidiError if there is none in `data`."""
+    """Read a MIDI file, of type 2 the first pattern with notes in it; raises MidiError if there is
+    no MIDI in `data`."""
+    patterns = read_patterns(data)
+    return next((smf for smf in patterns if len(smf.notes)), patterns[0])
+
+
+def read_patterns(data: bytes) -> tuple[Smf, ...]:
+    """The pieces of a MIDI file: one a track of type 2, whose tracks are independent, else one."""
     repairs: Counter[str] = Counter()
     kind, division, timecode_tempo, position = _header(data, repairs)
-    limit = MAX_QUARTERS * division
     tracks: list[_Track] = []
-    offset = 0
+    found: list[Smf] = []
     for body in _track_bodies(data, position, repairs):
         track = _Track()
-        _read_events(body, offset, limit, track, repairs)
+        _read_events(body, MAX_QUARTERS * division, track, repairs)
         tracks.append(track)
-        if kind == 2:  # independent patterns: play them one after the other
-            offset = track.end
+        if kind == 2:
+            found.append(_together([track], division, timecode_tempo, repairs))
+            repairs = Counter()
+    if not found:
+        return (_together(tracks, division, timecode_tempo, repairs),)
+    return tuple(replace(smf, patterns=len(found)) for smf in found)
+
+
+def _together(
+    tracks: list[_Track], division: int, timecode_tempo: int | None, repairs: Counter[str]
+) -> Smf:
     notes = [_pair(track, i, repairs) for i, track in enumerate(tracks)]
     _fill_programs(tracks, notes)
     tempos = sorted((t for track in tracks for t in track.tempos), key=lambda t: t[0])
@@ -175,12 +202,12 @@ def _is_tag(tag: bytes) -> bool:
     return len(tag) == 4 and all(0x20 <= byte < 0x7F for byte in tag)
 
 
-def _read_events(data: bytes, tick: int, limit: int, track: _Track, repairs: Counter[str]) -> None:
-    """Fill `track`; ticks count from `tick` and stop at `limit`.
+def _read_events(data: bytes, limit: int, track: _Track, repairs: Counter[str]) -> None:
+    """Fill `track`, up to the tick `limit`.
 
     One long loop on purpose: it runs once an event over millions of them.
     """
-    position, size, status, damaged = 0, len(data), 0, 0
+    tick, position, size, status, damaged = 0, 0, len(data), 0, 0
     ticks, keys, velocities = track.ticks, track.keys, track.velocities
     try:
         while position < size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -16,15 +17,23 @@ from engine.library import model_file
 from engine.runtime import Network as Bundle
 from export.data.dataset import Dataset
 from export.graph import weights_of
+from export.heritage import heritage_of
 from export.networks import Network, Shape
 
 _MIX = "mix.weight"
 
 
-def begin_with(network: Network, start: str, dataset: Dataset) -> str:
-    """Give a network the weights of a model; returns what to tell of it. ConfigError if they do
-    not fit, BundleError if there is no such model. Styles are matched by name: one that the model
-    has not known begins as the mean of those that it has."""
+class Beginning(NamedTuple):
+    """What to tell of a beginning, and what goes on from the model (see `export.heritage`)."""
+
+    told: str
+    heritage: dict[str, Any]
+
+
+def begin_with(network: Network, start: str, dataset: Dataset) -> Beginning:
+    """Give a network the weights of a model. ConfigError if they do not fit, BundleError if there
+    is no such model. Styles are matched by name: one that the model has not known begins as the
+    mean of those that it has."""
     path = model_file(start)
     known = Bundle.load(path).specification  # a BundleError if it is no model of ours
     _check_kind(network.shape, known, path, dataset)
@@ -46,9 +55,10 @@ def begin_with(network: Network, start: str, dataset: Dataset) -> str:
             )
     network.load_state_dict({name: torch.tensor(tensor) for name, tensor in weights.items()})
     new = sorted(set(dataset.style_names) - set(known.styles))
-    return f"begins with the weights of {known.name}" + (
-        f"; styles new to it: {', '.join(new)}" if new else ""
-    )
+    heritage = heritage_of(known)
+    licence = heritage["licence"] or "not stated"
+    told = f"begins with the weights of {known.name}, whose licence ({licence}) and credits go on"
+    return Beginning(told + (f"; styles new to it: {', '.join(new)}" if new else ""), heritage)
 
 
 def _check_kind(shape: Shape, known: Specification, path: Path, dataset: Dataset) -> None:

@@ -23,6 +23,7 @@ from engine.seal import sealed
 from engine.tables import read_toml
 from export.data.dataset import Dataset
 from export.graph import states_of, step_graph
+from export.heritage import card_of, heritage_in
 from export.networks import Network, parameter_count
 from export.teacher import follow
 
@@ -30,6 +31,7 @@ STEPS = 2048  # past the ring's capacity many times over
 ROWS = 2
 LIMIT = 1e-4  # of the deviation in full precision
 _PURPOSE = 0x7072
+_PLACES = ("data", "out", "start")  # of a configuration: folders and files of one machine
 
 # Inputs [R, T, fields], mix [R, T, M], ticks [R, T] and targets [R, T, event fields].
 Music = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
@@ -52,7 +54,8 @@ class Proof:
 def specification_of(
     network: Network, saved: dict[str, Any], bits: int, card: dict[str, Any] | None = None
 ) -> Specification:
-    """What the bundle of a checkpoint says of itself; `card` is what its maker adds to that."""
+    """What the bundle of a checkpoint says of itself; `card` is what its maker adds to that.
+    ConfigError if its licence may not follow those of what the model was made from."""
     shape = network.shape
     representation = codec(saved["data"]["codec"])
     attends = shape.network == "gpt"
@@ -70,12 +73,12 @@ def specification_of(
         tick_frequencies=shape.tick_frequencies if attends else (),
         bits=bits,
         parameters=parameter_count(network),
-        card={**card_of(saved), **(card or {})},
+        card=card_of(training_card(saved), heritage_in(saved), card or {}),
     )
 
 
-def card_of(saved: dict[str, Any]) -> dict[str, Any]:
-    """Data, licence and training, for `perpetuo models inspect`."""
+def training_card(saved: dict[str, Any]) -> dict[str, Any]:
+    """Data and training, for `perpetuo models inspect`."""
     rows = saved["rows"]
     best = min(rows, key=lambda row: row["valid"]) if rows else {}
     return {
@@ -84,7 +87,7 @@ def card_of(saved: dict[str, Any]) -> dict[str, Any]:
             "steps": saved["step"],
             "events": saved["events"],
             "precision": saved["precision"],
-            "config": {k: v for k, v in saved["config"].items() if k not in ("data", "out")},
+            "config": {k: v for k, v in saved["config"].items() if k not in _PLACES},
         },
         "figures": {key: value for key, value in best.items() if key.startswith(("valid", "open"))},
     }

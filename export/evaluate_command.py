@@ -18,7 +18,8 @@ examples:
 
 DATA is a set prepared by 'perpetuo data' or a folder of MIDI or MusicXML. What the figures mean
 stands in docs/evaluation.md. Lower nats and higher overlaps are better; no overlap can be expected
-to be much above its "real–real", which real music reaches against other real music.
+to be much above its "real–real", which real music reaches against other real music. A warning says
+where figures rest on too little music to mean anything; in JSON it stands under "warnings".
 """
 
 # Notes, bars for each style, styles.
@@ -126,6 +127,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--baselines need a training set: name one with --train DATASET")
     report = evaluate(options)
     print(report.to_json() if args.json else report)
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if args.png is not None:
         from export.evaluation.pictures import picture
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 HELP = "write a checkpoint as one .onnx bundle and prove it"
@@ -16,6 +17,9 @@ examples:
 
 The planner's table is learned from the dataset that the run was trained on; name it with --data if
 it has moved. Nothing is written unless onnxruntime computes what torch does.
+
+Licences, credits and sources of a model that a training began with go on to the card, and so do the
+licences that the manifest of its music names; a licence that may not follow them is refused.
 """
 
 
@@ -50,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     network, saved = load_checkpoint(args.checkpoint)
     dataset = Dataset.open(args.data or saved["config"]["data"])
     specification = specification_of(network, saved, args.bits, card)
+    licence, not_known = (specification.card.get(key) for key in ("licence", "not_known"))
+    for what in not_known or ():
+        print(f"not known, and so it says on the card: {what}", file=sys.stderr)
     music = real_music(network, dataset)
     data, proof = prove(network, specification, learn(dataset).to_bytes(), music)
     write_whole(args.output, data, force=args.force)
@@ -58,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         "bytes": len(data),
         "bits": args.bits,
         "parameters": specification.parameters,
+        "licence": licence,
+        "not_known": not_known or [],
         "proved_steps": proof.steps,
         "largest_deviation": proof.deviation,
         "divergence": proof.divergence,
@@ -66,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(figures, ensure_ascii=False))
         return 0
     print(f"{args.output}: {len(data) / 1e6:.1f} MB, {specification.parameters:,} parameters")
+    print(f"licence: {licence or 'none named'}; whole card: perpetuo models inspect {args.output}")
     print(f"torch and onnxruntime differ by at most {proof.deviation:.1e} over {proof.steps} steps")
     if proof.divergence:
         by_field = ", ".join(f"{name} {value:.4f}" for name, value in proof.divergence.items())

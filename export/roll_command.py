@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 HELP = "draw a MIDI file as a piano roll"
@@ -38,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
     output: Path = args.output or args.midi.with_suffix(".png")
     refuse_existing(output, force=args.force)
     try:
-        score = to_score(read(read_bytes(args.midi, MUSIC)))
+        smf = read(read_bytes(args.midi, MUSIC))
+        score = to_score(smf)
         picture = roll(score, args.bars, as_text(args.title))
     except MidiError as error:
         raise MidiError(f"{args.midi}: {error}") from error
+    if smf.remark:
+        print(f"{args.midi}: {smf.remark}", file=sys.stderr)
     write_whole(output, picture, force=args.force)
     print(f"{output}: {len(score.notes)} notes")
     return 0

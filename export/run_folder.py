@@ -17,6 +17,7 @@ from engine.errors import ConfigError, PerpetuoError
 from engine.files import CHECKPOINT, open_file
 from export.curves import draw_curves
 from export.data.dataset import Dataset
+from export.heritage import heritage_in
 from export.networks import Network, Shape
 from export.training_config import TrainingConfig
 
@@ -44,6 +45,7 @@ class Run:
         self.precision = config.precision
         self.rows: list[dict[str, float]] = []
         self.restart = restart
+        self.start: dict[str, Any] | None = None  # what goes on from the model it began with
 
     @property
     def last(self) -> Path:
@@ -75,6 +77,7 @@ class Run:
             self.step, self.events = saved["step"], saved["events"]
             self.best, self.precision = saved["best"], saved["precision"]
             self.rows = saved["rows"]
+            self.start = heritage_in(saved)
         if self.precision == "auto":
             self.precision = fastest_precision(device)
         _write_text(self.out / "config.json", json.dumps(self.config.as_dict(), indent=1))
@@ -98,6 +101,7 @@ class Run:
                 "styles": list(self.dataset.style_names),
                 "card": self.dataset.card,
             },
+            "start": self.start,
             "step": self.step,
             "events": self.events,
             "best": self.best,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from engine.claim import Claim
 from engine.fields import CONTEXT, PITCH_CLASSES
@@ -30,23 +29,29 @@ from export.data.dataset import Dataset
 from export.feeding import Fed, as_tensors, feed, training_sampler
 from export.muon import Muon
 from export.networks import Network, Shape, parameter_count
+from export.progress import Progress
 from export.run_folder import Optimisers, Run
 from export.training_config import TrainingConfig
 
 
 def train(config: TrainingConfig, *, restart: bool = False) -> Path:
     """Run or resume a training; returns the path of the best checkpoint."""
+    print(f"opening {config.data} …", flush=True)
     out, dataset = Path(config.out), Dataset.open(Path(config.data))
     out.mkdir(parents=True, exist_ok=True)
-    with Claim(out, "training", "choose another 'out'"):
-        return _train(config, out, dataset, restart=restart)
+    progress = Progress(config.steps, "notes" if dataset.codec.name == "notes" else "events")
+    with Claim(out, "training", "choose another 'out'"), closing(progress):
+        return _train(config, out, dataset, progress, restart=restart)
 
 
-def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool) -> Path:
+def _train(
+    config: TrainingConfig, out: Path, dataset: Dataset, progress: Progress, *, restart: bool
+) -> Path:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if config.threads:
         torch.set_num_threads(config.threads)
 
+    progress.stage("building the network, looking for a checkpoint and for the faster precision")
     shape = network_shape(config, dataset)
     torch.manual_seed(config.seed)
     network = Network(shape).to(device)
@@ -54,18 +59,21 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
     run = Run(out, config, shape, dataset, restart=restart)
     run.load(network, optimisers, device)
     if config.start and not run.step:
-        print(begin_with(network, config.start, dataset))
+        told, run.start = begin_with(network, config.start, dataset)
+        progress.say(told)
 
+    progress.stage("drawing the excerpts to validate on")
     training = training_sampler(dataset, config)
     validation = validation_batches(dataset, config)
     autocast = autocast_for(run.precision, device)
     names = [field.name for field in dataset.codec.fields]
 
-    print(
+    progress.say(
         f"{config.network}, {parameter_count(network):,} parameters, {run.precision} on {device}; "
         f"{len(training.pieces):,} pieces to learn from; step {run.step} of {config.steps}"
     )
-    bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=None, smoothing=0.05)
+    progress.stage("drawing the first batch and making the first step, the slowest of all")
+    progress.begin(run.step, run.events)
     since, events_since = time.monotonic(), 0
     for batch in feed(training, range(run.step, config.steps), config, device):
         torch.manual_seed(config.seed * 1_000_003 + run.step)
@@ -74,22 +82,19 @@ def _train(config: TrainingConfig, out: Path, dataset: Dataset, *, restart: bool
         run.step += 1
         run.events += batch.segments.numel()
         events_since += batch.segments.numel()
-        bar.update()
-        if run.step % 10 == 0:
-            bar.set_postfix_str(
-                f"{loss.item():.3f} nats, {events_since / (time.monotonic() - since):.0f} events/s"
-            )
+        progress.step(run.step, run.events, loss.detach())
 
         if run.step % config.validate_every == 0 or run.step == config.steps:
             speed = events_since / (time.monotonic() - since)
+            progress.doing("validating")
             given = [validate(network, b, device, autocast) for b in validation]
             run.record(names, loss.item(), speed, rate_factor(run.step, config), *given)
-            bar.write(run.summary(names))
+            progress.say(run.summary(names))
             run.save(network, optimisers, best=run.is_best)
+            progress.doing("")
             since, events_since = time.monotonic(), 0
         elif run.step % config.checkpoint_every == 0:
             run.save(network, optimisers, best=False)
-    bar.close()
     return out / "best.pt"
 
 

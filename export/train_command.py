@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from export.training_config import load, override
 
     config = override(load(args.config), args.set)
+    print("loading torch …", flush=True)
     from export.train import train
 
     best = train(config, restart=args.restart)

@@ -98,7 +98,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.files import PROMPT, read_bytes
     from engine.smf import read
     from server.configuration.presets import preset_named
-    from server.console import naming
+    from server.console import complain, naming
     from server.offline import DEFAULT_MODEL, lent, open_model
 
     preset = preset_named(args.preset) if args.preset else None
@@ -114,6 +114,8 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     if args.prompt:
         with naming(args.prompt):
             smf = read(read_bytes(args.prompt, PROMPT))
+        if smf.remark:
+            complain(f"{args.prompt}: {smf.remark}")
         prompt = Prompt.of(network.specification.open_codec().read(smf))
     bars = None if args.minutes else args.bars or DEFAULT_BARS
     log = ControlLog(

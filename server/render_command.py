@@ -97,7 +97,7 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     from engine.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.smf import read
     from server.audio.length import refuse_endless
-    from server.console import naming
+    from server.console import complain, naming
 
     if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
         raise PerpetuoError(
@@ -111,6 +111,8 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     with naming(args.source):
         smf = read(read_bytes(args.source, MUSIC))
         refuse_endless(smf, args.seconds)
+    if smf.remark:
+        complain(f"{args.source}: {smf.remark}")
     return smf, {"title": args.source.stem}
 
 

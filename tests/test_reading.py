@@ -65,6 +65,8 @@ def _reads(call: ast.Call) -> bool:
     if not isinstance(call.func, ast.Attribute):
         return False
     name, owner = call.func.attr, call.func.value
+    if name == "ZipFile":  # unless it is given bytes that were read
+        return not (call.args and ast.unparse(call.args[0]).startswith("io.BytesIO("))
     module = owner.id if isinstance(owner, ast.Name) else ""
     if name == "open":
         if module in ("os", "io", "codecs", "gzip", "bz2", "lzma"):
@@ -133,6 +135,7 @@ def test_what_may_read_by_itself_does() -> None:
         "torch.load(path)",
         "tomllib.load(file)",
         "context.load_cert_chain(path)",
+        "zipfile.ZipFile(path)",
     ],
 )
 def test_reading_is_found(line: str) -> None:
@@ -149,6 +152,7 @@ def test_reading_is_found(line: str) -> None:
         "server.open()",
         "av.open(str(path), 'w')",
         "Network.load(path)",
+        "zipfile.ZipFile(io.BytesIO(data))",
     ],
 )
 def test_other_things_are_not(line: str) -> None:

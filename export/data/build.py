@@ -10,7 +10,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,10 +20,11 @@ from engine.codecs import Codec, codec
 from engine.errors import DatasetError
 from export.data import report
 from export.data.dataset import META, VERSION, Dataset
+from export.data.finding import Problem
 from export.data.likeness import DUPLICATE, Likeness, likenesses
-from export.data.prepare import Piece, Prepared, prepare, scan
-from export.data.sources import SPLITS, Problem, find_sources
-from export.data.statistics import Statistics
+from export.data.prepare import Piece, Prepared, pattern_name, prepare, scan
+from export.data.sources import SPLITS, Source, find_sources
+from export.data.statistics import Statistics, by_reason
 from export.data.styles import clean, gather_rare
 from export.data.writing import DatasetWriter, new_folder, refuse_folder, write_json
 
@@ -54,19 +55,14 @@ def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, A
     target = target.absolute()
     coder = codec(options.representation)
     refuse_folder(target, force=options.force)
-    sources, problems = find_sources(places, options.manifest, options.exclude)
+    sources, problems, skipped = find_sources(places, options.manifest, options.exclude)
     if not sources:
         raise DatasetError(
             "no files of music there: give folders with .mid, .midi, .kar, .musicxml or .mxl files"
+            + "".join(f"; {text}" for text in report.skipped_lines(by_reason(skipped)))
         )
-    tasks = [(source.path, source.file, options.least_notes) for source in sources]
-    pieces: list[Piece] = []
-    for source, found in zip(sources, run_all(scan, tasks, options.jobs, "reading"), strict=True):
-        if isinstance(found, Problem):
-            problems.append(found)
-        else:
-            pieces.append(Piece(source, found))
-    statistics = Statistics(len(sources), problems)
+    pieces = _read_pieces(sources, problems, options)
+    statistics = Statistics(len(sources), problems, skipped)
     pairs = likenesses([piece.scan.fingerprint for piece in pieces])
     dropped = choose_duplicates(pieces, pairs)
     statistics.duplicates = [
@@ -90,6 +86,25 @@ def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, A
         if not options.test_only:
             report.write(folder, stored, statistics, figures)
     return figures
+
+
+def _read_pieces(
+    sources: Sequence[Source], problems: list[Problem], options: Options
+) -> list[Piece]:
+    """The pieces in the files, those of one file in one group; `problems` takes the others."""
+    tasks = [(source.location, source.file, options.least_notes) for source in sources]
+    pieces = []
+    for source, found in zip(sources, run_all(scan, tasks, options.jobs, "reading"), strict=True):
+        for pattern, one in enumerate(found):
+            if isinstance(one, Problem):
+                problems.append(one)
+            elif len(found) == 1:
+                pieces.append(Piece(source, one))
+            else:
+                name = pattern_name(source.file, pattern, len(found))
+                group = source.group or source.file
+                pieces.append(Piece(replace(source, file=name, pattern=pattern, group=group), one))
+    return pieces
 
 
 def run_all(
@@ -207,7 +222,8 @@ def _write_pieces(
 ) -> list[Piece]:
     """Encode and store the pieces; returns those that could be."""
     tasks = [
-        (piece.source.path, piece.source.file, coder.name, piece.velocity_known) for piece in pieces
+        (piece.source.location, piece.source.file, coder.name, piece.velocity_known)
+        for piece in pieces
     ]
     names = style_names(pieces)
     stored = []

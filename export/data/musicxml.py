@@ -1,31 +1,38 @@
 """Reading MusicXML, plain or zipped, into the same shape as a MIDI file.
 
 Read are notes, chords, ties, several voices and staves, metres, keys, tempos, transposing
-instruments and percussion. Repeats are not played out, grace and cue notes are left out, loudness
-is unknown.
+instruments and percussion. Repeats and jumps are played out (see `repeats`), grace and cue notes
+are left out, loudness is unknown.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from xml.etree import ElementTree
 
 import numpy as np
 
 from engine.errors import DatasetError
-from engine.smf_reader import FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
+from engine.smf_reader import DEFAULT_TEMPO, FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
+from export.data.repeats import breaks, order_of
+from export.data.zipped import BROKEN, unpacked
 
 DIVISION = 10_080  # divisible by all that divides a quarter in print, up to sevenths of a 32nd
 VELOCITY = 64
 MAX_BYTES = 256 << 20
+MAX_CONTAINER = 1 << 20
+_CONTAINER = "META-INF/container.xml"
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _DRUM_CHANNEL = 9
 _XML_STARTS = (b"<", b"PK\x03\x04", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 Element = ElementTree.Element
+# What holds in front of a measure: divisions, transposition, metre, key.
+_Setting = tuple[int, int, tuple[int, int], tuple[int, bool] | None]
 
 
 def looks_like_xml(data: bytes) -> bool:
@@ -46,33 +53,27 @@ def read_musicxml(data: bytes) -> Smf:
         raise DatasetError(f"XML, but not MusicXML of the part-wise kind (it is '{root.tag}')")
     sheet = _Sheet()
     instruments = {part.get("id", ""): part for part in root.iterfind("part-list/score-part")}
-    for i, part in enumerate(root.iterfind("part")):
-        player = _Player(sheet, instruments.get(part.get("id", "")), leads=i == 0)
-        for measure in part.iterfind("measure"):
-            player.play(measure)
-        player.release()
-    return sheet.smf()
+    parts = [(part.get("id", ""), list(part.iterfind("measure"))) for part in root.iterfind("part")]
+    order = order_of([measures for _, measures in parts])
+    tempos = _tempos([measures for _, measures in parts])
+    for i, (name, measures) in enumerate(parts):
+        player = _Player(sheet, instruments.get(name), leads=i == 0)
+        player.perform(measures, order.measures, tempos)
+    return sheet.smf((order.unfollowed,) if order.unfollowed else ())
 
 
 def _unzipped(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _content(archive, _root_file(archive))
-    except (zipfile.BadZipFile, KeyError, zlib.error, OSError, RuntimeError, NotImplementedError,
-            EOFError, ValueError, ElementTree.ParseError) as error:  # fmt: skip
+            return unpacked(archive, _root_file(archive), MAX_BYTES)
+    except (*BROKEN, ElementTree.ParseError) as error:
         raise DatasetError(f"a broken zip file: {error}") from None
-
-
-def _content(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > MAX_BYTES:
-        raise DatasetError("larger than 256 MB when unpacked")
-    return archive.read(name)
 
 
 def _root_file(archive: zipfile.ZipFile) -> str:
     names = archive.namelist()
-    if "META-INF/container.xml" in names:
-        container = ElementTree.fromstring(_content(archive, "META-INF/container.xml"))
+    if _CONTAINER in names:
+        container = ElementTree.fromstring(unpacked(archive, _CONTAINER, MAX_CONTAINER))
         for element in container.iter():
             if element.tag.endswith("rootfile") and element.get("full-path") in names:
                 return element.attrib["full-path"]
@@ -93,7 +94,7 @@ class _Sheet:
     tracks: dict[tuple[int, str], int] = field(default_factory=dict)  # (part, staff) → track
     parts: int = 0
 
-    def smf(self) -> Smf:
+    def smf(self, repairs: tuple[str, ...]) -> Smf:
         limit = MAX_QUARTERS * DIVISION
         notes = np.array([note for note in self.notes if note[1] <= limit], FILE_NOTE)
         return Smf(
@@ -102,6 +103,7 @@ class _Sheet:
             tuple(sorted((t, v) for t, v in self.tempos.items() if t <= limit)),
             tuple(metre for metre in self.metres if metre[0] <= limit),
             tuple(sorted(self.keys)),
+            repairs=repairs,
         )
 
 
@@ -114,6 +116,7 @@ class _Player:
         sheet.parts += 1
         self.divisions, self.transpose = 1, 0
         self.metre = (4, 4)
+        self.key: tuple[int, bool] | None = None
         self.now = self.furthest = self.chord_at = 0
         self.program, self.channel = 0, 0
         self.drum_keys: dict[str, int] = {}
@@ -132,6 +135,34 @@ class _Player:
             drums = _integer(first, "midi-channel", 1) - 1 == _DRUM_CHANNEL
             self.channel = _DRUM_CHANNEL if drums else 0
 
+    def perform(
+        self, measures: Sequence[Element], order: Sequence[int], tempos: Sequence[int]
+    ) -> None:
+        """Play the measures in this order, each under what is written in front of it; `tempos` are
+        those at the beginning of each measure."""
+        written = list(self._written(measures))
+        leaps = breaks(order)
+        for place, number in enumerate(order):
+            if number < len(measures):
+                self.divisions, self.transpose, self.metre, self.key = written[number]
+                start = self.furthest
+                self.play(measures[number])
+                if place in leaps and self.leads:
+                    self._say_again(start, written[number][3], tempos[number])
+        self._release()
+
+    def _written(self, measures: Sequence[Element]) -> Iterator[_Setting]:
+        for measure in measures:
+            yield self.divisions, self.transpose, self.metre, self.key
+            for element in measure.iterfind("attributes"):
+                self._attributes(element)
+
+    def _say_again(self, start: int, key: tuple[int, bool] | None, tempo: int) -> None:
+        """Key and tempo hold from where they are written, not from what was played before."""
+        self.sheet.tempos.setdefault(start, tempo)
+        if key is not None and not any(signature.tick == start for signature in self.sheet.keys):
+            self.sheet.keys.add(KeySignature(start, *key))
+
     def play(self, measure: Element) -> None:
         start = self.now = self.furthest
         for element in measure:
@@ -144,10 +175,11 @@ class _Player:
                     self.now += self._duration(element)
                 case "attributes":
                     self._attributes(element)
-                case "direction":
-                    self._sound(element.find("sound"))
-                case "sound":
-                    self._sound(element)
+                    if self.leads and self.key and element.find("key/fifths") is not None:
+                        self.sheet.keys.add(KeySignature(self.now, *self.key))
+                case "direction" | "sound":
+                    if (tempo := _tempo(element)) is not None:
+                        self.sheet.tempos.setdefault(self.now, tempo)
             self.furthest = max(self.furthest, self.now)
         if self.leads:  # said again at every bar, so that upbeats and short bars stand right
             self.sheet.metres.append((start, *self.metre))
@@ -161,18 +193,9 @@ class _Player:
         unit = _integer(element, "time/beat-type", 0)
         if all(beat.strip().isdecimal() for beat in beats) and unit in (1, 2, 4, 8, 16, 32, 64):
             self.metre = (min(sum(map(int, beats)), 255), unit)
-        if self.leads and element.find("key/fifths") is not None:
+        if element.find("key/fifths") is not None:
             fifths = min(max(_integer(element, "key/fifths", 0), -7), 7)
-            minor = element.findtext("key/mode", "").strip() == "minor"
-            self.sheet.keys.add(KeySignature(self.now, fifths, minor))
-
-    def _sound(self, element: Element | None) -> None:
-        try:
-            tempo = float(element.get("tempo", "0")) if element is not None else 0.0
-        except ValueError:
-            return
-        if 4 <= tempo <= 2000:
-            self.sheet.tempos.setdefault(self.now, round(60_000_000 / tempo))
+            self.key = (fifths, element.findtext("key/mode", "").strip() == "minor")
 
     def _note(self, element: Element) -> None:
         if element.find("grace") is not None or element.find("cue") is not None:
@@ -197,7 +220,7 @@ class _Player:
         else:
             self._sounds(start, end, pitch, channel, staff)
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """End the notes that were tied to nothing."""
         for (pitch, staff), (start, end) in self.ties.items():
             self._sounds(start, end, pitch, self.channel, staff)
@@ -223,6 +246,32 @@ class _Player:
     def _duration(self, element: Element) -> int:
         length = _integer(element, "duration", 0)
         return min(max(length, 0) * DIVISION // self.divisions, MAX_QUARTERS * DIVISION)
+
+
+def _tempo(element: Element) -> int | None:
+    """Microseconds a quarter, as a direction or sound asks for."""
+    sound = element if element.tag == "sound" else element.find("sound")
+    try:
+        tempo = float(sound.get("tempo", "0")) if sound is not None else 0.0
+    except ValueError:
+        return None
+    return round(60_000_000 / tempo) if 4 <= tempo <= 2000 else None
+
+
+def _tempos(parts: Sequence[Sequence[Element]]) -> list[int]:
+    """The tempo at the beginning of each measure, as written."""
+    found, tempo = [], DEFAULT_TEMPO
+    for measures in zip_longest(*parts):
+        begins, last = tempo, tempo
+        for measure in measures:
+            sounding = False
+            for element in () if measure is None else measure:
+                sounding |= element.tag in ("note", "forward")
+                if (asked := _tempo(element)) is not None:
+                    begins, last = begins if sounding else asked, asked
+        found.append(begins)
+        tempo = last
+    return found
 
 
 def _integer(element: Element, path: str, default: int) -> int:

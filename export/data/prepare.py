@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,14 @@ from engine.codecs import Codec, Encoded, codec
 from engine.errors import PerpetuoError
 from engine.files import MUSIC, read_bytes
 from engine.plan import BarPlan
-from engine.smf import GridError, Smf, grid_error, read, to_score
+from engine.smf import GridError, Smf, grid_error, read_patterns, to_score
+from export.data.finding import Location, Problem
 from export.data.likeness import Fingerprint, fingerprint
 from export.data.musicxml import looks_like_xml, read_musicxml
-from export.data.sources import Problem, Source
+from export.data.sources import Source
+from export.data.zipped import read_member
 
+MAX_PATTERNS = 256  # of a file of type 2, which is read again for each of them
 FLAT_VELOCITIES = 3  # a file with fewer different velocities tells nothing about loudness
 LONGEST = 193
 DENSEST = 33
@@ -94,19 +96,39 @@ class Prepared:
     densities: NDArray[np.int64]
 
 
-def load(path: Path) -> Smf:
-    """A file of music of either kind; raises PerpetuoError with the reason."""
-    data = read_bytes(path, MUSIC)
+def load(location: Location) -> tuple[Smf, ...]:
+    """The pieces of a file of music of either kind; raises PerpetuoError with the reason."""
+    if location.member:
+        data = read_member(location.path, location.member, MUSIC.most)
+    else:
+        data = read_bytes(location.path, MUSIC)
     if looks_like_xml(data):
-        return read_musicxml(data)
-    return read(data)
+        return (read_musicxml(data),)
+    return read_patterns(data)
 
 
-def scan(task: tuple[Path, str, int]) -> Scan | Problem:
-    """Read a file (path, name, least number of notes)."""
-    path, file, least = task
+def scan(task: tuple[Location, str, int]) -> tuple[Scan | Problem, ...]:
+    """Read a file (where it lies, name, least number of notes): one answer for each piece in it."""
+    location, file, least = task
     try:
-        smf = load(path)
+        pieces = load(location)
+    except PerpetuoError as error:
+        return (Problem(file, str(error)),)
+    except Exception as error:  # one bad file of thousands must not end the run
+        return (Problem(file, f"cannot be read: {type(error).__name__}: {error}"),)
+    if len(pieces) > MAX_PATTERNS:
+        return (Problem(file, f"a MIDI file of type 2 with more than {MAX_PATTERNS} patterns"),)
+    names = [pattern_name(file, i, len(pieces)) for i in range(len(pieces))]
+    return tuple(_scanned(smf, name, least) for smf, name in zip(pieces, names, strict=True))
+
+
+def pattern_name(file: str, pattern: int, patterns: int) -> str:
+    """What a piece is called in reports: its file, and which of several in it."""
+    return f"{file}#{pattern + 1}" if patterns > 1 else file
+
+
+def _scanned(smf: Smf, file: str, least: int) -> Scan | Problem:
+    try:
         score = to_score(smf)
         if len(score.notes) < max(least, 1):
             return Problem(file, f"too short: {len(score.notes)} notes")
@@ -114,15 +136,17 @@ def scan(task: tuple[Path, str, int]) -> Scan | Problem:
         return Scan(len(score.notes), flat, fingerprint(score), grid_error(smf), smf.repairs)
     except PerpetuoError as error:
         return Problem(file, str(error))
-    except Exception as error:  # one bad file of thousands must not end the run
+    except Exception as error:  # as above
         return Problem(file, f"cannot be read: {type(error).__name__}: {error}")
 
 
-def prepare(task: tuple[Path, str, str, bool]) -> Prepared | Problem:
-    """Analyse and encode a file (path, name, representation, whether its velocities count)."""
-    path, file, representation, velocity_known = task
+def prepare(task: tuple[Location, str, str, bool]) -> Prepared | Problem:
+    """Analyse and encode a piece (where it lies, name, representation, whether its velocities
+    count)."""
+    location, file, representation, velocity_known = task
     try:
-        return prepare_score(codec(representation), load(path), velocity_known)
+        smf = load(location)[location.pattern]
+        return prepare_score(codec(representation), smf, velocity_known)
     except PerpetuoError as error:
         return Problem(file, str(error))
     except Exception as error:  # as above

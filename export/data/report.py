@@ -15,6 +15,7 @@ from export.data.writing import write_json, write_text
 if TYPE_CHECKING:
     from export.data.prepare import Piece
 
+_NAMED = 3  # files named beside each reason for skipping some; report.json names all
 _LISTED = 50  # files and pairs named in the text; report.json names all
 
 
@@ -48,6 +49,10 @@ def text(figures: dict[str, Any]) -> str:
         lines += [f"  {count:6d}  {repair}" for repair, count in figures["repairs"].items()]
     lines += _listing("left out", (f"{p['file']}: {p['reason']}" for p in figures["left_out"]))
     lines += _listing(
+        "kept as written, for it is not clear how they are to be played",
+        (f"{p['file']}: {p['reason']}" for p in figures["not_followed"]),
+    )
+    lines += _listing(
         "there twice",
         (f"{d['dropped']} = {d['same_as']} ({d['share']:.0%})" for d in figures["duplicates"]),
     )
@@ -55,11 +60,25 @@ def text(figures: dict[str, Any]) -> str:
 
 
 def summary(figures: dict[str, Any]) -> str:
-    return (
+    """What came of it, and what lay there and was not read."""
+    first = (
         f"{figures['files']} files, {figures['pieces']} pieces, {figures['notes']} notes "
         f"({figures['events']} events); {len(figures['left_out'])} files left out, "
         f"{len(figures['duplicates'])} duplicates"
     )
+    unclear = figures["not_followed"]
+    kept = [f"{len(unclear)} pieces have jumps that were not followed: see report.txt"]
+    return "\n".join((first, *(kept if unclear else ()), *skipped_lines(figures["skipped"])))
+
+
+def skipped_lines(skipped: Sequence[dict[str, Any]]) -> list[str]:
+    """A line a reason, with some of the files that it holds for."""
+    lines = []
+    for row in skipped:
+        files = row["files"]
+        more = f" … and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+        lines.append(f"skipped {row['count']}: {row['reason']} ({', '.join(files[:_NAMED])}{more})")
+    return lines
 
 
 def _table(head: tuple[str, ...], rows: dict[str, dict[str, int]]) -> list[str]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import DatasetError
 from engine.files import MANIFEST as MANIFEST_FILE
 from engine.files import as_text, look_at, read_bytes
+from export.data.finding import MANIFEST, Found, Location, Problem, find
 
-MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")
-XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
-SUFFIXES = MIDI_SUFFIXES + XML_SUFFIXES
-MANIFEST = "MANIFEST.csv"
 SPLITS = ("train", "valid", "test")
 
 
@@ -35,19 +32,26 @@ class Source:
     velocity_known: bool | None = None  # None: look at the notes
     split: str = ""  # "": to be drawn
     group: str = ""  # files of one group share a split
+    member: str = ""  # of a zip file
+    pattern: int = 0  # of a MIDI file of type 2
+
+    @property
+    def location(self) -> Location:
+        return Location(self.path, self.member, self.pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A file that was left out, and why."""
+class Sources(NamedTuple):
+    """`problems`: what a manifest names and is not there; `skipped`: what lies there and is not
+    read."""
 
-    file: str
-    reason: str
+    found: list[Source]
+    problems: list[Problem]
+    skipped: list[Problem]
 
 
 def find_sources(
     places: Sequence[Path], manifest: Path | None = None, exclude: Sequence[str] = ()
-) -> tuple[list[Source], list[Problem]]:
+) -> Sources:
     """All files of music below the places, in a fixed order.
 
     Each folder's own MANIFEST.csv is used unless `manifest` names another; `exclude` names
@@ -55,7 +59,10 @@ def find_sources(
     """
     sources: dict[Path, Source] = {}
     problems: list[Problem] = []
+    skipped: list[Problem] = []
     if manifest is not None:
+        if not manifest.exists():
+            raise DatasetError(f"the manifest {manifest} does not exist: check --manifest")
         look_at(manifest, MANIFEST_FILE)
     for place in places:
         if not place.exists():
@@ -63,37 +70,34 @@ def find_sources(
         table = manifest
         if table is None and (place / MANIFEST).exists():
             table = place / MANIFEST
-        listed = _listed(table, place, problems) if table is not None else {}
-        for path in _walk(place):
-            source = listed.get(path) or _unlisted(path, place)
+        found, unread = find(place)
+        skipped += unread
+        members = {one.named for one in found if one.location.member}
+        listed = _listed(table, place, members, problems) if table is not None else {}
+        for one in found:
+            described = listed.get(one.named) or _unlisted(one, place)
+            source = replace(described, path=one.location.path, member=one.location.member)
             if source.dataset not in exclude:
-                sources.setdefault(path, source)
+                sources.setdefault(one.named, source)
     ordered = sorted(sources.values(), key=lambda source: (source.file, str(source.path)))
-    return ordered, problems
+    return Sources(ordered, problems, sorted(dict.fromkeys(skipped)))
 
 
-def _walk(place: Path) -> Iterator[Path]:
-    if not place.is_dir():
-        yield place.absolute()
-        return
-    for folder, _, names in os.walk(place):
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield Path(folder, name).absolute()
-
-
-def _unlisted(path: Path, place: Path) -> Source:
+def _unlisted(found: Found, place: Path) -> Source:
     """A file whose style is the name of the top folder it lies in."""
-    place = place.absolute()
-    if path == place:
+    path, place = found.location.path, place.absolute()
+    if path == place and not found.location.member:
         top = as_text(path.parent.name)
-        return Source(path, as_text(path.name), top, top)
-    below = path.relative_to(place)
-    top = as_text(below.parts[0] if len(below.parts) > 1 else place.name)
-    return Source(path, as_text(below.as_posix()), top, top)
+        return Source(path, found.file, top, top)
+    around = as_text(place.stem if found.location.member else place.name)
+    top = found.folders[0] if found.folders else around
+    return Source(path, found.file, top, top)
 
 
-def _listed(table: Path, place: Path, problems: list[Problem]) -> dict[Path, Source]:
+def _listed(
+    table: Path, place: Path, members: Collection[Path], problems: list[Problem]
+) -> dict[Path, Source]:
+    """What a manifest tells, by the paths of files, those in zip files as if these were folders."""
     try:
         text = read_bytes(table, MANIFEST_FILE).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -111,7 +115,7 @@ def _listed(table: Path, place: Path, problems: list[Problem]) -> dict[Path, Sou
             (
                 path
                 for path in (table.parent / values["file"], place / values["file"])
-                if path.is_file()
+                if path.is_file() or path.absolute() in members
             ),
             None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.files import NOTICE, read_beginning
+from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
-from export.data.sources import SPLITS, Problem, Source
+from export.data.repeats import NOT_FOLLOWED
+from export.data.sources import SPLITS, Source
 
 _MAX_CREDITS = 200
 _MAX_ORIGIN = 600  # characters
@@ -28,6 +30,8 @@ def _zeros(size: int) -> Callable[[], NDArray[np.int64]]:
 class Statistics:
     files: int
     problems: list[Problem]
+    skipped: list[Problem] = field(default_factory=list)
+    not_followed: list[Problem] = field(default_factory=list)  # kept, but not as it is to be played
     duplicates: list[tuple[str, str, float]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (style, split)
@@ -60,7 +64,11 @@ class Statistics:
             name = source.note.partition(":")[2].strip()
             if name:
                 self.credits[name] += 1
-        self.repairs.update(repair.partition(" (")[0] for repair in scan.repairs)
+        for repair in scan.repairs:
+            if repair.startswith(NOT_FOLLOWED):
+                self.not_followed.append(Problem(source.file, repair))
+            else:
+                self.repairs[repair.partition(" (")[0]] += 1
         self.events += len(piece.events)
         self.velocity_known += scan.notes if velocity else 0
         self.onsets += scan.grid.onsets
@@ -81,10 +89,12 @@ class Statistics:
             "notes": notes,
             "events": self.events,
             "left_out": [{"file": p.file, "reason": p.reason} for p in self.problems],
+            "skipped": by_reason(self.skipped),
             "duplicates": [
                 {"dropped": a, "same_as": b, "share": round(share, 3)}
                 for a, b, share in self.duplicates
             ],
+            "not_followed": [{"file": p.file, "reason": p.reason} for p in self.not_followed],
             "repairs": dict(self.repairs.most_common()),
             "splits": {split: self._totals(1, split) for split in SPLITS},
             "styles": {
@@ -137,6 +147,15 @@ class Statistics:
             "licences": dict(shares.most_common()),
             "credits": sorted(name for name, _ in self.credits.most_common(_MAX_CREDITS)),
         }
+
+
+def by_reason(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Files by the reason why they are left out, the commonest first."""
+    files: dict[str, list[str]] = {}
+    for problem in problems:
+        files.setdefault(problem.reason, []).append(problem.file)
+    ordered = sorted(files.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"reason": r, "count": len(names), "files": names} for r, names in ordered]
 
 
 def _origin(folder: Path, dataset: str) -> str:

@@ -62,6 +62,10 @@ class RealMusic:
     context: tuple[str, ...]
     pieces: tuple[RealPiece, ...]
 
+    @property
+    def bars(self) -> int:
+        return sum(len(piece.plans) for piece in self.pieces)
+
     def score(self, piece: RealPiece) -> Score:
         """The piece in its normal key, velocities that are not known as 0."""
         encoded = Encoded(

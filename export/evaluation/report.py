@@ -36,13 +36,16 @@ class Report:
 
     `copying` is keyed by whose music was searched for in the training set ("composed", "real").
     `points` holds (asked, heard) pairs of each control, for drawing. `harmony` tells how far
-    notes keep to key and chord of the plan, composed and in real music.
+    notes keep to key and chord of the plan, composed and in real music. `warnings` tell which
+    figures rest on too little (see `doubts`).
     """
 
     model: str
     data: str
     composed_bars: int = 0
     real_pieces: int = 0
+    real_bars: int = 0
+    warnings: tuple[str, ...] = ()
     likelihoods: tuple[Likelihood, ...] = ()
     benchmark: Benchmark | None = None
     comparisons: tuple[Comparison, ...] = ()

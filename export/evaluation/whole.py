@@ -33,6 +33,7 @@ from export.evaluation.composing import (
     sweep_settings,
 )
 from export.evaluation.copying import READINGS, Copying, copying
+from export.evaluation.doubts import doubts
 from export.evaluation.endurance import Endurance
 from export.evaluation.forcing import forced_likelihoods
 from export.evaluation.lasting import last
@@ -108,6 +109,7 @@ def _reported(
         model=str(options.model),
         data=f"{options.data} ({options.split})",
         real_pieces=len(music.pieces),
+        real_bars=music.bars,
         likelihoods=tuple(likelihoods),
     )
     if frames is not None and likelihoods:
@@ -116,7 +118,18 @@ def _reported(
         report = _composed(report, options, network, music, training)
     if options.endurance:
         report = report.with_parts(endurance=_endurance(network, options))
-    return report
+    return report.with_parts(warnings=_doubts(report, music))
+
+
+def _doubts(report: Report, music: RealMusic) -> tuple[str, ...]:
+    """What to warn of, where anything was measured against real music."""
+    if not report.likelihoods and not report.comparisons:
+        return ()
+    styles = {}
+    for style, rows in report.by_style.items():
+        own = replace(music, pieces=tuple(p for p in music.pieces if p.style == style))
+        styles[style] = (len(own.pieces), own.bars, rows)
+    return doubts(len(music.pieces), music.bars, report.comparisons, styles)
 
 
 def _forced(

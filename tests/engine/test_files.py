@@ -21,6 +21,7 @@ from engine.files import (
     read_beginning,
     read_bytes,
     refuse_existing,
+    why_no_file,
     write_whole,
 )
 
@@ -220,3 +221,17 @@ def test_a_file_that_may_not_be_read_is_named(
         read_bytes(tmp_path / "song.mid", THING)
     with pytest.raises(PerpetuoError, match="is a folder"):
         read_bytes(tmp_path, THING)
+
+
+def test_what_is_no_file_is_told_without_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dead").symlink_to("nothing")
+    told = {
+        "file": "",
+        "pipe": "it is a pipe: name a regular file",
+        "dead": "it is a link to nothing",
+        "none": "it does not exist",
+    }
+    assert {name: why_no_file(tmp_path / name) for name in told} == told
+    assert why_no_file("/dev/null") == "it is a device: name a regular file"

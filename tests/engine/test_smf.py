@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from engine.errors import MidiError
 from engine.fields import DRUM_PITCHES
 from engine.score import DRUMS, NOTE, PARTS, Score, bar_grid, note_order
-from engine.smf import grid_error, performance_times, read, to_performance_score, to_score, write
+from engine.smf import (
+    grid_error,
+    performance_times,
+    read,
+    read_patterns,
+    to_performance_score,
+    to_score,
+    write,
+)
 from engine.smf_reader import MAX_QUARTERS
 from engine.time import MAX_BAR_TICKS, Metre
 
@@ -260,9 +268,26 @@ def test_timecode_ticks_fall_in_real_time() -> None:
     assert performance_times(smf, smf.notes["end"]).tolist() == [1_000_000]
 
 
-def test_patterns_of_a_type_2_file_follow_each_other() -> None:
+def test_patterns_of_a_type_2_file_are_pieces_of_their_own() -> None:
+    tempo = bytes.fromhex("00ff5103 07a120")
+    bodies = [tempo + END, bytes.fromhex("00c005 00903c40 60803c00") + END]
+    bodies.append(bytes.fromhex("00ff5103 0f4240 00903e40 60803e00"))  # without its end
+    found = read_patterns(file_of(*bodies, kind=2))
+    rows = [[(int(n["start"]), int(n["end"]), int(n["pitch"])) for n in s.notes] for s in found]
+    assert rows == [[], [(0, 96, 60)], [(0, 96, 62)]]
+    assert [smf.tempos for smf in found] == [((0, 500_000),), (), ((0, 1_000_000),)]
+    assert [smf.notes["program"].tolist() for smf in found] == [[], [5], [0]]
+    assert [smf.repairs for smf in found] == [(), (), ("a track without its end",)]
+    assert spans(file_of(*bodies, kind=2)) == [(0, 96, 60)]  # the first with notes
+    assert "3 patterns are pieces of their own" in read(file_of(*bodies, kind=2)).remark
+    assert len(read(file_of(kind=2)).notes) == 0
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_tracks_of_other_types_are_one_piece(kind: int) -> None:
     body = bytes.fromhex("00903c40 60803c00") + END
-    assert spans(file_of(body, body, kind=2)) == [(0, 96, 60), (96, 192, 60)]
+    (smf,) = read_patterns(file_of(body, body, kind=kind))
+    assert (len(smf.notes), smf.remark) == (2, "")
 
 
 def test_more_than_seven_groups_join_the_nearest_in_pitch() -> None:

@@ -93,7 +93,7 @@ def test_styles_are_matched_by_name(
     )
     shape = replace(network.shape, mix_width=network.shape.mix_width + 1)
     fresh = Network(shape)
-    told = begin_with(fresh, str(bundle), other)
+    told, _ = begin_with(fresh, str(bundle), other)
     assert told.endswith("styles new to it: tango")
     new = fresh.mix.weight.detach()
     names = list(dataset.style_names)

@@ -85,10 +85,11 @@ def test_files_come_in_a_fixed_order_and_once(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    sources, problems = find_sources([tmp_path, tmp_path / "b", tmp_path / "b/1.mid"])
+    sources, problems, skipped = find_sources([tmp_path, tmp_path / "b", tmp_path / "b/1.mid"])
     assert [s.file for s in sources] == ["a/3.kar", "b/1.mid", "b/2.MID", "top.smf"]
     assert [s.style for s in sources] == ["a", "b", "b", tmp_path.name]
     assert problems == []
+    assert [problem.file for problem in skipped] == ["a/.hidden.mid", "a/x.txt"]
 
 
 def test_a_place_or_manifest_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -109,6 +110,6 @@ def test_a_manifest_need_not_lie_in_the_folder(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     (tmp_path / "music/a.mid").write_bytes(b"")
     (tmp_path / "list.csv").write_text("file,style,velocity\na.mid,Jazz,flat\n")
-    (source,), problems = find_sources([tmp_path / "music"], tmp_path / "list.csv")
+    (source,), problems, _ = find_sources([tmp_path / "music"], tmp_path / "list.csv")
     assert (source.style, source.velocity_known, source.split) == ("Jazz", False, "")
     assert problems == []

@@ -308,6 +308,21 @@ def test_a_key_that_is_not_asked_strictly_is_left_by_who_knows_no_keys(bundle):
     assert kept_key(bundle, free, 4, seed=1).key < 0.9
 
 
+def test_figures_that_rest_on_two_pieces_are_warned_of(model, folder, tmp_path, capsys):
+    for name in ("folk/0.mid", "folk/1.mid"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    parser = argparse.ArgumentParser()
+    evaluate_command.add_arguments(parser)
+    words = [str(word) for word in (model, tmp_path, *SHORT, "--json")]
+    assert evaluate_command.run(parser.parse_args(words)) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert (found["real_pieces"], found["real_bars"]) == (2, 26)
+    assert "the figures rest on 2 real pieces with 26 bars" in found["warnings"][0]
+    assert [f"warning: {text}" for text in found["warnings"]] == told.err.splitlines()
+
+
 def test_the_command_tells_everything_in_json(model, dataset, tmp_path, capsys):
     picture = tmp_path / "figures.png"
     words = (model, dataset, *SHORT, "--baselines", "--endurance", 20, "--json", "--png", picture)

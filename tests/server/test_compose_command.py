@@ -19,6 +19,7 @@ from engine.time import Metre
 from server import offline
 from server.cli import main
 from tests.bundles import CODECS, NETWORKS, tiny_bytes
+from tests.engine.test_smf import END, file_of
 
 
 @pytest.fixture
@@ -160,6 +161,21 @@ def test_a_prompt_lends_what_is_not_set(tmp_path: Path, model: str, prompt: str)
     composed(tmp_path, model, *words, "--set", "key=C major", "--set", "metre=auto")
     controls = read_log(log.read_bytes()).controls
     assert (str(controls.key), controls.metre) == ("C major", None)
+
+
+def test_of_a_prompt_of_several_patterns_the_first_is_taken(
+    tmp_path: Path, model: str, prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--bars", "4", "--seed", "3", "--prompt")
+    alone, patterns = (tmp_path / name for name in ("1.mid", "2.mid"))
+    first = Path(prompt).read_bytes().split(b"MTrk")[2][4:]
+    other = bytes.fromhex("00903040 81003000 00903240 81003200") + END
+    alone.write_bytes(file_of(first))
+    patterns.write_bytes(file_of(first, other, kind=2))
+    expected = composed(tmp_path, model, *words, str(alone))
+    assert "patterns" not in capsys.readouterr().err
+    assert composed(tmp_path, model, *words, str(patterns)) == expected
+    assert "2.mid: a MIDI file of type 2, whose 2 patterns are" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("other", ["out.mid", "out.log"])

@@ -69,6 +69,7 @@ bench live --model {}
 roll {} -o out.png
 data {} -o set
 data music -o set --jobs 1
+data packed -o set --jobs 1
 data frames.json -o set
 data music -o set --manifest {} --jobs 1
 data music -o set --styles styles.toml --jobs 1
@@ -130,7 +131,13 @@ def _lay_out(folder: Path, endless: Path) -> None:
     """Files that name the endless one, or are one among others."""
     for name in ("endless.onnx", "preset.toml", "styles.toml", "frames.json", "state.snapshot"):
         (folder / name).symlink_to(endless)
-    places = ["presets/mine.toml", "music/a.mid", "music/b.musicxml", "manifested/MANIFEST.csv"]
+    places = [
+        "presets/mine.toml",
+        "music/a.mid",
+        "music/b.musicxml",
+        "manifested/MANIFEST.csv",
+        "packed/a.zip",
+    ]
     for place in [*places, "run/last.pt"]:
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).symlink_to(endless)
