@@ -337,6 +337,14 @@ class Stream:
             if event.change == change:
                 self.history[place] = replace(event, bar=bar, due=due)
 
+    def announced(self, event: Steered | None) -> Steered | None:
+        """A change as it stands by now: it may have been postponed since it was made."""
+        if event is None or not event.change:
+            return event
+        told = (one for one in reversed(self.history) if one.change == event.change)
+        last = next(told, event)
+        return replace(event, bar=last.bar, due=last.due)
+
     def _change_of(self, bar: int) -> int:
         held = self.bars.get(bar)
         return held.serial if held is not None else NO_CHANGE

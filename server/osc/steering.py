@@ -95,13 +95,13 @@ class Helm:
             log.exception("what came over OSC could not be done")
             self._answers.refused(asker, "this failed by a fault of the server: see its log")
             return
-        what = _word(asked)
+        what, steered = _word(asked), stream.announced(carried.steered)
         if what in carried.superseded:
             return  # whoever gave it another value is told of that
         if what in carried.unchanged:
             self._answers.unchanged(asker, stream, what)
-        elif carried.steered is not None:
-            self._answers.heard(asker, stream, what, carried.steered.bar)
+        elif steered is not None:
+            self._answers.heard(asker, stream, what, steered.bar)
         else:
             self._answers.done(asker, stream, what)
         if carried.saved is False:

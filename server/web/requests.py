@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.control_prompt import Prompt
@@ -79,7 +80,9 @@ async def _answer(
     except Exception as error:
         _refuse(session, request, error)
     else:
-        _acknowledge(session, request, stream.name, carried)
+        # Since it was made it may have been postponed, and that was told.
+        steered = stream.announced(carried.steered)
+        _acknowledge(session, request, stream.name, replace(carried, steered=steered))
 
 
 def _refuse(session: Session, request: AnyRequest, error: Exception) -> None:
