@@ -1,8 +1,12 @@
-# Names for the commands that .ci/run runs, and for the picture in README.md.
-.PHONY: install check format test web picture ci
+# Names for the commands that .ci/run runs, for the lock, and for the picture in README.md.
+.PHONY: install lock check format test web picture ci
 
 install:
-	pip install -e '.[dev]'
+	pip install -c constraints.txt -e '.[dev]'
+
+# constraints.txt anew, with the newest versions that pyproject.toml allows. Then run `make ci`.
+lock:
+	.ci/lock
 
 check:
 	ruff format --check .

@@ -28,7 +28,7 @@ from engine.controls import Controls
 from engine.drift import Drift
 from engine.errors import PlanError
 from engine.finishing import heard_values, sounding, summary_of
-from engine.foresight import Foresight, Planned, Wish
+from engine.foresight import Foresight, Planned, Wish, numbered
 from engine.form import FormState, kept_bars
 from engine.guards import GuardState, nudge, observe, report, retuned
 from engine.noise import ENSEMBLE, gumbel_block, uniforms
@@ -65,7 +65,10 @@ class BarLine(NamedTuple):
     silent_from: int  # tick at which the last note ended
     transposition: int  # of the bar before
     trims: Trims = NO_TRIMS
-    told: int = 0  # ticks by which bars are told to begin later than composed: see `leap`
+    # See `leap`: ticks by which bars are told to begin later than composed, and the number that
+    # this one had before it was leapt to, under which it is planned; -1: it is none.
+    told: int = 0
+    meant: int = -1
 
 
 class Composer:
@@ -177,7 +180,8 @@ class Composer:
             del self.lines[0]
         for old in [b for b in self.revisions if b < self.committed]:
             del self.revisions[old]
-        for old in [b for b in self.hand if b < self.committed]:
+        meant = self.lines[0].meant
+        for old in [b for b in self.hand if b < self.committed and b not in (meant, meant + 1)]:
             del self.hand[old]
 
     def change(self, controls: Mapping[str, Json] | None = None, plan: Hand | None = None) -> int:
@@ -211,16 +215,14 @@ class Composer:
 
     def leap(self, bar: int, tick: int) -> None:
         """Number the bar under way `bar`, and tell that it begins at `tick`: others were heard in
-        the places between. It is composed as it was planned, and nothing drawn is lost; what came
+        the places between. It is composed as it was meant, and nothing drawn is lost; what came
         before it cannot be changed any more."""
         assert bar >= self.next_bar, "numbers only rise"
-        if self._situation is None:
-            self._plan()
         line = self.lines[-1]
-        planner = self._planned.planner
-        memory = (*planner.memory[:-1], (bar, self._planned.plan))
-        self._planned = replace(self._planned, planner=planner._replace(memory=memory))
-        self.lines = [line._replace(bar=bar, told=tick - line.start)]
+        meant = line.bar if line.meant < 0 else line.meant
+        self.lines = [line._replace(bar=bar, told=tick - line.start, meant=meant)]
+        if self._situation is not None:
+            self._planned = numbered(self._planned, bar)
         self.commit(bar)
 
     def rewind(self, bar: int) -> None:
@@ -257,8 +259,7 @@ class Composer:
     @property
     def is_under_way(self) -> bool:
         """Whether a note of the present bar is to be drawn next: `finished` would give None."""
-        # One that was planned for a leap may turn out to have no note at all.
-        return self._situation is not None and self._cursor.tick < self._end
+        return self._situation is not None
 
     @property
     def has_room(self) -> bool:
@@ -285,12 +286,15 @@ class Composer:
     def _plan(self) -> None:
         """Plan the bar under way and write everything that holds for all of it."""
         line, setting = self.lines[-1], self._in_force
-        anchor = line.anchor if setting.progression == line.chords else line.bar
+        bar = line.bar if line.meant < 0 else line.meant
+        anchor = line.anchor if setting.progression == line.chords else bar
         more = told(line.trims, setting.positions)
         self._wish = Wish(setting, anchor, nudge(line.guards).and_more(more))
         self._planned, next_chord = self.foresight.plan(
-            line.bar, line.form, line.planner, self._wish, self.hand
+            bar, line.form, line.planner, self._wish, self.hand
         )
+        if bar != line.bar:
+            self._planned = numbered(self._planned, line.bar)
         plan = self._planned.plan
         self._situation = Situation(
             self.names,
@@ -423,7 +427,7 @@ class Composer:
                 silent_from,
                 self._in_force.limits.transposition,
                 aimed(line.trims, asked, values),
-                line.told,
+                told=line.told,
             )
         )
         self._retune = False

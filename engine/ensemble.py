@@ -193,6 +193,12 @@ class Ensemble:
         member.shift(bar, later)
         self._room.look_again(member)
 
+    def rest(self, stream: int, bar: int) -> None:
+        """A stream rests in this bar; see `Member.rest`."""
+        member = self.members[stream]
+        member.rest(bar)
+        self._room.look_again(member)
+
     def go_on(self, stream: int, bar: int, due: int, tick: int) -> int | None:
         """The next bar that is wanted of a stream is `bar`, due at `due`; see `Member.go_on`."""
         member = self.members[stream]

@@ -6,7 +6,7 @@ The first chord of the next bar is what this one leads to, so it must be known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from engine.form import FormBar, FormState, form_bar, kept_bars
@@ -38,6 +38,12 @@ class Planned:
     plan: BarPlan
     form: FormState
     planner: PlannerState
+
+
+def numbered(planned: Planned, bar: int) -> Planned:
+    """The same plan for another number of its bar."""
+    memory = (*planned.planner.memory[:-1], (bar, planned.plan))
+    return replace(planned, planner=planned.planner._replace(memory=memory))
 
 
 class Foresight:

@@ -41,6 +41,7 @@ class Member:
         self.played = 0  # microseconds of music composed so far, rewound bars included
         self.due = start  # when the bar under way is due: how long the composed music lasts
         self.awaited = NEVER  # the bar from which on a hand turned something last
+        self.is_resting = False  # the bar that sounds goes on sounding, as it were
         self._quiet_until = 0  # `pass_time` has nothing to do before
         self._follow_script()
 
@@ -103,11 +104,22 @@ class Member:
         self.due = self.dues[max(self.dues)]
         self._quiet_until = 0
 
+    def rest(self, bar: int) -> None:
+        """No time passes for it: it rests in this bar, which stays as it is, until `go_on`."""
+        composer = self.composer
+        composer.commit(bar + 1)
+        while self.playing < min(bar, composer.next_bar):
+            del self.dues[self.playing]
+            self.playing += 1
+        self.is_resting = True
+        self._quiet_until = 0
+
     def go_on(self, bar: int, due: int, tick: int) -> int | None:
         """The next bar that is wanted is `bar`, due at `due`: those before it were made elsewhere,
         as they were not there in time. If composing is behind, the bar under way is that one: the
         number it had comes back. If it is not, it only learns of the time."""
         assert not self.is_catching_up, "its script comes first"
+        self.is_resting = False
         under_way = self.composer.next_bar
         if under_way >= bar:
             held = self.dues.get(bar)
@@ -124,6 +136,9 @@ class Member:
     def pass_time(self, now: int, horizon: int) -> None:
         """Move on to the bar that sounds now, and commit what is due within the horizon."""
         if now < self._quiet_until or self.is_silent:
+            return
+        if self.is_resting:
+            self._quiet_until = NEVER
             return
         under_way, committed = self.composer.next_bar, self.composer.committed
         while committed < under_way and self.dues[committed] <= now + horizon:

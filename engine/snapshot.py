@@ -40,8 +40,9 @@ _LINE = {
     "transposition": int,
     "trims": tuple[float, ...],
     "told": int,
+    "meant": int,
 }
-_SINCE = {"told": 0}  # what snapshots of the same version had not at first
+_SINCE = {"told": 0, "meant": -1}  # what snapshots of the same version had not at first
 
 
 def save(composer: Composer) -> bytes:

@@ -18,10 +18,11 @@ from server.composing.settings import Settings
 from server.configuration.presets import load_presets
 from server.configuration.settings import Configuration
 from server.house.chronicle import Chronicle, LogRules
+from server.house.events import NEEDED_BEFORE
 from server.house.house import House, HouseRules
 from server.house.opening import Stations
 from server.house.shelf import Shelf
-from server.house.stream import Stream
+from server.house.stream import SEALED_BEFORE, Stream
 from server.machine import cores
 from server.midi.opening import OpenedPort, open_ports
 from server.osc.door import OscDoor
@@ -41,6 +42,7 @@ from server.web.site import OscQuery
 
 log = logging.getLogger("perpetuo.server")
 
+TO_COMPOSE_ANEW = 20_000  # microseconds that are left for it where the horizon is short
 MOST_STREAMS = 4096  # beyond which no machine is asked to go
 
 
@@ -283,8 +285,12 @@ def _settings(configuration: Configuration, streams: Path, clock: Clock) -> Sett
 
 
 def _rules(configuration: Configuration) -> HouseRules:
+    horizon = 1000 * configuration.horizon
+    # Whoever is sent bars ahead is sent them once.
+    ahead = 1000 * configuration.osc.ahead if configuration.osc.enabled else 0
     return HouseRules(
-        1000 * configuration.horizon,
+        horizon,
+        max(NEEDED_BEFORE, min(SEALED_BEFORE, horizon - TO_COMPOSE_ANEW), ahead),
         configuration.max_streams,
         round(1e6 * configuration.web.idle_seconds),
         configuration.model,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -20,6 +23,58 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Where a program of the system is missing, a test is skipped and says which; but not in CI, which
 # installs them all.
 MAY_SKIP = not os.environ.get("CI")
+
+# Half of the tests wait for music or for processes that they have started, half compute: so there
+# are more processes than cores, but not so many that music comes late.
+PROCESSES_A_CORE = 2
+MOST_PROCESSES = 8
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """In how many processes tests are run. A few files are done sooner in this one."""
+    named = [Path(name.partition("::")[0]) for name in config.args]
+    if all(path.suffix == ".py" for path in named):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MOST_PROCESSES, PROCESSES_A_CORE * (cores or 1))
+
+
+# A door that everybody goes through, and the room behind it: files, of which only the locks matter.
+DOOR, ROOM = Path(__file__), Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that must be alone come last, so that few wait until the others have left."""
+    items.sort(key=_is_alone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    with _in_the_room(alone=_is_alone(item)):
+        return (yield)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+@contextmanager
+def _in_the_room(*, alone: bool) -> Iterator[None]:
+    """While this lasts, no other process runs a test that must be alone; none runs any, if this one
+    must. Who waits to be alone keeps the door, so that nobody else comes in before."""
+    room = os.open(ROOM, os.O_RDONLY)
+    door = os.open(DOOR, os.O_RDONLY)
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+    finally:
+        # Children that a test leaves behind would keep what is merely closed.
+        for lock in (door, room):
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
 

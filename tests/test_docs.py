@@ -40,7 +40,7 @@ def test_the_readme_has_the_two_lines_that_a_newcomer_needs() -> None:
     assert {"serve", "compose", "replay", "data", "train", "export"} <= set(names)
     readme = (ROOT / "README.md").read_text("utf-8")
     assert "\n    pip install . && perpetuo serve\n" in readme
-    install, _, test = "pip install -e '.[dev]' && pytest".partition(" && ")
+    install, _, test = "pip install -c constraints.txt -e '.[dev]' && pytest".partition(" && ")
     assert f"\n    {install} && {test}\n" in readme
     assert f"\n{install}\n" in (ROOT / ".ci" / "run").read_text("utf-8")
 

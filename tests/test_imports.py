@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ IMPURE = {
 }
 
 
+@cache
 def modules_of(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -38,6 +40,7 @@ def imports_in(source: str, package: tuple[str, ...]) -> Iterator[str]:
             yield ".".join([*base, *([node.module] if node.module else [])])
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     return set(imports_in(path.read_text("utf-8"), path.relative_to(ROOT).parts[:-1]))
 

@@ -40,7 +40,7 @@ def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
         nonlocal start
         if data:
             composer = restore(data, network, pool)
-            if resume.kept not in (None, composer.next_bar):
+            if composer.next_bar < resume.kept:
                 composer.close()
                 raise SnapshotError(
                     f"the snapshot is of bar {composer.next_bar}, and bar {resume.kept} was noted:"

@@ -52,7 +52,8 @@ class Resume(msgspec.Struct, frozen=True):
     the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
     snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
     snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there.
-    `change` is the number of the last one, `kept` the bar that the snapshot must be of."""
+    `change` is the number of the last one, `kept` the bar that the snapshot must
+    have reached: it may have been written again since."""
 
     snapshot: str
     changes: tuple[LoggedChange, ...]
@@ -60,7 +61,7 @@ class Resume(msgspec.Struct, frozen=True):
     due: int
     revisions: dict[int, int] = {}
     change: int = 0
-    kept: int | None = None
+    kept: int = 0
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):
@@ -89,6 +90,14 @@ class Shift(msgspec.Struct, frozen=True, tag="shift"):
     later: int
 
 
+class Rest(msgspec.Struct, frozen=True, tag="rest"):
+    """A stream was stopped in this bar, which is not composed again; what comes after it is, as
+    far as the lookahead goes. It ends with a `GoOn`."""
+
+    stream: int
+    bar: int
+
+
 class GoOn(msgspec.Struct, frozen=True, tag="go on"):
     """The next bar that is wanted is `bar`, due at `due`; it begins at `tick` of the stream. Those
     before it were not there in time. If composing is behind, it is pushed back: see `Leapt`."""
@@ -110,7 +119,7 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
     """Save every stream and end. The end of the line means the same, without saving."""
 
 
-Order = Join | Leave | Change | Shift | GoOn | Keep | Close
+Order = Join | Leave | Change | Shift | Rest | GoOn | Keep | Close
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -108,6 +108,10 @@ class Process:
                 self._leave(order.stream, forget=order.forget)
             case messages.Change() | messages.Keep():
                 self._obey_in_time(order)
+            case messages.Rest(stream=stream, bar=bar):
+                voice = self.voices.get(stream)
+                if voice is not None:
+                    voice.choir.ensemble.rest(stream, bar)
             case messages.GoOn():
                 if order.stream in self.voices:  # else it has left
                     self._obey_in_time(order)

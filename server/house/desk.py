@@ -31,6 +31,7 @@ from server.composing.messages import (
     Load,
     Order,
     Report,
+    Rest,
     Resume,
     Shift,
     Trouble,
@@ -46,7 +47,7 @@ from server.house.events import (
     Postponed,
     Turned,
 )
-from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Opening, Settled, Stream
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Settled, Stream
 from server.house.watch import Watch
 from server.playing.bridging import bridged
 
@@ -152,8 +153,8 @@ class Desk:
         """Have a composing process go on with a stream where another one was."""
         now = self.now()
         self.settle(stream)
-        bar = stream.first_open(now, self.horizon)
-        self._push_back(stream, bar)
+        # Where only fallbacks come now, from before them: what was to come there is pushed back.
+        bar = min(stream.first_open(now, self.horizon), stream.composed_until)
         due = stream.bars[bar].due if bar in stream.bars else stream.planned_until
         revisions = {i: planned.revision for i, planned in stream.bars.items() if i >= bar}
         kept = stream.kept
@@ -166,25 +167,11 @@ class Desk:
         self._meet(stream, joined)
         self._take_early(stream)
 
-    def _push_back(self, stream: Stream, bar: int) -> None:
-        """Nothing was composed for the bars that were bridged last: what would have come there
-        comes at `bar`. However long nobody composed, it is soon caught up."""
-        from_bar = max(stream.composed_until, stream.kept.bar)
-        if stream.bars and from_bar < stream.missing == bar:
-            last = stream.bars[bar - 1].bar
-            self._take_leap(stream, events.Leapt(from_bar, bar, last.tick + last.ticks))
-
-    def _take_leap(self, stream: Stream, leap: events.Leapt) -> None:
-        stream.leapt(leap)
-        self.counters.leaps += 1
-        stream.tell(leap)
-
     def _meet(self, stream: Stream, joined: Joined) -> None:
         """Time went on while a stream was taken up: composing is told how it stands now."""
         if stream.state == STOPPED:
-            rests = stream.resting_bar(self.now())
-            self.line.send(Shift(stream.number, rests + 1, FAR))
-        elif stream.composed_until <= joined.first < stream.missing:
+            self.rest(stream)
+        elif stream.bars and stream.composed_until <= joined.first <= stream.missing:
             self._go_on(stream)
 
     async def _join(
@@ -273,7 +260,10 @@ class Desk:
             case Kept(bar=bar, path=path):
                 stream.was_kept(bar, path)
             case Leapt(bar=bar, to=to, tick=tick):
-                self._take_leap(stream, events.Leapt(bar, to, tick))
+                leap = events.Leapt(bar, to, tick)
+                stream.leapt(leap)
+                self.counters.leaps += 1
+                stream.tell(leap)
             case Failed(message=message):
                 self.counters.troubles += 1
                 self.line.send(Leave(stream.number))
@@ -307,18 +297,17 @@ class Desk:
     def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
         """A first bar that took too long begins later, so that it reaches everybody before its
         first note; `_keep_in_step` tells of it."""
-        later = self.now() + self.horizon - planned.frontier
+        later = self.now() + self.horizon - planned.frontier(stream.sealed_before)
         if later > 0:
             stream.move(planned.index, later)
 
     def _keep_in_step(self, stream: Stream, report: Composed) -> None:
         """Tell the composing process when it takes a bar to be due that is due at another time,
         because the stream began later, or a bar was bridged by a fallback of another length. Not
-        at once again: what is on its way was composed before it heard of it. So was a bar that is
-        due in the far future, when the stream has just gone on."""
+        at once again: what is on its way was composed before it heard of it."""
         later, now = stream.bars[report.index].due - report.due, self.now()
         is_next = report.index == stream.missing - 1
-        is_apart = OUT_OF_STEP < abs(later) < FAR // 2
+        is_apart = abs(later) > OUT_OF_STEP
         if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
             stream.in_step_since = now
             self.line.send(Shift(stream.number, report.index + 1, later))
@@ -375,6 +364,20 @@ class Desk:
         stream.tell(BarPlanned(planned))
         if not stream.is_lost:
             self._go_on(stream)
+
+    def rest(self, stream: Stream) -> None:
+        """A stream was stopped."""
+        self.line.send(Rest(stream.number, stream.resting_bar(self.now())))
+
+    def play_on(self, stream: Stream, bar: int) -> None:
+        """A stream goes on in this bar."""
+        planned = stream.bars.get(bar)
+        if planned is None:
+            self.line.send(GoOn(stream.number, bar, stream.begins, 0))
+        else:
+            self.line.send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
+            self._go_on(stream)
+        self.watch.expect(stream)
 
     def _go_on(self, stream: Stream) -> None:
         """Say which bar is wanted next, and when."""

@@ -11,9 +11,9 @@ from server.wire import WireBar, decode_bar
 if TYPE_CHECKING:
     from server.house.stream import Stream
 
-# How long before its due time a bar must be there, in microseconds: time to send it to everybody.
+# How long before its due time a bar must be there, in microseconds, or a fallback takes its place.
 NEEDED_BEFORE = 60_000
-# And before its first note, if that comes before the bar line: the player has it ready by then.
+# The player has a bar ready so long before its first note, which may come before the bar line.
 PREPARED_BEFORE = 40_000
 NO_CHANGE = -1
 
@@ -43,13 +43,13 @@ class PlannedBar:
             self._bar = decode_bar(self.encoded)
         return self._bar
 
-    @property
-    def frontier(self) -> int:
-        """When it cannot be revised any more: those who play it have taken it apart by then."""
+    def frontier(self, before: int) -> int:
+        """When it cannot be revised any more: those who play it have it by then, `before` its bar
+        line at the latest."""
         first = min(
             (note.tick * self.bar.tempo // 24 + note.shift for note in self.bar.notes), default=0
         )
-        return self.due - max(NEEDED_BEFORE, PREPARED_BEFORE - min(first, 0))
+        return self.due - max(before, PREPARED_BEFORE - min(first, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from server.house.events import Listener, Turned
 from server.house.kept import Kept
 from server.house.requests import Carried, Load, Request
 from server.house.steering import MAX_SEED, Steering
-from server.house.stream import ENDED, Stream, public_name
+from server.house.stream import ENDED, SEALED_BEFORE, Stream, public_name
 
 log = logging.getLogger("perpetuo.house")
 
@@ -41,7 +41,8 @@ SHARE_LATE, JUST_NOW = 10, 5_000_000
 class HouseRules:
     """What the house goes by; times in microseconds."""
 
-    horizon: int = 150_000
+    horizon: int = 150_000  # bars due within it are not composed again
+    sealed: int = SEALED_BEFORE  # nor revised within this: what was composed by then is late
     max_streams: int = 0  # 0: as many as the composing process can carry
     idle: int = 60_000_000  # an own stream to which nobody listens ends after this
     model: str = "default"
@@ -222,6 +223,7 @@ class House:
             usual_model=usual_model or usual,
             prompt=prompt,
             counts=self.counters.promises,
+            sealed_before=self.rules.sealed,
         )
 
     async def close(self, stream: Stream, reason: str) -> None:
@@ -274,7 +276,9 @@ class House:
         carried = await posted
         saved = await saver(stream)
         self.counters.unsaved += not saved
-        steered = replace(carried.steered, saved=saved) if carried.steered else None
+        steered = None
+        if carried.steered is not None:  # it may have been postponed meanwhile
+            steered = replace(stream.latest(carried.steered), saved=saved)
         return replace(carried, steered=steered, saved=saved)
 
     def _model(self, name: str) -> str:
@@ -295,10 +299,11 @@ class House:
 
     def lost(self, numbers: frozenset[int]) -> None:
         """A composing process has ended: these were its streams."""
-        self.counters.composer_restarts += 1
         self.steering.lose(self.desk.lose(numbers))
 
     def composing_is_back(self) -> None:
+        """Another process is there in place of one that ended."""
+        self.counters.composer_restarts += 1
         self.steering.composing_is_back()
 
     # -- once a second -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ task works for each stream that has something to be done. Use in the event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from engine.control_values import Json
 from engine.controls import Controls, control_named
 from engine.errors import CapacityError, PerpetuoError, StreamError
 from server.composing.link import LineLost
-from server.composing.messages import Change, Changed, Shift
+from server.composing.messages import Change, Changed
 from server.house.desk import Desk
 from server.house.events import Moved, Panicked, Steered, Turned
 from server.house.mailbox import Group, Letter
@@ -32,15 +33,16 @@ from server.house.requests import (
     Stop,
     UsePreset,
 )
-from server.house.stream import ENDED, FAR, PLAYING, STOPPED, Opening, Stream
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Stream
 
 log = logging.getLogger("perpetuo.house")
 
 RESUME_LEAD = 120_000  # microseconds from a "continue" to the bar that goes on
 MAX_SEED = 2**53 - 1  # that JSON carries exactly
-PATIENCE = 10.0  # seconds that a request waits for composing to come back
+PATIENCE = 8.0  # seconds that a request waits for composing to come back
 # Seconds between attempts to take a stream up again: short at first, then longer.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
+LOOK_EVERY = 1.0  # seconds between looks for requests that have waited too long
 # So many attempts to go on where it was, before a stream begins anew.
 GO_ON_TRIES = 2
 TAKEN_UP_AT_ONCE = 2
@@ -223,8 +225,7 @@ class Steering:
             if not (stream.is_station or isinstance(reason, LineLost)):
                 self._close(stream, str(reason))
                 return
-            self._expire(stream, reason)
-            await self._pause(pause)
+            await self._pause(stream, reason, pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _take_up(self, stream: Stream, refused: int) -> None:
@@ -242,14 +243,15 @@ class Steering:
         if was_stopped:
             self._stop(stream, Stop(by="the server"))
 
-    async def _pause(self, seconds: float) -> None:
-        """So long, or until composing is back."""
+    async def _pause(self, stream: Stream, reason: PerpetuoError, seconds: float) -> None:
+        """So long, or until composing is back. What was asked does not wait for that long."""
         self._back.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._back.wait()
-        except TimeoutError:
-            pass
+        while seconds > 0 and not self._back.is_set():
+            self._expire(stream, reason)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(seconds, LOOK_EVERY)):
+                    await self._back.wait()
+            seconds -= LOOK_EVERY
 
     # -- doing it ----------------------------------------------------------------------------------
 
@@ -389,8 +391,8 @@ class Steering:
             return
         desk = self._desk
         desk.settle(stream)
-        bar = stream.stop(desk.now())
-        desk.line.send(Shift(stream.number, bar + 1, FAR))
+        stream.stop(desk.now())
+        desk.rest(stream)
         stream.tell(Turned(STOPPED, stream.epoch, f"stopped by {request.by}"))
 
     def _go_on(self, stream: Stream, request: Continue) -> None:
@@ -398,10 +400,9 @@ class Steering:
             return
         desk = self._desk
         bar, later = stream.go_on(desk.now() + RESUME_LEAD)
-        desk.line.send(Shift(stream.number, bar + 1, later - FAR))
         stream.tell(Moved(bar, later))
         stream.tell(Turned(PLAYING, stream.epoch, f"continued by {request.by}"))
-        desk.watch.expect(stream)
+        desk.play_on(stream, bar)
 
 
 @dataclass(slots=True)

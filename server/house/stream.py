@@ -29,8 +29,7 @@ HISTORY = 256  # changes that late listeners are told of
 REMEMBERED = 60_000_000  # microseconds for which bars that have sounded are kept
 LATELY = 30_000_000  # microseconds for which a late bar is a bad sign
 PLAYING, STOPPED, ENDED = "playing", "stopped", "ended"
-# While a stream is stopped the composing process is told that its bars are due in the far future.
-FAR = 1 << 60
+SEALED_BEFORE = 100_000  # microseconds; time to send a bar to everybody who plays it
 FIRST_WITHIN = 20_000_000  # microseconds after which a first bar is taken to come no more
 WELL_PAST = 16  # bars beyond the place where composing failed after which it is over
 SOON = 20_000  # microseconds until a fallback begins whose time has passed
@@ -71,9 +70,12 @@ class Stream:
         usual_model: str | None = None,
         prompt: Prompt | None = None,
         counts: PromiseCounts | None = None,
+        sealed_before: int = SEALED_BEFORE,
     ) -> None:
+        """`sealed_before`: microseconds before its bar line from which on a bar is not revised."""
         self.name = name
         self.opening = Opening(seed, model, usual_model or model, preset, controls, prompt)
+        self.sealed_before = sealed_before
         self.title = name  # as it is shown to people
         self.is_station = True
         self.owner = ""
@@ -200,16 +202,15 @@ class Stream:
             return None
         if not self.bars:  # there is nothing that could be bridged
             return self.begins + FIRST_WITHIN
-        coming = (self.bars[bar].frontier for bar in self.promises.bars if bar in self.bars)
+        coming = (self._frontier(bar) for bar in self.promises.bars if bar in self.bars)
         return min((self.planned_until - NEEDED_BEFORE, *coming))
 
     # -- what happens to it ----------------------------------------------------------------------
 
-    def stop(self, now: int) -> int:
-        """Rest in the bar that sounds; returns its index."""
+    def stop(self, now: int) -> None:
+        """Rest in the bar that sounds."""
         self._rests_in = self.resting_bar(now)
         self.state = STOPPED
-        return self._rests_in
 
     def go_on(self, due: int) -> tuple[int, int]:
         """Play on: the bar in which it rested sounds again at `due`. Returns its index, and by
@@ -243,8 +244,11 @@ class Stream:
         """What is about to sound stays as it is from now on, however late its revision comes."""
         if self.state != PLAYING:
             return
-        while (planned := self.bars.get(self.sealed + 1)) and planned.frontier <= now:
+        while self.sealed + 1 in self.bars and self._frontier(self.sealed + 1) <= now:
             self.sealed += 1
+
+    def _frontier(self, bar: int) -> int:
+        return self.bars[bar].frontier(self.sealed_before)
 
     def settle(self, now: int) -> Settled:
         """Seal what is due, and see what it means for changes that were promised."""
@@ -337,13 +341,10 @@ class Stream:
             if event.change == change:
                 self.history[place] = replace(event, bar=bar, due=due)
 
-    def announced(self, event: Steered | None) -> Steered | None:
-        """A change as it stands by now: it may have been postponed since it was made."""
-        if event is None or not event.change:
-            return event
-        told = (one for one in reversed(self.history) if one.change == event.change)
-        last = next(told, event)
-        return replace(event, bar=last.bar, due=last.due)
+    def latest(self, event: Steered) -> Steered:
+        """What was told of a change, with the bar in which it is heard as far as is known now."""
+        known = (one for one in self.history if (one.change, one.by) == (event.change, event.by))
+        return next(known, event)
 
     def _change_of(self, bar: int) -> int:
         held = self.bars.get(bar)

@@ -47,7 +47,7 @@ NEWS = {
     "section": "name",
     "silence": "",
     "heard": "control (or preset), bar",
-    "postponed": "control (or nothing), bar",
+    "postponed": "control, bar",
     "unsaved": "control or verb",
     "done": "verb",
     "state": "playing, stopped or ended",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import PortError
-from server.house.events import StreamEvent, Turned
+from server.house.events import Postponed, StreamEvent, Turned
 from server.osc.audience import Address, Audience, Counts, Interest, Outlet
 from server.osc.receiver import Receiver, is_self
 from server.osc.sender import Forerunner, OscOutput, tell_news
@@ -104,6 +104,8 @@ class OscDoor:
         self._meet(stream)
         self._forerunners[stream.name].hear(event)
         tell_news(stream, event, self._audience, self._outlet)
+        if isinstance(event, Postponed):
+            self._receiver.tell_postponed(stream, event)
         if isinstance(event, Turned) and event.state == "ended":
             self._forerunners.pop(stream.name).close()
 

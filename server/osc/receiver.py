@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from engine.control_table import CONTROLS
 from engine.controls import CONTROL
 from engine.errors import PerpetuoError
+from server.house.events import Postponed
 from server.osc import settings as osc
 from server.osc.addresses import (
     ListNames,
@@ -227,6 +228,14 @@ class Receiver(asyncio.DatagramProtocol):
         """Says nothing of the value, or two servers that hear each other would never end."""
         bar = stream.resting_bar(self._house.now())
         self._reply(asker, _of(stream, "heard"), control, bar)
+
+    def tell_postponed(self, stream: Stream, event: Postponed) -> None:
+        """Something was announced for a bar in which it is not heard."""
+        self._helm.postponed(stream, event)
+
+    def postponed(self, asker: Asker, stream: Stream, what: str, bar: int) -> None:
+        if asker.sender not in self._audience.everyone(stream.name, osc.CONTROLS):
+            self._reply(asker, _of(stream, "postponed"), what, bar)
 
     def unsaved(self, asker: Asker, stream: Stream, what: str) -> None:
         self._reply(asker, _of(stream, "unsaved"), what)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import PerpetuoError
 from server.house import requests
+from server.house.events import Postponed
 from server.house.requests import Carried, Request
 from server.osc.addresses import (
     LoadModel,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from server.house.stream import Stream
 
 log = logging.getLogger("perpetuo.osc")
+
+REMEMBERED = 256  # changes of which it is known who asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Answers(Protocol):
         """The control had that value already."""
         ...
 
+    def postponed(self, asker: Asker, stream: Stream, what: str, bar: int) -> None:
+        """What was told to be heard earlier is heard from this bar on."""
+        ...
+
     def unsaved(self, asker: Asker, stream: Stream, what: str) -> None:
         """It is done, and not on disk yet: lost if the server dies now."""
         ...
@@ -65,6 +73,18 @@ class Helm:
     def __init__(self, house: House, answers: Answers) -> None:
         self._house, self._answers = house, answers
         self._tasks: set[asyncio.Task[None]] = set()
+        # Who was told in which bar a change is heard, by stream and change; the latest ones.
+        self._told: OrderedDict[tuple[str, int, int], list[tuple[Asker, str]]] = OrderedDict()
+
+    def postponed(self, stream: Stream, event: Postponed) -> None:
+        """Tell whoever asked for it."""
+        for asker, what in self._told.get((stream.name, stream.epoch, event.change), ()):
+            self._answers.postponed(asker, stream, what, event.bar)
+
+    def _remember(self, stream: Stream, change: int, asker: Asker, what: str) -> None:
+        self._told.setdefault((stream.name, stream.epoch, change), []).append((asker, what))
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
 
     def take(self, stream: Stream, asked: Steering, asker: Asker) -> None:
         """Have it done soon; panic at once. A PerpetuoError if it cannot be."""
@@ -95,12 +115,14 @@ class Helm:
             log.exception("what came over OSC could not be done")
             self._answers.refused(asker, "this failed by a fault of the server: see its log")
             return
-        what, steered = _word(asked), stream.announced(carried.steered)
+        what = _word(asked)
         if what in carried.superseded:
             return  # whoever gave it another value is told of that
         if what in carried.unchanged:
             self._answers.unchanged(asker, stream, what)
-        elif steered is not None:
+        elif carried.steered is not None:
+            steered = stream.latest(carried.steered)
+            self._remember(stream, steered.change, asker, what)
             self._answers.heard(asker, stream, what, steered.bar)
         else:
             self._answers.done(asker, stream, what)

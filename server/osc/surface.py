@@ -76,6 +76,8 @@ class Surface:
         """Where the music is, and what the server says."""
         place = "set('place', 'bar ' + value[0] + ' · ' + value[4] + ' · ' + value[3])"
         heard = "set('news', value[0] + ' is heard from bar ' + value[1])"
+        later = "set('news', value[0] + ' comes later: from bar ' + value[1])"
+        unsaved = "set('news', value + ' is not on the disk of the server yet')"
         return [
             _widget("text", "state", width=LABEL, address=self._to("state")),
             _widget("text", "place", width=2 * LABEL),
@@ -84,6 +86,8 @@ class Surface:
             _widget("text", "news", expand=True, wrap="soft"),
             _widget("variable", "bar_told", address=self._to("bar"), onValue=place),
             _widget("variable", "heard_told", address=self._to("heard"), onValue=heard),
+            _widget("variable", "later_told", address=self._to("postponed"), onValue=later),
+            _widget("variable", "unsaved_told", address=self._to("unsaved"), onValue=unsaved),
             _widget(
                 "variable", "error_told", address=f"/{ROOT}/error", onValue="set('news', value[1])"
             ),

@@ -6,7 +6,7 @@ mean and when they are sent; `server.web.protocol_doc` derives its tables from h
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -182,4 +182,5 @@ _decoder = msgspec.json.Decoder(FromClient)
 
 def decode_request(text: str | bytes) -> FromClient:
     """ValueError or RecursionError if it is no message of a client."""
-    return cast(FromClient, _decoder.decode(text))
+    message: FromClient = _decoder.decode(text)
+    return message

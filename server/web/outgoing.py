@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -116,6 +116,7 @@ class Change(Struct, frozen=True, kw_only=True):
     bar: int
     due: Microseconds
     by: Annotated[str, Meta(description="Who did it.")]
+    change: Annotated[int, Meta(description="Its number, which `postponed` names.")] = 0
 
 
 class State(ServerMessage, frozen=True, kw_only=True, tag="state"):
@@ -295,4 +296,5 @@ def encode(message: FromServer) -> bytes:
 
 def decode(text: str | bytes) -> FromServer:
     """ValueError if it is no message of a server."""
-    return cast(FromServer, _decoder.decode(text))
+    message: FromServer = _decoder.decode(text)
+    return message

@@ -35,8 +35,27 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"perpetuo WebSocket protocol, version {PROTOCOL}",
         "anyOf": [{"$ref": "#/$defs/FromClient"}, {"$ref": "#/$defs/FromServer"}],
-        "$defs": {"FromClient": client, "FromServer": server, **shapes},
+        "$defs": alike({"FromClient": client, "FromServer": server, **shapes}),
     }
+
+
+def alike(value: Any) -> Any:
+    """A schema as it is with every version of msgspec: they fold the lines of docstrings each in
+    their way, and have null in this or that place among alternatives. Here a description is one
+    line, and null comes last."""
+    if isinstance(value, list):
+        return [alike(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _alike(name, inner) for name, inner in value.items()}
+
+
+def _alike(name: str, value: Any) -> Any:
+    if name == "description" and isinstance(value, str):
+        return _one_line(value)
+    if name == "anyOf" and isinstance(value, list):
+        value = sorted(value, key=lambda one: one == {"type": "null"})
+    return alike(value)
 
 
 def schema_text() -> str:
@@ -80,13 +99,17 @@ def _shapes() -> str:
     parts = []
     for name in shapes:
         if name in used and name not in messages and name not in _BY_HAND:
-            words = " ".join(shapes[name].get("description", "").split())
+            words = shapes[name].get("description", "")
             parts.append(f"\n**{name}** {words}\n\n{_rows(shapes[name])}")
     return "".join(parts) + "\n"
 
 
 def _described(kind: type) -> str:
-    return " ".join((kind.__doc__ or "").split())
+    return _one_line(kind.__doc__ or "")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _fields(kind: type[msgspec.Struct]) -> str:

@@ -80,9 +80,9 @@ async def _answer(
     except Exception as error:
         _refuse(session, request, error)
     else:
-        # Since it was made it may have been postponed, and that was told.
-        steered = stream.announced(carried.steered)
-        _acknowledge(session, request, stream.name, replace(carried, steered=steered))
+        if carried.steered is not None:  # that it was postponed since then has been told
+            carried = replace(carried, steered=stream.latest(carried.steered))
+        _acknowledge(session, request, stream.name, carried)
 
 
 def _refuse(session: Session, request: AnyRequest, error: Exception) -> None:

@@ -172,7 +172,7 @@ class Sessions:
             stations=self.station_rows(),
             presets=tuple(map(preset_row, self.house.presets.values())),
             may_steer_stations=session.steers_stations,
-            horizon=self.house.rules.horizon,
+            horizon=self.house.rules.sealed,
             limits=Limits(
                 message=settings.max_message,
                 rate=settings.rate,

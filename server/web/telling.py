@@ -152,7 +152,12 @@ def state_of(stream: Stream, now: int, bars: int, id: int | None = None) -> Stat
         late_bars=stream.late_bars,
         history=tuple(
             Change(
-                controls=dict(e.controls), plan=_plain_plan(e.plan), bar=e.bar, due=e.due, by=e.by
+                controls=dict(e.controls),
+                plan=_plain_plan(e.plan),
+                bar=e.bar,
+                due=e.due,
+                by=e.by,
+                change=e.change,
             )
             for e in history
         ),

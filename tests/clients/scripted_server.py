@@ -63,6 +63,9 @@ class ScriptedServer:
         self.bars: dict[str, dict[int, Bar]] = {}  # by stream and index; dues of its own clock
         self.state, self.epoch = "playing", 0
         self.horizon = 150_000
+        self.changes = 0
+        self.history: list[dict[str, Any]] = []
+        self.saved: bool | None = True
         self.requests: list[dict[str, Any]] = []  # all that clients asked, but pings
         self.refusals: dict[str, tuple[str, str]] = {}  # by type of request
         self.mute: set[str] = set()  # types of requests that are not answered
@@ -113,6 +116,10 @@ class ScriptedServer:
         for session in self.sessions.values():
             if stream in session.listening:
                 await self._say(session, message | {"stream": stream})
+
+    async def postpone(self, stream: str, change: int, to: Bar) -> None:
+        later = {"type": "postponed", "change": change, "bar": to.index, "due": to.due}
+        await self.tell(stream, later)
 
     async def turn(self, stream: str, state: str, epoch: int, reason: str = "for a test") -> None:
         if epoch > self.epoch:
@@ -230,9 +237,10 @@ class ScriptedServer:
         bars = self.bars.get(stream, {})
         steers = kind in ("steer", "preset")
         heard = min((b for b in bars.values() if b.due > self.now()), key=lambda b: b.due)
+        self.changes += steers
         if kind == "steer":
             change = {"controls": request["controls"], "plan": request.get("plan", {})}
-            by = {"bar": heard.index, "due": heard.due, "by": "web-1"}
+            by = {"bar": heard.index, "due": heard.due, "by": "web-1", "change": self.changes}
             await self.tell(stream, {"type": "steered"} | change | by)
         await self._say(
             session,
@@ -242,6 +250,8 @@ class ScriptedServer:
                 "stream": stream,
                 "bar": heard.index if steers else None,
                 "due": heard.due if steers else None,
+                "change": self.changes if steers else None,
+                "saved": self.saved,
             },
         )
         if kind in ("listen", "open"):
@@ -260,7 +270,11 @@ class ScriptedServer:
         state = {"type": "state", "stream": stream, "title": stream.title()}
         state |= {"station": stream in self.stations}
         state |= {"epoch": self.epoch, "state": self.state, "bar": None, "late_bars": 0}
-        return state | {"bars": len(self.bars.get(stream, {})), "history": []} | self._about()
+        return (
+            state
+            | {"bars": len(self.bars.get(stream, {})), "history": self.history}
+            | self._about()
+        )
 
     def _bar(self, stream: str, bar: Bar) -> dict[str, Any]:
         message = {"type": "bar", "stream": stream, "epoch": bar.epoch, "due": bar.due}

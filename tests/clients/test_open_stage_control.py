@@ -256,3 +256,15 @@ def test_it_shows_what_the_server_tells_and_sends_nothing_for_it() -> None:
     _, *answers = played([*news, *(("get", name) for name in shown)])
     assert answers[: len(news)] == [[]] * len(news)
     assert dict(zip(shown, answers[len(news) :], strict=True)) == shown
+
+
+def test_it_says_where_a_change_is_heard_and_what_is_not_on_disk() -> None:
+    told = {
+        ("heard", "tempo", 42): "tempo is heard from bar 42",
+        ("postponed", "tempo", 43): "tempo comes later: from bar 43",
+        ("unsaved", "tempo"): "tempo is not on the disk of the server yet",
+    }
+    for (word, *values), news in told.items():
+        assert word in NEWS
+        said = played([("receive", f"/perpetuo/night/{word}", *values), ("get", "news")])
+        assert said[-1] == news

@@ -36,6 +36,8 @@ def test_it_plays_what_is_composed_and_its_sliders_steer(tmp_path: Path) -> None
     assert "error" not in {name for name, _ in told}
     assert not [line for line in said if "create" in line]  # an object that Pd does not know
     assert ("news", "density 4") in told  # which sets the slider
+    assert ("postponed", "key 43") in told
+    assert ("unsaved", "key") in told
     assert [name for name, _ in told if name in ("heard", "loud", "silent")] == [
         "loud",
         "heard",

@@ -15,6 +15,7 @@ from perpetuo_client import (
     Bar,
     Disconnected,
     PortError,
+    Postponed,
     Prompt,
     Refused,
     StreamEnded,
@@ -127,6 +128,45 @@ async def test_steering_tells_from_where_it_is_heard() -> None:
         await stream.panic()
         assert stream.controls["density"] == 3
         assert (await stream.choose_preset("calm")).bar == 1
+
+
+@in_a_loop
+async def test_a_change_that_is_postponed_is_told_to_who_asked() -> None:
+    async with conversation(2) as (scripted, server):
+        stream = await server.listen()
+        scripted.saved = False
+        heard = await stream.steer(density=3)
+        assert (heard.bar, heard.change, heard.saved) == (1, 1, False)
+        other = await stream.steer(density=4)
+        told: list[Postponed] = []
+        come = asyncio.Event()
+        end = stream.watch_postponed(lambda later: (told.append(later), come.set())[1])
+        far = scripted.bars["study"][2]
+        await scripted.postpone("study", 1, far)
+        await asyncio.wait_for(come.wait(), 10)
+        assert told == [Postponed(1, 2, far.due)]
+        assert stream.latest(heard) == (2, far.due, 1, False)
+        assert stream.latest(other) == other
+        end()
+        await scripted.postpone("study", 2, far)
+        await stream.panic()
+        assert stream.latest(other).bar == 2
+        assert len(told) == 1
+
+
+@in_a_loop
+async def test_a_change_is_found_where_it_is_heard_when_all_is_told_anew() -> None:
+    async with conversation(2) as (scripted, server):
+        stream = await server.listen()
+        heard = await stream.steer(density=3)
+        far = scripted.bars["study"][2]
+        row = {"controls": {"density": 3}, "plan": {}, "by": "web-1", "change": heard.change}
+        scripted.history = [row | {"bar": far.index, "due": far.due}]
+        scripted.forget()
+        await scripted.greeted(2)
+        await scripted.asked("listen", 2)
+        await stream.panic()
+        assert stream.latest(heard).bar == 2
 
 
 @in_a_loop

@@ -176,6 +176,7 @@ def wait_for_the_player() -> None:
 
 EXAMPLE = ROOT / "examples" / "follow.py"
 NOTES = ROOT / "examples" / "notes.py"
+CHANGES = ROOT / "examples" / "changes.py"
 
 
 @in_a_loop
@@ -190,6 +191,33 @@ async def test_the_example_prints_chords_and_steers(capsys: pytest.CaptureFixtur
     assert "   0  C major   C G" in lines
     changes = [line.split(" from bar ")[0] for line in lines if "density" in line]
     assert changes == ["      density 2", "      density 3"]
+
+
+@in_a_loop
+async def test_a_change_that_comes_later_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = loaded(CHANGES)
+    printed: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(example, "print", printed.put_nowait, raising=False)
+    async with ScriptedServer() as server:
+        server.saved = False
+        await server.plan("study", bar(0, due=server.now()), last(server, 1))
+        running = asyncio.create_task(example.main(server.address, bars=2))
+        told = "      change 1: from bar 1 on, not on the server's disk yet"
+        assert [await printed.get(), await printed.get()] == [told, "   0  C major"]
+        await server.postpone("study", 1, bar(2))
+        assert await printed.get() == "      change 1 comes later: from bar 2 on"
+        await server.plan("study", bar(1, revision=1, due=server.now()))
+        await running
+    assert await printed.get() == "   1  C major"
+
+
+def test_without_async_a_postponed_change_is_found_too() -> None:
+    with serving() as there, sync.connect(there.server.address) as server:
+        stream = server.listen()
+        heard = stream.steer(density=3)
+        there.do(there.server.postpone("study", heard.change or 0, bar(1001)))
+        stream.panic()
+        assert stream.latest(heard).bar == 1001
 
 
 @in_a_loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ from perpetuo_client.clock import Clock, Ping
 from perpetuo_client.messages import Prompt, decode, encode
 from perpetuo_client.performance import Performance
 from perpetuo_client.server import Server
-from perpetuo_client.stream import Stream
+from perpetuo_client.stream import Heard, Stream
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 
@@ -65,6 +66,37 @@ def test_notes_sound_when_they_should(case: dict[str, Any]) -> None:
         # is struck where listening begins.
         assert begun[key] == (bar.due if on is None else on, velocity)
         assert ended[key] == (bar.end if off is None else off)
+
+
+@pytest.mark.parametrize("case", cases("postponements"))
+def test_a_change_is_told_in_the_latest_bar_that_was_told_of_it(case: dict[str, Any]) -> None:
+    stream = Stream(cast(Server, Answering(case)), "study")
+    known: dict[int, Heard] = {}
+    for message in case["messages"]:
+        if message["type"] == "ack":
+            answer = asyncio.run(stream.steer(density=6))
+            assert answer._asdict() == case["answer"]
+            continue
+        stream.hear(message)
+        for row in (*message.get("history", ()), message):
+            if message["type"] != "postponed" and "change" in row:
+                known[row["change"]] = Heard(row["bar"], row["due"], row["change"])
+    for told in case["told"]:
+        heard = stream.latest(known[told["change"]])
+        assert (heard.bar, heard.due) == (told["bar"], told["due"])
+
+
+class Answering:
+    """A server that acknowledges what it is asked, as the case says."""
+
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.link = self
+        acks = (one for one in case["messages"] if one["type"] == "ack")
+        self._answer: dict[str, Any] = next(acks, {})
+
+    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+        assert kind == "steer"
+        return self._answer
 
 
 @pytest.mark.parametrize("case", cases("clock"))

@@ -18,6 +18,7 @@ EAR = Path(__file__).parent / "ear.scd"
 QUARTER = 0.2  # seconds, at 300
 
 
+@pytest.mark.alone
 def test_it_plays_what_is_composed_on_time_and_steers(
     jack_server: JackServer, tmp_path: Path
 ) -> None:

@@ -145,8 +145,10 @@ def test_a_leap_keeps_what_was_drawn_and_outlives_a_snapshot(kind: str, begun: b
         composer.prepare()
     tick = plain[4].start + 960
     composer.leap(14, tick)
+    early = restore(save(composer), network, network.pool(1))  # it was saved before it went on
     leapt = composer.compose_bar()
     assert (leapt.index, leapt.start) == (14, tick)
+    assert stripped(early.compose_bar()) == stripped(leapt)
     pitches = [(note.onset - leapt.start, note.pitch) for note in leapt.notes]
     assert pitches == [(note.onset - plain[4].start, note.pitch) for note in plain[4].notes]
     composer.commit(15)

@@ -9,13 +9,13 @@ from typing import Any
 
 from engine.controls import Controls
 from engine.errors import StreamError
-from server.composing.messages import Change, Changed, Shift
+from server.composing.messages import Change, Changed
 from server.configuration.presets import Preset
 from server.house.counters import Counters
 from server.house.events import BarPlanned, Moved, Panicked, PlannedBar, Turned
 from server.house.requests import Carried, Load, Request, Steer
 from server.house.steering import Steering
-from server.house.stream import FAR, Opening, Stream
+from server.house.stream import Opening, Stream
 from server.osc.audience import Address, Counts
 from server.osc.packets import Value, decode, encode
 from server.wire import WireBar, WireNote, encode_bar
@@ -136,9 +136,11 @@ class StandInDesk:
         stream.begin(opening, stream.number + 100, 0, self.house.now())
         stream.tell(Turned("playing", stream.epoch, reason))
 
-    def send(self, order: Shift) -> None:
-        stream = next(one for one in self.house.streams.values() if one.number == order.stream)
-        self.house.deeds.append(("stop" if order.later == FAR else "continue", stream.name))
+    def rest(self, stream: Stream) -> None:
+        self.house.deeds.append(("stop", stream.name))
+
+    def play_on(self, stream: Stream, bar: int) -> None:
+        self.house.deeds.append(("continue", stream.name))
 
     def settle(self, stream: Stream) -> None:
         pass

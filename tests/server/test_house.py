@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from engine.errors import CapacityError, ControlError, StreamError
-from server.composing.messages import Change, GoOn, Join, Kept, Leave, Shift
+from server.composing.messages import Change, GoOn, Join, Kept, Leave, Rest, Shift
 from server.configuration.presets import Preset
 from server.house.events import BarPlanned, Moved, Steered, Turned
 from server.house.house import House, HouseRules
-from server.house.stream import FAR, Stream
+from server.house.stream import Stream
 from server.wire import encode_bar
 from tests.server.house_fakes import (
     BAR,
@@ -178,8 +178,7 @@ def test_a_bar_from_before_a_stream_went_on_moves_nothing() -> None:
         await stop(scene.house, station)
         await go_on(scene.house, station)
         told = scene.line.sent(Shift)
-        report = scene.line.composed(station.number, 4)
-        scene.house.take_report(structs.replace(report, due=report.due + FAR))
+        scene.deliver(station, 4)  # as if no time had passed
         assert station.bars[4].due == station.bars[3].end
         assert scene.line.sent(Shift) == told
         scene.close()
@@ -313,10 +312,8 @@ def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None
         station = await scene.open()
         scene.clock.time = station.bars[1].due + BAR // 2
         await stop(scene.house, station)
-        assert scene.line.sent(Shift)[-1] == Shift(station.number, 2, FAR)
-        # Bars that were composed meanwhile are due in the far future of the other process.
-        report = scene.line.composed(station.number, 4)
-        scene.house.take_report(structs.replace(report, due=report.due + FAR))
+        assert scene.line.sent(Rest) == [Rest(station.number, 1)]
+        scene.deliver(station, 4)  # the plan grows as far as the lookahead goes
         dues = {index: planned.due for index, planned in station.bars.items()}
         assert dues[4] == dues[3] + BAR
         scene.pass_to(scene.clock.time + 100 * SECOND)
@@ -327,8 +324,11 @@ def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None
         assert moved == Moved(1, station.bars[1].due - dues[1])
         assert station.bars[0].due == dues[0]
         assert station.bars[4].due - dues[4] == moved.later
-        shift = scene.line.sent(Shift)[-1]
-        assert shift == Shift(station.number, 2, moved.later - FAR)
+        # Composing is told when the bar of the pause sounds again, and when the next one is due.
+        assert scene.line.sent(GoOn) == [
+            GoOn(station.number, 1, station.bars[1].due, 96),
+            GoOn(station.number, 5, station.planned_until, 5 * 96),
+        ]
         assert [turned.state for turned in scene.notes.of(Turned)] == [
             "playing",
             "stopped",

@@ -226,4 +226,4 @@ def test_whatever_happens_at_once_nothing_promised_is_lost(
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert Happenings.replayed > EXAMPLES
+    assert Happenings.replayed > EXAMPLES // 2  # and not all of them had gaps

@@ -412,7 +412,7 @@ def test_a_first_bar_reaches_everybody_before_its_first_note(
     while not notes.of(BarPlanned):
         world.turn(composes=1)
     first = notes.of(BarPlanned)[0].planned
-    assert first.frontier >= world.now() + world.house.rules.horizon
+    assert first.frontier(100_000) >= world.now() + world.house.rules.horizon
 
 
 # -- composing goes away -------------------------------------------------------------------------

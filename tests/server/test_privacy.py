@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,7 +48,8 @@ class Failing(WebHouse):
 def test_websocket_and_http_tell_no_paths() -> None:
     house = Failing()
     study = house.find("study")
-    study.model = MODEL
+    stream = study
+    stream.opening = replace(stream.opening, model=MODEL)
     sessions = Sessions(house, WebSettings())  # type: ignore[arg-type]
 
     talk = Talk(sessions)
@@ -72,7 +74,8 @@ def test_osc_tells_no_paths() -> None:
         raise ConfigError(f"{FOLDER}/mine.toml: density is wrong")
 
     async def go(room: Room) -> None:
-        room.house.streams["study"].model = MODEL
+        stream = room.house.streams["study"]
+        stream.opening = replace(stream.opening, model=MODEL)
         assert await room.ask("/perpetuo/study/load") == [("/perpetuo/study/load", "night")]
         ((_, _, words),) = await room.ask("/perpetuo/reload")
         assert words == "mine.toml: density is wrong"

@@ -60,6 +60,7 @@ def same(heard: dict[int, WireBar], again: dict[int, WireBar]) -> None:
         assert music(bar) == music(again[index]), f"bar {index}"
 
 
+@pytest.mark.alone
 def test_a_replay_of_the_log_gives_back_what_was_heard(model: Path, tmp_path: Path) -> None:
     async def scenario() -> dict[int, WireBar]:
         async with running(configuration(model, tmp_path)) as server:
@@ -82,6 +83,7 @@ def test_a_replay_of_the_log_gives_back_what_was_heard(model: Path, tmp_path: Pa
     same(heard, replayed(model, log, folder, max(heard) + 1))
 
 
+@pytest.mark.alone
 def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
     async def scenario() -> dict[int, WireBar]:
         settings = configuration(model, tmp_path, lookahead=12)
@@ -191,6 +193,7 @@ def test_every_note_that_is_struck_is_ended_when_the_server_ends(
     assert recording.silenced
 
 
+@pytest.mark.alone
 def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
     model: Path, tmp_path: Path
 ) -> None:
@@ -278,6 +281,7 @@ async def composed(stream: Stream, bars: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.alone
 def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
     model: Path, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ async def until_obeyed(server: Server, ear: Ear, value: float) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
 def test_a_jump_of_the_systems_clock_is_not_heard(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ import pytest
 
 from server.web.incoming import FromClient, decode_request
 from server.web.outgoing import FromServer
-from server.web.protocol_doc import PAGE, SCHEMA, page, schema, schema_text
+from server.web.protocol_doc import PAGE, SCHEMA, alike, page, schema, schema_text
 from server.wire import WireBar
 from tests.server.web_line import Talk, talking
 
@@ -33,6 +34,22 @@ def cases(file: str) -> list[Any]:
 def test_the_schema_is_that_of_the_code() -> None:
     assert SCHEMA.read_text("utf-8") == schema_text(), HOW
     jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_the_schema_is_the_same_however_docstrings_are_folded() -> None:
+    """Versions of msgspec hand them on as they stand in the source, or cleaned, or folded."""
+    told = "What it is.\n\n    With more, broken\n    into lines.\n    "
+    null, other = {"type": "null"}, {"$ref": "#/$defs/Other"}
+    as_it_stands = {"Kind": {"description": told, "anyOf": [null, other]}}
+    cleaned = {"Kind": {"description": inspect.cleandoc(told), "anyOf": [other, null]}}
+    folded = {"Kind": {"description": " ".join(told.split()), "anyOf": [other, null]}}
+    assert alike(as_it_stands) == alike(cleaned) == alike(folded) == folded
+    assert schema() == alike(schema())
+
+
+def test_a_field_may_be_called_as_words_of_a_schema_are() -> None:
+    fields = {"properties": {"description": {"type": "string"}, "anyOf": {"type": "null"}}}
+    assert alike(fields) == fields
 
 
 def test_the_page_has_the_tables_of_the_code() -> None:

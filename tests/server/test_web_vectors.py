@@ -43,6 +43,12 @@ def test_messages_of_the_server_mean_what_the_vectors_say(case: dict[str, Any]) 
     assert json.loads(encode(message)) == case["meaning"]
 
 
+@pytest.mark.parametrize("case", cases("postponements"))
+def test_the_vectors_tell_of_changes_as_a_server_would(case: dict[str, Any]) -> None:
+    for message in case["messages"]:
+        assert has(json.loads(encode(decode(json.dumps(message)))), message)
+
+
 def test_notes_sound_when_the_vectors_say() -> None:
     case = json.loads((VECTORS / "server_messages.json").read_text("utf-8"))["cases"][0]
     message = decode(case["text"])
@@ -91,7 +97,8 @@ def test_conversations_go_as_the_vectors_say(case: dict[str, Any]) -> None:
         if "client" in step:
             said = talk.say(json.dumps(step["client"]).replace("$session", session))
         elif "house" in step:
-            house.plan(house.find(step["house"].removeprefix("plan ")))
+            what, name = step["house"].split()
+            {"plan": house.plan, "postpone": house.postpone}[what](house.find(name))
             said = talk.take()
         elif "cut" in step:
             talk.cut(step["cut"])

@@ -20,6 +20,7 @@ from server.house.events import (
     Moved,
     Panicked,
     PlannedBar,
+    Postponed,
     Steered,
     StreamEvent,
     Turned,
@@ -87,6 +88,13 @@ class WebHouse:
         self.tell(stream, BarPlanned(planned))
         return planned
 
+    def postpone(self, stream: Stream) -> None:
+        """The last change is heard a bar later than it was told."""
+        last = stream.history[-1]
+        bar = last.bar + 1
+        stream.postpone(last.change, bar, stream.bars[bar].due)
+        self.tell(stream, Postponed(last.change, bar, stream.bars[bar].due))
+
     def tell(self, stream: Stream, event: StreamEvent) -> None:
         for listener in tuple(stream.listeners):
             listener.hear(stream, event)
@@ -149,7 +157,8 @@ class WebHouse:
         stream.controls = changed
         first = stream.first_open(self.now(), HORIZON)
         known = {name: changed.plain(name) for name in controls}
-        event = Steered(known, plan, first, stream.bars[first].due, by)
+        stream.changes += 1
+        event = Steered(known, plan, first, stream.bars[first].due, by, stream.changes)
         stream.history.append(event)
         self.tell(stream, event)
         for index in range(first, stream.missing):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,22 @@ def is_fresh() -> bool:
 
 def build_page() -> None:
     """Skips the test where there is no npm and no page either."""
+    with _one_at_a_time():
+        _build_page()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Tests run in several processes: who comes second waits, and finds the page built."""
+    folder = os.open(WEB, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)  # and lets go of the lock
+
+
+def _build_page() -> None:
     if is_fresh() and AXE.is_file():
         return
     if shutil.which("npm") is None:

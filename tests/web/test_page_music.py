@@ -9,6 +9,7 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.server.served import Served
@@ -50,6 +51,7 @@ def test_one_click_plays(making: Browsers, served: Served) -> None:
         visit.close()
 
 
+@pytest.mark.alone
 def test_notes_sound_when_they_are_due(visit: Visiting) -> None:
     ear = sounding_as(visit("#station=test", bypass_csp=True), WOODBLOCK)
     onsets = ear.until(10)
@@ -69,6 +71,7 @@ def turn(visit: Visit, label: str, value: int) -> int:
     return int(told.inner_text().split("bar ")[1].rstrip("."))
 
 
+@pytest.mark.alone
 def test_a_knob_is_heard_at_the_bar_that_is_announced(
     browser: Browser, serve: Callable[..., Any]
 ) -> None:
@@ -96,6 +99,7 @@ def test_a_knob_is_heard_at_the_bar_that_is_announced(
         visit.close()
 
 
+@pytest.mark.alone
 def test_a_cut_leaves_neither_gap_nor_double(browser: Browser, served: Served) -> None:
     with wire_to(urlsplit(served.page).port or 0) as wire:
         visit = Visit(browser, f"http://127.0.0.1:{wire.port}/#station=other")
@@ -128,6 +132,7 @@ def test_a_cut_leaves_neither_gap_nor_double(browser: Browser, served: Served) -
         visit.close()
 
 
+@pytest.mark.alone
 def test_it_goes_on_without_late_notes_or_growing(visit: Visiting) -> None:
     """A short run of what `python -m tests.web.endure` does for as long as is wanted."""
     made = visit("#station=other")
@@ -136,6 +141,7 @@ def test_it_goes_on_without_late_notes_or_growing(visit: Visiting) -> None:
     assert faults(found) == [], found
 
 
+@pytest.mark.alone
 def test_a_tab_behind_another_one_plays_on(served: Served, tmp_path: Path) -> None:
     with tabs(tmp_path) as browser:
         tab = browser.open(f"{served.page}#station=other")

@@ -23,7 +23,7 @@ from perpetuo_client.playing import play, record
 from perpetuo_client.ports import open_port, port_names
 from perpetuo_client.recording import Recording
 from perpetuo_client.server import Server, connect
-from perpetuo_client.stream import Heard, Stream
+from perpetuo_client.stream import Heard, Postponed, Stream
 
 __all__ = [
     "DRUMS",
@@ -36,6 +36,7 @@ __all__ = [
     "Heard",
     "Note",
     "PortError",
+    "Postponed",
     "Preset",
     "Prompt",
     "ProtocolError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perpetuo_client.bars import Bar, bar_from
@@ -15,10 +15,23 @@ if TYPE_CHECKING:
     from perpetuo_client.server import Server
 
 
+KEPT = 256  # changes that were postponed and are remembered
+
+
 class Heard(NamedTuple):
     """From where on a change is heard."""
 
     bar: int  # its index
+    due: int  # microseconds of the server's clock
+    change: int | None = None  # its number; None: it is never postponed
+    saved: bool | None = None  # on the server's disk; None: of an own stream nothing is
+
+
+class Postponed(NamedTuple):
+    """A change is heard later than was told."""
+
+    change: int  # as `Heard.change`
+    bar: int
     due: int  # microseconds of the server's clock
 
 
@@ -41,6 +54,8 @@ class Stream:
         self.controls: dict[str, Any] = {}
         self.late_bars = 0  # bridged by the server, as far as it has told
         self._change = asyncio.Event()
+        self._postponed: dict[int, Postponed] = {}  # by number of the change
+        self._watching: list[Callable[[Postponed], None]] = []
 
     def __repr__(self) -> str:
         return f"<Stream {self.name!r}, {self.state}>"
@@ -107,6 +122,27 @@ class Stream:
             pass
         return True
 
+    # -- what became of changes ------------------------------------------------------------------
+
+    def latest(self, heard: Heard) -> Heard:
+        """Where a change is heard by what is known now: the server postpones what it cannot have
+        composed in time, at the latest when that bar begins."""
+        later = self._postponed.get(heard.change or 0)
+        if later is None or later.bar <= heard.bar:
+            return heard
+        return heard._replace(bar=later.bar, due=later.due)
+
+    def watch_postponed(self, told: Callable[[Postponed], None]) -> Callable[[], None]:
+        """Have `told` called with every change that is postponed, whoever made it, in the event
+        loop; it must not block. Call what is given back to be told no more."""
+        self._watching.append(told)
+
+        def end() -> None:
+            if told in self._watching:
+                self._watching.remove(told)
+
+        return end
+
     # -- steering --------------------------------------------------------------------------------
 
     async def steer(
@@ -117,11 +153,11 @@ class Stream:
         Refused, and nothing is changed, if a value is none. `Server.controls` tells what there is.
         """
         plain = None if plan is None else {str(bar): dict(row) for bar, row in plan.items()}
-        return _heard(await self._ask("steer", controls=controls, plan=plain))
+        return self._heard(await self._ask("steer", controls=controls, plan=plain))
 
     async def choose_preset(self, name: str) -> Heard:
         """Set every control as the preset has it."""
-        return _heard(await self._ask("preset", name=name))
+        return self._heard(await self._ask("preset", name=name))
 
     async def start(self) -> None:
         """Begin anew with the same seed."""
@@ -166,6 +202,11 @@ class Stream:
             raise StreamEnded(f"The stream '{self.name}' has ended: {self.reason}.")
         return await self.server.link.ask(kind, stream=self.name, **fields)
 
+    def _heard(self, answer: Message) -> Heard:
+        """A change may be postponed before it is acknowledged."""
+        change, saved = answer.get("change"), answer.get("saved")
+        return self.latest(Heard(answer["bar"], answer["due"], change, saved))
+
     # -- what the server tells ---------------------------------------------------------------------
 
     def hear(self, message: Message) -> None:
@@ -177,10 +218,13 @@ class Stream:
             case "state":
                 self._describe(message)
                 if message.get("id") is None:
+                    self._recount(message.get("history", ()))
                     timeline.tell_anew(message["state"], message["epoch"])
             case "steered":
                 self.controls.update(message["controls"])
                 self.preset = message.get("preset", self.preset)
+            case "postponed":
+                self._postpone(Postponed(message["change"], message["bar"], message["due"]))
             case "moved":
                 timeline.move(message["bar"], message["later"])
             case "turned":
@@ -197,6 +241,20 @@ class Stream:
         self.is_station = message.get("station", self.is_station)
         self.title = message.get("title", self.title)
         self.late_bars = message.get("late_bars", self.late_bars)
+
+    def _postpone(self, postponed: Postponed) -> None:
+        self._postponed.pop(postponed.change, None)
+        self._postponed[postponed.change] = postponed
+        while len(self._postponed) > KEPT:
+            del self._postponed[next(iter(self._postponed))]
+        for told in tuple(self._watching):
+            told(postponed)
+
+    def _recount(self, history: Iterable[Message]) -> None:
+        """All is told anew, perhaps by a server that counts changes from the beginning: what it
+        tells of the latest ones is what is known."""
+        rows = (row for row in history if row.get("change"))
+        self._postponed = {r["change"]: Postponed(r["change"], r["bar"], r["due"]) for r in rows}
 
     def ended(self, reason: str) -> None:
         self.timeline.turn(ENDED, self.epoch, reason)
@@ -225,7 +283,3 @@ class Bars(AsyncIterator[Bar]):
                 return found
             if not await self._stream.wait(found):
                 raise StopAsyncIteration
-
-
-def _heard(answer: Message) -> Heard:
-    return Heard(answer["bar"], answer["due"])

@@ -200,6 +200,10 @@ class Stream:
         """Set every control as the preset has it."""
         return self._loop.run(self._stream.choose_preset(name))
 
+    def latest(self, heard: Heard) -> Heard:
+        """Where a change is heard by what is known now: it may have been postponed."""
+        return self._stream.latest(heard)
+
     def start(self) -> None:
         """Begin anew with the same seed."""
         self._loop.run(self._stream.start())

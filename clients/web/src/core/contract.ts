@@ -153,6 +153,18 @@ export interface StreamState {
 export interface Heard {
   readonly bar: number | null;
   readonly due: ServerTime | null;
+  /** Number of the change, which `Postponed` names; null: it has none. */
+  readonly change: number | null;
+  /** Whether the server has it on disk; if not, it is lost if the server dies now. null: of an own
+   * stream nothing is kept. */
+  readonly saved: boolean | null;
+}
+
+/** A change is heard later than was told: from this bar on. */
+export interface Postponed {
+  readonly change: number;
+  readonly bar: number;
+  readonly due: ServerTime;
 }
 
 /** A refusal of the server (`code` as in docs/protocol.md), or "cut", "unanswered", "closed". */
@@ -192,6 +204,8 @@ export interface Session {
   readonly stream: Watched<StreamState | null>;
   /** The own stream of this session that could be returned to, though a station is shown. */
   readonly own: Watched<string | null>;
+  /** The last change of the stream that is shown which was postponed. */
+  readonly postponed: Watched<Postponed | null>;
 
   /** Show another station, or begin an own stream. The stream that was shown is left; an own one
    * ends a minute after it was left, unless it is returned to. */
@@ -227,6 +241,7 @@ export type HappeningKind =
   | "error"
   | "note";
 
+/** Immutable: of a change that is postponed another one takes the place, with the same number. */
 export interface Happening {
   /** Rises from 1. */
   readonly number: number;
@@ -243,6 +258,7 @@ export interface Happening {
   readonly mine: boolean;
   /** Of `steered`. */
   readonly controls: Controls;
+  readonly change: number | null;
 }
 
 // -- sound ------------------------------------------------------------------------------------------

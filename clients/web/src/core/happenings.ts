@@ -1,16 +1,25 @@
 /** What happened, in sentences: the page's log. */
 
 import { Cell } from "./cell";
-import type { Happening } from "./contract";
+import type { Happening, Postponed } from "./contract";
 import type { BarMessage, Change, Steered, Turned } from "./wire";
 
 const KEPT = 500;
 
-const UNTOLD = { bar: null, due: null, by: "", mine: false, controls: {} } as const;
+const UNTOLD = {
+  bar: null,
+  due: null,
+  by: "",
+  mine: false,
+  controls: {},
+  change: null,
+} as const;
 
 export class Happenings {
   readonly list = new Cell<readonly Happening[]>([]);
   #last = 0;
+  /** Number of the last happening before changes were counted anew. */
+  #counted = 0;
   /** Public name of this client. */
   you = "";
 
@@ -22,15 +31,32 @@ export class Happenings {
     this.list.set([...this.list.value.slice(1 - KEPT), happening]);
   }
 
-  steered(change: Change | Steered): void {
-    const { bar, due, by, controls } = change;
-    const what = [
-      ...Object.keys(controls),
-      ...(Object.keys(change.plan).length ? ["the plan"] : []),
-    ];
+  steered(told: Change | Steered): void {
+    const { bar, due, by, controls } = told;
+    const what = [...Object.keys(controls), ...(Object.keys(told.plan).length ? ["the plan"] : [])];
     const mine = by === this.you;
-    const text = `${what.map(spoken).join(", ")}: from bar ${bar} on`;
-    this.tell("steered", text, { bar, due, by, mine, controls });
+    const change = told.change || null;
+    const text = `${what.map(spoken).join(", ")}: ${fromBar(bar)}`;
+    this.tell("steered", text, { bar, due, by, mine, controls, change });
+  }
+
+  /** What was told of a change is told of a later bar. */
+  postponed({ change, bar, due }: Postponed): void {
+    let isKnown = false;
+    const list = this.list.value.map((happening) => {
+      const { number, bar: before } = happening;
+      const isMeant = happening.change === change && number > this.#counted;
+      if (!isMeant || before === null || before >= bar) return happening;
+      isKnown = true;
+      const text = happening.text.replace(fromBar(before), fromBar(bar));
+      return { ...happening, bar, due, text };
+    });
+    if (isKnown) this.list.set(list);
+  }
+
+  /** Another stream or another server: numbers of changes mean others from now on. */
+  countAnew(): void {
+    this.#counted = this.#last;
   }
 
   turned({ reason, state }: Turned): void {
@@ -43,4 +69,5 @@ export class Happenings {
   }
 }
 
+const fromBar = (bar: number): string => `from bar ${bar} on`;
 const spoken = (name: string): string => name.replaceAll("_", " ");

@@ -9,6 +9,7 @@ import type {
   Controls,
   Heard,
   Place,
+  Postponed,
   Prompt,
   Session as SessionContract,
   StreamState,
@@ -53,7 +54,9 @@ export interface Outputs {
   clear(): void;
 }
 
-const NOWHERE: Heard = { bar: null, due: null };
+/** Changes that were postponed and are remembered: the answer to a request may come after it. */
+const KEPT = 64;
+const NOWHERE: Heard = { bar: null, due: null, change: null, saved: null };
 
 export class Session implements SessionContract, LinkEars {
   readonly link: Link;
@@ -62,11 +65,13 @@ export class Session implements SessionContract, LinkEars {
   readonly welcome = new Cell<Welcome | null>(null);
   readonly stream = new Cell<StreamState | null>(null);
   readonly own = new Cell<string | null>(null);
+  readonly postponed = new Cell<Postponed | null>(null);
   readonly place: Cell<Place | null>;
   readonly #outputs: Outputs;
   readonly #now: () => number;
   /** Model with which the own stream began. */
   #usualModel = "";
+  readonly #later = new Map<number, Postponed>();
   /** Name of the stream that is shown, though its state may be yet to come. */
   #shown = "";
   #mustReplay = false;
@@ -158,11 +163,18 @@ export class Session implements SessionContract, LinkEars {
     this.plan.empty(0);
     this.stream.set(null);
     this.#shown = name;
+    this.#countAnew();
     const isLeft = left && left.name !== name && left.state !== "ended";
     // An own stream that makes room for another is closed instead.
     if (isLeft && (left.station || this.own.value === left.name)) {
       this.link.ask("unlisten", { stream: left.name }).catch(() => {}); // heard or not: it is not shown
     }
+  }
+
+  /** Changes of another stream, or of a server that was started again, have other numbers. */
+  #countAnew(): void {
+    this.#later.clear();
+    this.happenings.countAnew();
   }
 
   // -- steering --------------------------------------------------------------------------------------
@@ -198,8 +210,15 @@ export class Session implements SessionContract, LinkEars {
     const stream = this.#shown;
     if (!stream) throw new RequestError("unknown_stream", "No stream is shown yet.");
     const request = { stream, ...fields } as unknown as Requests[Type];
-    const { bar, due } = (await this.link.ask(type, request)) as Ack;
-    return { bar, due };
+    const ack = (await this.link.ask(type, request)) as Ack;
+    const { bar, due, change = null, saved = null } = ack;
+    return { bar, due, change, saved, ...this.#laterThan(ack) };
+  }
+
+  /** Where a change is heard that was postponed before it was acknowledged. */
+  #laterThan({ stream, change, bar }: Ack): Pick<Heard, "bar" | "due"> | undefined {
+    const later = stream === this.#shown ? this.#later.get(change ?? 0) : undefined;
+    return later && later.bar > (bar ?? 0) ? { bar: later.bar, due: later.due } : undefined;
   }
 
   async stations(): Promise<readonly StationRow[]> {
@@ -274,6 +293,7 @@ export class Session implements SessionContract, LinkEars {
     if (message.type === "state" && !message.id) this.#stand(message);
     else if (message.type === "bar") this.#put(message);
     else if (message.type === "steered") this.#steered(message);
+    else if (message.type === "postponed") this.#postpone(message);
     else if (message.type === "moved") this.#moved(message.bar, message.later);
     else if (message.type === "turned") this.#turned(message);
     else if (message.type === "panic") this.#panic();
@@ -285,8 +305,9 @@ export class Session implements SessionContract, LinkEars {
     this.plan.expect(state.bars, state.epoch, this.link.clock.now());
     this.#describe(state, state.station, "");
     this.#playOrPause(state.state);
-    if (isNews)
-      for (const change of state.history.slice(-TOLD_OF_HISTORY)) this.happenings.steered(change);
+    for (const change of state.history.slice(-TOLD_OF_HISTORY))
+      if (isNews) this.happenings.steered(change);
+      else if (change.change) this.#postpone({ ...change, change: change.change });
   }
 
   #describe(told: State | Turned, station: boolean, reason: string): void {
@@ -324,6 +345,19 @@ export class Session implements SessionContract, LinkEars {
     const preset = message.preset === undefined ? stream.preset : message.preset;
     this.#set({ ...stream, controls, preset });
     this.happenings.steered(message);
+  }
+
+  /** A change is heard in this bar, at the earliest. */
+  #postpone({ change, bar, due }: Postponed): void {
+    const postponed = { change, bar, due };
+    this.#later.delete(change);
+    this.#later.set(change, postponed);
+    for (const oldest of this.#later.keys()) {
+      if (this.#later.size <= KEPT) break;
+      this.#later.delete(oldest);
+    }
+    this.happenings.postponed(postponed);
+    this.postponed.set(postponed);
   }
 
   #moved(index: number, later: number): void {

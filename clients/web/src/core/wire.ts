@@ -177,6 +177,8 @@ export interface Change {
   readonly bar: number;
   readonly due: number;
   readonly by: string;
+  /** Its number, which `postponed` names; 0: it is never postponed. */
+  readonly change?: number;
 }
 
 /** Numbered messages and answers: `event` is 0 where they have no number. */
@@ -223,6 +225,14 @@ export interface Steered extends Numbered, Change {
   readonly preset?: string | null;
 }
 
+export interface Postponed extends Numbered {
+  readonly type: "postponed";
+  readonly stream: string;
+  readonly change: number;
+  readonly bar: number;
+  readonly due: number;
+}
+
 export interface Moved extends Numbered {
   readonly type: "moved";
   readonly stream: string;
@@ -245,6 +255,9 @@ export interface Ack extends Answer {
   readonly stream: string;
   readonly bar: number | null;
   readonly due: number | null;
+  readonly change?: number | null;
+  /** Whether it is on the server's disk; null: of an own stream nothing is. */
+  readonly saved?: boolean | null;
 }
 
 export interface Pong {
@@ -280,6 +293,7 @@ export type ServerMessage =
   | State
   | BarMessage
   | Steered
+  | Postponed
   | Moved
   | Turned
   | Panic
@@ -404,11 +418,20 @@ const FIELDS: Readonly<Record<ServerMessage["type"], Readonly<Record<string, Che
     due: isWhole,
     by: isText,
     preset: orAbsent(orNull(isText)),
+    change: orAbsent(isWhole),
   },
+  postponed: { ...numbered, stream: isText, change: isWhole, bar: isWhole, due: isWhole },
   moved: { ...numbered, stream: isText, bar: isWhole, later: isWhole },
   turned: { ...numbered, ...description, reason: isText },
   panic: { ...numbered, stream: isText },
-  ack: { ...answer, stream: isText, bar: orNull(isWhole), due: orNull(isWhole) },
+  ack: {
+    ...answer,
+    stream: isText,
+    bar: orNull(isWhole),
+    due: orNull(isWhole),
+    change: orAbsent(orNull(isWhole)),
+    saved: orAbsent(orNull(isFlag)),
+  },
   pong: { t: isNumber, time: isNumber },
   stations: { ...answer, stations: isListOf(isStation) },
   presets: { ...answer, presets: isListOf(isPreset) },

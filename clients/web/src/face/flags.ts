@@ -25,26 +25,32 @@ export class FlagBook {
     const fresh = happenings.filter(({ number }) => number > this.read);
     this.read = fresh.at(-1)?.number ?? this.read;
     const epoch = this.perpetuo.session.stream.value?.epoch ?? 0;
-    let flags = [...this.all];
-    for (const { kind, bar, controls } of fresh) {
+    let flags = this.all.map((flag) => moved(flag, happenings));
+    for (const { kind, bar, controls, number } of fresh) {
       if (kind !== "steered" || bar === null) continue;
-      flags = flagged(flags, { epoch, bar, controls });
+      flags = flagged(flags, { epoch, bar, controls, number });
     }
     this.all = flags.slice(-MOST);
   }
 }
 
+/** Where its change is heard now: it may have been postponed. */
+function moved(flag: Flag, happenings: readonly Happening[]): Flag {
+  const bar = happenings.find(({ number }) => number === flag.number)?.bar ?? flag.bar;
+  return bar === flag.bar ? flag : { ...flag, bar };
+}
+
 /** With one more; the same control turned again for the same bar takes the former one's place. */
 export function flagged(
   flags: readonly Flag[],
-  change: { epoch: number; bar: number; controls: Readonly<Record<string, unknown>> },
+  change: Pick<Happening, "controls" | "number"> & { epoch: number; bar: number },
 ): Flag[] {
-  const { epoch, bar, controls } = change;
+  const { epoch, bar, controls, number } = change;
   const names = Object.keys(controls);
-  if (!names.length) return [...flags, { epoch, bar, text: "plan", names }];
+  if (!names.length) return [...flags, { epoch, bar, number, text: "plan", names }];
   const kept = flags.filter(
     (flag) =>
       flag.epoch !== epoch || flag.bar !== bar || !flag.names.every((name) => names.includes(name)),
   );
-  return [...kept, { epoch, bar, text: changesInBrief(controls), names }];
+  return [...kept, { epoch, bar, number, text: changesInBrief(controls), names }];
 }

@@ -10,6 +10,7 @@ import {
   state,
   welcome,
 } from "../fakes";
+import { POSTPONEMENTS } from "./vectors";
 
 const OWN: Place = { kind: "own", seed: 3, preset: "calm", controls: { density: 9 }, model: null };
 
@@ -152,9 +153,60 @@ describe("what happens to the stream", () => {
       preset: null,
     });
     ack("study", { bar: 42, due: 7 });
-    expect(await steering).toEqual({ bar: 42, due: 7 });
+    expect(await steering).toEqual({ bar: 42, due: 7, change: null, saved: null });
     expect(session.stream.value?.controls.density).toBe(3);
     expect(session.happenings.list.value.at(-1)).toMatchObject({ bar: 42, mine: true });
+  });
+
+  test.each(POSTPONEMENTS)("a change that is postponed: $name", async (example) => {
+    const { messages, answer, told } = example;
+    const all = messages[0]?.type === "state" ? begun() : listening();
+    if (messages[0]?.type === "state") {
+      all.greet();
+      all.ack("study");
+    }
+    const steering = answer && all.session.steer({ density: 6 });
+    for (const message of messages) {
+      if (message.type !== "ack") all.tell(message);
+      else {
+        all.ack("study", { ...message, id: all.socket().last.id });
+        expect(await steering).toEqual(answer);
+      }
+    }
+    const log = all.session.happenings.list.value.filter(({ kind }) => kind === "steered");
+    for (const { change, bar, due } of told) {
+      const meant = log.filter((happening) => happening.change === change);
+      expect(meant.length).toBeGreaterThan(0);
+      for (const happening of meant) {
+        expect(happening).toMatchObject({ bar, due });
+        expect(happening.text).toContain(`from bar ${bar} on`);
+      }
+    }
+  });
+
+  test("what was told of another server's changes stays as it was", async () => {
+    const { session, greet, cut, tell, ack } = listening();
+    const steered = { type: "steered", stream: "study", plan: {}, due: 7, by: "web-2" };
+    tell({ ...steered, controls: { density: 3 }, bar: 42, change: 1 });
+    cut();
+    greet({ session: "another" });
+    ack("study");
+    tell(state());
+    tell({ ...steered, controls: { tempo: 60 }, bar: 5, change: 1 });
+    tell({ type: "postponed", stream: "study", change: 1, bar: 6, due: 8 });
+    const log = session.happenings.list.value.filter(({ kind }) => kind === "steered");
+    expect(log.map(({ bar }) => bar)).toEqual([42, 6]);
+  });
+
+  test("a change that was postponed while too much was missed is told where it is heard", () => {
+    const { session, greet, cut, tell } = listening();
+    const change = { controls: { density: 3 }, plan: {}, bar: 42, due: 7, by: "web-2", change: 1 };
+    tell({ type: "steered", stream: "study", ...change });
+    cut();
+    greet({ listening: ["study"] });
+    tell(state({ history: [{ ...change, bar: 43, due: 9 }] }));
+    const log = session.happenings.list.value.filter(({ kind }) => kind === "steered");
+    expect(log.map(({ bar, due }) => [bar, due])).toEqual([[43, 9]]);
   });
 
   test("stop, and continue from the beginning of the bar", () => {

@@ -2,6 +2,7 @@
 
 import clientMessages from "../../../../tests/vectors/client_messages.json";
 import clock from "../../../../tests/vectors/clock.json";
+import postponements from "../../../../tests/vectors/postponements.json";
 import serverMessages from "../../../../tests/vectors/server_messages.json";
 
 export interface ClockCase {
@@ -21,6 +22,16 @@ export interface MessageCase {
   readonly sounds?: readonly (readonly [number, number, number, number | null, number | null])[];
 }
 
+/** Messages about changes of "study", and what a client tells of them after the last one. */
+export interface PostponementCase {
+  readonly name: string;
+  readonly messages: readonly Readonly<Record<string, unknown>>[];
+  /** The answer to the request that the `ack` among the messages acknowledges. */
+  readonly answer?: Readonly<Record<string, unknown>>;
+  readonly told: readonly { change: number; bar: number; due: number }[];
+}
+
+export const POSTPONEMENTS = postponements.cases as unknown as readonly PostponementCase[];
 export const CLOCK = clock.cases as unknown as readonly ClockCase[];
 export const CLIENT = clientMessages.cases as unknown as readonly MessageCase[];
 export const SERVER = serverMessages.cases as unknown as readonly MessageCase[];

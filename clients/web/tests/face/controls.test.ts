@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import index from "../../index.html?raw";
 import type { ControlRow, ControlValue } from "../../src/core/contract";
 import { Control } from "../../src/face/controls/control";
+import { announced } from "../../src/face/panels/steer";
 
 const STYLES = ["baroque", "folk", "romantic"];
 
@@ -144,16 +145,38 @@ describe("numbers", () => {
 });
 
 describe("a change", () => {
+  const heard = (bar: number, due: number) => ({ bar, due, change: 7, saved: null });
+
   it("says from which bar it is heard, then that it is, then nothing", () => {
     const { control, one } = made(density);
     const note = one(".heard");
-    control.tellHeard({ bar: 42, due: 1_000_000 });
+    control.tellHeard(heard(42, 1_000_000));
     control.pass(999_999);
     expect(note.textContent).toBe("from bar 42");
     control.pass(1_000_000);
     expect(note.textContent).toBe("heard now");
     control.pass(60_000_000);
     expect(note.textContent).toBe("");
+  });
+
+  it("that is postponed says the later bar, and is not heard before it", () => {
+    const { control, one } = made(density);
+    const note = one(".heard");
+    control.tellHeard(heard(42, 1_000_000));
+    control.tellPostponed({ change: 8, bar: 50, due: 9_000_000 });
+    expect(note.textContent).toBe("from bar 42");
+    control.tellPostponed({ change: 7, bar: 43, due: 3_000_000 });
+    control.pass(1_000_000);
+    expect(note.textContent).toBe("from bar 43");
+    control.pass(3_000_000);
+    expect(note.textContent).toBe("heard now");
+  });
+
+  it("is announced with its bar, and quietly when it is not on disk", () => {
+    expect(announced("Density", heard(42, 0))).toBe("Density: heard from bar 42.");
+    expect(announced("Density", { ...heard(42, 0), saved: false })).toBe(
+      "Density: heard from bar 42. Not on the server’s disk yet.",
+    );
   });
 
   it("that is refused says why, until the next one", () => {

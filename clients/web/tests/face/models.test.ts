@@ -135,7 +135,9 @@ describe("words", () => {
 });
 
 describe("flags", () => {
-  const change = (bar: number, controls: Record<string, unknown>) => ({ epoch: 0, bar, controls });
+  const change = (bar: number, controls: Record<string, unknown>) => {
+    return { epoch: 0, bar, controls, number: 1 };
+  };
 
   it("of a control that is turned on and on for one bar are one flag", () => {
     let flags = flagged([], change(8, { density: 3 }));
@@ -189,7 +191,7 @@ describe("steering", () => {
     return { steering, sent, answers, told };
   }
   const rest = () => new Promise((done) => setTimeout(done, 0));
-  const heard = { bar: 7, due: 0 };
+  const heard = { bar: 7, due: 0, change: 1, saved: null };
 
   it("sends the first turn at once, and of those that follow meanwhile the last", async () => {
     const { steering: hand, sent, answers, told } = steering();

@@ -1,6 +1,6 @@
 /** One control of the table: its name, a field for its kind, its help, and when it is heard. */
 
-import type { ControlRow, ControlValue, Heard } from "../../core/contract";
+import type { ControlRow, ControlValue, Heard, Postponed } from "../../core/contract";
 import { h, setPressed, setText } from "../dom";
 import { brief, titled } from "../words";
 import { choiceField } from "./choice_field";
@@ -95,6 +95,11 @@ export class Control {
     this.fault.hidden = true;
     setText(this.note, heard.bar === null ? "" : `from bar ${heard.bar}`);
     this.note.removeAttribute("data-now");
+  }
+
+  /** What was told is heard later, if this change is the one that was told last. */
+  tellPostponed({ change, bar, due }: Postponed): void {
+    if (this.heard?.change === change) this.tellHeard({ ...this.heard, bar, due });
   }
 
   tellRefused(why: string): void {

@@ -7,7 +7,7 @@ import { brief, printed, wallTime } from "../words";
 const MOST = 120;
 
 export class Log {
-  private last = 0;
+  private readonly shown = new Map<number, { happening: Happening; element: HTMLElement }>();
 
   constructor(perpetuo: Perpetuo) {
     perpetuo.happenings.watch((happenings) => this.show(happenings));
@@ -16,12 +16,19 @@ export class Log {
 
   private show(happenings: readonly Happening[]): void {
     const list = byId("happenings");
-    for (const happening of happenings) {
-      if (happening.number <= this.last) continue;
-      this.last = happening.number;
-      list.prepend(entry(happening));
+    for (const happening of happenings.slice(-MOST)) {
+      const known = this.shown.get(happening.number);
+      if (known?.happening === happening) continue;
+      const element = entry(happening);
+      if (known) known.element.replaceWith(element);
+      else list.prepend(element);
+      this.shown.set(happening.number, { happening, element });
     }
-    while (list.childElementCount > MOST) list.lastElementChild?.remove();
+    for (const [number, { element }] of this.shown) {
+      if (this.shown.size <= MOST) break;
+      element.remove();
+      this.shown.delete(number);
+    }
   }
 }
 

@@ -1,6 +1,13 @@
 /** The panel of controls: presets, then every control of the server's table in its group. */
 
-import type { ControlRow, Heard, Perpetuo, PresetRow, StreamState } from "../../core/contract";
+import type {
+  ControlRow,
+  Heard,
+  Perpetuo,
+  Postponed,
+  PresetRow,
+  StreamState,
+} from "../../core/contract";
 import type { ChordsField } from "../controls/chords_field";
 import { Control } from "../controls/control";
 import { Steering } from "../controls/steering";
@@ -12,6 +19,8 @@ export class SteerPanel {
   private readonly presets = new Map<string, HTMLButtonElement>();
   private readonly steering: Steering;
   private built = "";
+  /** What was announced last. */
+  private told: { readonly what: string; readonly heard: Heard } | null = null;
 
   constructor(
     private readonly perpetuo: Perpetuo,
@@ -30,6 +39,7 @@ export class SteerPanel {
     });
     session.welcome.watch(() => this.build());
     session.stream.watch(() => this.build());
+    session.postponed.watch((postponed) => postponed && this.tellPostponed(postponed));
     this.build();
   }
 
@@ -129,6 +139,7 @@ export class SteerPanel {
       const heard = await this.perpetuo.session.preset(row.name);
       this.announce(row.title || titled(row.name), heard);
     } catch (error) {
+      this.told = null;
       setText(byId("told"), error instanceof Error ? error.message : String(error));
     }
   }
@@ -138,12 +149,25 @@ export class SteerPanel {
     this.announce(names.map(titled).join(", "), heard);
   }
 
+  private tellPostponed(postponed: Postponed): void {
+    for (const control of this.controls.values()) control.tellPostponed(postponed);
+    const { bar, due, change } = postponed;
+    if (this.told?.heard.change === change)
+      this.announce(this.told.what, { ...this.told.heard, bar, due });
+  }
+
   private announce(what: string, heard: Heard): void {
-    const words = heard.bar === null ? `${what}: taken.` : `${what}: heard from bar ${heard.bar}.`;
-    setText(byId("told"), words);
+    this.told = { what, heard };
+    setText(byId("told"), announced(what, heard));
   }
 
   private tellRefused(names: readonly string[], why: string): void {
     for (const name of names) this.controls.get(name)?.tellRefused(why);
   }
+}
+
+/** A sentence of what was answered. */
+export function announced(what: string, { bar, saved }: Heard): string {
+  const where = bar === null ? "taken" : `heard from bar ${bar}`;
+  return `${what}: ${where}.${saved === false ? " Not on the server’s disk yet." : ""}`;
 }

@@ -10,6 +10,8 @@ import { clamp } from "./view";
 export interface Flag {
   readonly epoch: number;
   readonly bar: number;
+  /** Of the happening that it marks. */
+  readonly number: number;
   readonly text: string;
   /** Of the controls that were changed. */
   readonly names: readonly string[];
