@@ -19,7 +19,8 @@ HELP = "measure a live server: real processes, driven from outside"
 EPILOG = """\
 parts:
   streams    own streams, each with a client that steers it once a minute: are all bars in time?
-  hand       control changes at random moments: when are they answered and heard?
+  hand       control changes at random moments: when are they answered and heard? With --loaded
+             beside busy loops: are all heard where the server said, and replayed so?
   dispatch   lateness of notes beside 64 streams, alone and with every core loaded; over JACK
              too if jackd is installed
   start      from the start of the server to its first note; memory with one stream
@@ -31,6 +32,7 @@ examples:
   perpetuo bench live streams --streams 200 --seconds 600
   perpetuo bench live streams --find --json  > figures.json
   perpetuo bench live hand --changes 1000
+  perpetuo bench live hand --loaded
   perpetuo bench live soak --seconds 3600
   perpetuo bench live audio --listeners 500 --seconds 600
 
@@ -75,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"changes of the part hand (default {CHANGES})",
     )
     parser.add_argument(
+        "--loaded",
+        action="store_true",
+        help="the part hand beside three busy loops, with stations as configs/daw.toml has them;"
+        " exit code 1 if a change is not heard where it was announced, or replayed otherwise",
+    )
+    parser.add_argument(
         "--listeners",
         type=count,
         default=LISTENERS,
@@ -104,20 +112,23 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**whole, **figures.plain()}, ensure_ascii=False, indent=2))
     else:
         print("\n".join(page(about, figures)))
-    return 0
+    return 0 if figures.loaded is None or figures.loaded.holds else 1
 
 
 def _measured(args: argparse.Namespace, parts: tuple[str, ...], setup: Setup) -> Figures:
     from server.benching_live.dispatch import measure_dispatch
     from server.benching_live.hand import measure_hand
     from server.benching_live.listening import measure_audio
+    from server.benching_live.loaded import measure_loaded
     from server.benching_live.starting import measure_soak, measure_start
 
     figures = Figures()
     with _telling() as tell:
         if "streams" in parts:
             _measure_streams(args, setup, tell, figures)
-        if "hand" in parts:
+        if "hand" in parts and args.loaded:
+            figures.loaded = measure_loaded(setup, args.changes, args.seed, tell)
+        elif "hand" in parts:
             figures.hand = measure_hand(setup, args.changes, args.seed, tell)
         if "dispatch" in parts:
             figures.dispatch = [

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import StreamError
 from server.benching_live.errands import Crowd
 from server.benching_live.jackd import PERIOD, SAMPLES_A_SECOND, Ear, Jack, Note, is_installed
 from server.benching_live.ledger import percentiles
+from server.benching_live.processes import busy
 from server.benching_live.served import NO_MIDI, STATION, Served, Setup
 from server.benching_live.streams import RATE, Tell
 from server.benching_live.striking import Struck, compare, planned_notes, within
@@ -35,7 +34,6 @@ MIDI = f"""
 name = "{PORT}"
 """
 EDGE = 1_000_000  # microseconds at either end whose notes are not compared
-SPIN = "while True: pass"
 _METRIC = "perpetuo_dispatch_"
 
 
@@ -74,7 +72,7 @@ def measure_dispatch(
             crowd = stack.enter_context(Crowd(server.socket, Errand(streams, RATE)))
             streams = crowd.opened().streams
         if loaded:
-            stack.enter_context(_busy(cores()))
+            stack.enter_context(busy(cores()))
         tell(f"{name}: listening for {seconds:g} s")
         begun = monotonic_us()
         bars = asyncio.run(_listen(server.socket, seconds))
@@ -89,18 +87,6 @@ def _setup(setup: Setup, jack: Jack | None) -> Setup:
     if jack is None:
         return setup._replace(configuration=PLAYING + NO_MIDI)
     return setup._replace(configuration=PLAYING + MIDI, environment=jack.environment)
-
-
-@contextlib.contextmanager
-def _busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing with all their might."""
-    busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
 
 
 async def _listen(address: str, seconds: float) -> list[BarMessage]:

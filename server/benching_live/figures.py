@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from server.benching_live.dispatch import DispatchFigures
     from server.benching_live.hand import HandFigures
     from server.benching_live.listening import AudioFigures
+    from server.benching_live.loaded import LoadedFigures
     from server.benching_live.starting import SoakFigures, StartFigures
     from server.benching_live.streams import StreamsFigures
 
@@ -22,6 +23,7 @@ class Figures:
     )  # every number that was tried, in order
     most: int | None = None  # the largest number of streams that holds, if it was searched
     hand: HandFigures | None = None
+    loaded: LoadedFigures | None = None
     dispatch: list[DispatchFigures] = field(default_factory=list)  # alone, then loaded
     start: StartFigures | None = None
     soak: SoakFigures | None = None
@@ -36,4 +38,6 @@ class Figures:
             plain |= {"holds": one.holds, "faults": one.faults, "limit": one.limit}
         if self.audio is not None:
             found["audio"] |= {"holds": self.audio.holds, "more": self.audio.more}
+        if self.loaded is not None:
+            found["loaded"] |= {"holds": self.loaded.holds}
         return cast(dict[str, Any], found)

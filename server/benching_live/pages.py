@@ -9,6 +9,7 @@ from server.benching_live.dispatch import DispatchFigures
 from server.benching_live.figures import Figures
 from server.benching_live.hand import HandFigures
 from server.benching_live.listening import AudioFigures
+from server.benching_live.loaded import LoadedFigures
 from server.benching_live.starting import SoakFigures, StartFigures
 from server.benching_live.streams import StreamsFigures
 from server.console import paint
@@ -27,6 +28,10 @@ def page(machine: dict[str, Any], figures: Figures) -> Iterator[str]:
         yield from _part("search", [("most streams that hold", f"{figures.most}")])
     if figures.hand:
         yield from _part(f"{figures.hand.changes} changes of one stream", _hand(figures.hand))
+    if figures.loaded:
+        beside_loops = figures.loaded
+        title = f"{beside_loops.changes} changes beside {beside_loops.loops} busy loops"
+        yield from _part(title, _loaded(beside_loops))
     for beside in figures.dispatch:
         name = "every core loaded" if beside.loaded else "alone"
         yield from _part(f"dispatch beside {beside.streams} streams, {name}", _dispatch(beside))
@@ -79,6 +84,28 @@ def _hand(one: HandFigures) -> list[tuple[str, str]]:
         ("acknowledgement, ms", _times(one.ack)),
         ("hand to ear, ms", _times(one.to_ear)),
         ("before the bar is due, ms", _named(one.margin, ("least", "p1", "p50"))),
+        *(("error", text) for text in one.errors),
+    ]
+
+
+def _loaded(one: LoadedFigures) -> list[tuple[str, str]]:
+    counted = ", ".join(f"{count:.0f} {name}" for name, count in one.server.items())
+    return [
+        ("holds", "yes" if one.holds else "no"),
+        ("acknowledged", f"{one.acknowledged} of {one.changes} in {one.seconds:.0f} s"),
+        ("clients at real-time priority", "yes" if one.real_time else "no"),
+        ("sent 160-200 ms before a bar line", f"{one.near}"),
+        ("heard where announced first", f"{one.as_announced}"),
+        ("postponed, heard where told last", f"{one.postponed}"),
+        ("unaccounted for", f"{one.unaccounted}"),
+        *((("void by a new beginning", f"{one.void}"),) if one.void else ()),
+        *(("unaccounted", text) for text in one.astray),
+        ("acknowledged, not yet on disk", f"{one.unsaved}"),
+        ("acknowledgement, ms", _times(one.ack)),
+        ("bars heard, bridged, come too late", f"{one.repeated}, {one.bridged}, {one.too_late}"),
+        ("replay", f"{'equal' if one.equal else 'not equal'}, {one.stations} stations"),
+        *(("difference", text) for text in one.differences),
+        ("by the server's count", counted),
         *(("error", text) for text in one.errors),
     ]
 

@@ -1,17 +1,57 @@
-"""What the system tells of running processes. Linux alone tells it like this."""
+"""What the system tells of running processes (Linux alone tells it like this), and processes that
+take its cores from others."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
+# Ends by itself if whoever started it is gone.
+_SPIN = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(1_000_000):
+        pass
+"""
 
 
 def can_tell() -> bool:
     return (_PROC / "self" / "smaps_rollup").exists()
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that do nothing with all their might, until the block ends."""
+    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def at_once() -> Iterator[bool]:
+    """Until the block ends this thread runs whenever it has something to do, so that it does not
+    take its own delays for those of others; whether the system permits it."""
+    policy, before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.sched_setscheduler(0, policy, before)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -76,7 +76,7 @@ class Served:
         try:
             self.page = self._read_page()
         except BaseException:
-            self._end()
+            self._clear()
             raise
         self.ready = monotonic_us()
         self.pid = self._process.pid
@@ -88,7 +88,7 @@ class Served:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._end()
+        self._clear()
 
     def _read_page(self) -> str:
         """The address that the server prints; StreamError if it prints none."""
@@ -113,7 +113,8 @@ class Served:
         lines = (self._home / "log").read_text("utf-8", "replace").splitlines()
         return [line for line in lines if " WARNING " in line or " ERROR " in line]
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """As Ctrl-C would; what it has written lies there until the block ends."""
         process = self._process
         process.send_signal(signal.SIGTERM)
         try:
@@ -121,8 +122,11 @@ class Served:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+
+    def _clear(self) -> None:
+        self.end()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._folder.cleanup()
 
     # -- reading ---------------------------------------------------------------------------------
@@ -131,6 +135,11 @@ class Served:
     def socket(self) -> str:
         """Address of the WebSocket."""
         return f"ws{self.page.removeprefix('http')}ws"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the control logs."""
+        return self._home / "state" / "logs"
 
     def metrics(self) -> dict[str, float]:
         """The figures of /metrics, by name and labels as they stand there."""

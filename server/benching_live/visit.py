@@ -82,10 +82,7 @@ class Visit:
 
     async def hear(self) -> TimedBar | Message:
         """The next message; StreamError if the connection is over."""
-        try:
-            data = await self._connection.recv(decode=False)
-        except ConnectionClosed as error:
-            raise StreamError(f"the server closed the connection: {error}") from None
+        data = await self._receive()
         at = monotonic_us()
         if not data.startswith(_BAR):
             return Message(at, decode(data))
@@ -97,8 +94,17 @@ class Visit:
 
     async def hear_whole(self) -> FromServer:
         """The next message with everything in it."""
+        message = await self.hear_timed()
+        return message.content
+
+    async def hear_timed(self) -> Message:
+        """The same, and when it came."""
+        data = await self._receive()
+        return Message(monotonic_us(), decode(data))
+
+    async def _receive(self) -> bytes:
         try:
-            return decode(await self._connection.recv(decode=False))
+            return await self._connection.recv(decode=False)
         except ConnectionClosed as error:
             raise StreamError(f"the server closed the connection: {error}") from None
 

@@ -121,8 +121,9 @@ class Helm:
         if what in carried.unchanged:
             self._answers.unchanged(asker, stream, what)
         elif carried.steered is not None:
-            self._remember(stream, carried.steered.change, asker, what)
-            self._answers.heard(asker, stream, what, carried.steered.bar)
+            steered = stream.latest(carried.steered)
+            self._remember(stream, steered.change, asker, what)
+            self._answers.heard(asker, stream, what, steered.bar)
         else:
             self._answers.done(asker, stream, what)
         if carried.saved is False:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.control_prompt import Prompt
@@ -79,6 +80,8 @@ async def _answer(
     except Exception as error:
         _refuse(session, request, error)
     else:
+        if carried.steered is not None:  # that it was postponed since then has been told
+            carried = replace(carried, steered=stream.latest(carried.steered))
         _acknowledge(session, request, stream.name, carried)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,13 @@ from server.composing.messages import Failed, GoOn
 from server.house.events import BarPlanned, HeardAsItWas, Postponed, Steered, Turned
 from server.house.requests import Continue, Load, Reseed, Start, Steer, Stop, UsePreset
 from server.house.stream import Stream
+from server.osc.addresses import SetControl
+from server.osc.steering import Asker, Helm
+from server.web.sessions import Sessions
+from server.web.settings import WebSettings
 from tests.server.house_fakes import Notebook
 from tests.server.simulated import BRISK, MILLISECOND, World
+from tests.server.web_line import Talk, answered
 
 
 @pytest.fixture
@@ -98,6 +104,55 @@ def test_a_change_that_is_known_to_come_too_late_is_announced_for_where_it_is_he
     world.pass_time(3000, composes=6)
     world.settle()
     assert world.check_replay() == 1
+
+
+class OscAnswers:
+    """What an OSC program is told of a change."""
+
+    def __init__(self) -> None:
+        self.bars: list[int] = []
+
+    def heard(self, asker: Asker, stream: Stream, what: str, bar: int) -> None:
+        self.bars.append(bar)
+
+
+def test_an_answer_that_waits_for_the_disk_tells_where_a_change_is_heard_by_now(
+    world: World,
+) -> None:
+    station, notes = playing(world)
+    on_disk: asyncio.Future[bool] = world.loop.create_future()
+    world.house.saver = lambda stream: on_disk
+    talk, answers = Talk(Sessions(world.house, WebSettings())), OscAnswers()
+    talk.hello()
+    session = talk.conversation.session
+    assert session is not None
+    bar = to_before_a_bar(world, station, 180)
+    asked = talk.conversation.feed(
+        json.dumps({"type": "steer", "id": 1, "stream": "one", "controls": {"density": 8}})
+    )
+    assert asked is not None
+
+    async def ask() -> asyncio.Task[None]:
+        helm = Helm(world.house, answers)  # type: ignore[arg-type]
+        asker = Asker(("127.0.0.1", 9), "/perpetuo/one/register")
+        task = asyncio.create_task(answered(talk.sessions, session, asked))
+        # Right after it, so that both are carried out together.
+        order = SetControl("one", "register", 50)
+        asyncio.get_running_loop().call_soon(helm.take, station, order, asker)
+        return task
+
+    answering = world.loop.run(ask())
+    world.turn(composes=1)
+    assert {event.bar for event in notes.of(Steered)} == {bar}
+    world.pass_time(150)
+    (postponed,) = notes.of(Postponed)
+    assert postponed.bar == bar + 1
+    on_disk.set_result(True)
+    world.loop.spin()
+    assert answering.done()
+    (ack,) = talk.take()
+    assert (ack["bar"], ack["due"], ack["saved"]) == (bar + 1, postponed.due, True)
+    assert answers.bars == [bar + 1]
 
 
 def test_a_bar_that_is_bridged_postpones_what_was_to_be_heard_in_it(world: World) -> None:
