@@ -96,7 +96,7 @@ class Server:
             self.crew, _rules(configuration), load_presets(configuration.presets), self.clock
         )
         self.house.styles = ready.styles
-        stack.callback(self.house.desk.watch.close)
+        stack.callback(self.house.desk.time.watch.close)
         self.sound = Sound(self.house, configuration, self.clock)
         self.sound.start()
         stack.push_async_callback(self.sound.close)

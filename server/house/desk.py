@@ -14,14 +14,12 @@ from typing import Protocol, TypeVar
 
 from engine.controls import Controls
 from engine.errors import PerpetuoError, StreamError
-from engine.fallback import BEFORE_A_FALLBACK
 from server.clock import seconds_until
 from server.composing.messages import (
     Change,
     Changed,
     Composed,
     Failed,
-    GoOn,
     Join,
     Joined,
     Keep,
@@ -31,7 +29,6 @@ from server.composing.messages import (
     Load,
     Order,
     Report,
-    Rest,
     Resume,
     Shift,
     Trouble,
@@ -39,21 +36,16 @@ from server.composing.messages import (
 from server.house import events
 from server.house.counters import Counters
 from server.house.events import (
-    NEEDED_BEFORE,
     BarPlanned,
-    HeardAsItWas,
     Moved,
     PlannedBar,
-    Postponed,
     Turned,
 )
-from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Settled, Stream
-from server.house.watch import Watch
-from server.playing.bridging import bridged
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Stream
+from server.house.timekeeping import Timekeeping
 
 log = logging.getLogger("perpetuo.house")
 
-OUT_OF_STEP, IN_STEP_WITHIN = 2_000, 5_000_000  # microseconds
 _A_LITTLE = 0.002  # seconds
 
 R = TypeVar("R")
@@ -85,7 +77,7 @@ class Desk:
         composed, and why; `changed` when a change was made."""
         self.line, self.now, self.counters, self.horizon = line, clock, counters, horizon
         self._lost, self._failed, self._changed = lost, failed, changed
-        self.watch = Watch(clock, self._look)
+        self.time = Timekeeping(line.send, clock, counters, horizon, failed)
         self._numbers = 0
         self._by_number: dict[int, Stream] = {}
         self._without: set[int] = set()  # numbers whose process ended before a join was through
@@ -146,13 +138,13 @@ class Desk:
             self.line.send(Leave(before))
         admit()
         stream.tell(Turned(PLAYING, stream.epoch, reason))
-        self.watch.expect(stream)
+        self.time.watch.expect(stream)
         self._take_early(stream)
 
     async def take_up(self, stream: Stream) -> None:
         """Have a composing process go on with a stream where another one was."""
         now = self.now()
-        self.settle(stream)
+        self.time.settle(stream)
         # Where only fallbacks come now, from before them: what was to come there is pushed back.
         bar = min(stream.first_open(now, self.horizon), stream.composed_until)
         if stream.state == STOPPED:
@@ -163,6 +155,8 @@ class Desk:
         resume = Resume(
             kept.path, tuple(kept.changes), bar, due, revisions, stream.changes, kept.bar
         )
+        if not stream.bars:
+            stream.move(stream.first, max(0, now - stream.begins))  # its first bar is yet to come
         number, joined = await self._join(stream, stream.opening, stream.begun_with, 0, resume)
         before, stream.number, stream.is_lost = stream.number, number, False
         self._by_number.pop(before, None)
@@ -172,9 +166,9 @@ class Desk:
     def _meet(self, stream: Stream, joined: Joined) -> None:
         """Time went on while a stream was taken up: composing is told how it stands now."""
         if stream.state == STOPPED:
-            self.rest(stream)
+            self.time.rest(stream)
         elif stream.bars and stream.composed_until <= joined.first <= stream.missing:
-            self._go_on(stream)
+            self.time.go_on(stream)
 
     async def _join(
         self,
@@ -272,7 +266,7 @@ class Desk:
                 self._failed(stream, message)
 
     def _take_bar(self, stream: Stream, report: Composed) -> None:
-        self.settle(stream)
+        self.time.settle(stream)
         planned = PlannedBar(
             report.index,
             report.revision,
@@ -288,31 +282,13 @@ class Desk:
         self.counters.bars += 1
         self.counters.revised_bars += planned.revision > 0
         if stream.state == PLAYING:
-            if planned.index == stream.first:
-                self._put_off(stream, planned)
-            self._keep_in_step(stream, report)
+            if len(stream.bars) == 1 and planned.index == stream.first:
+                self.time.put_off(stream, planned)
+            self.time.keep_in_step(stream, report)
         stream.tell(BarPlanned(stream.bars[planned.index]))
         if later:
             stream.tell(Moved(planned.index + 1, later))
-        self.watch.expect(stream)
-
-    def _put_off(self, stream: Stream, planned: PlannedBar) -> None:
-        """A first bar that took too long begins later, so that it reaches everybody before its
-        first note; `_keep_in_step` tells of it."""
-        later = self.now() + self.horizon - planned.frontier(stream.sealed_before)
-        if later > 0:
-            stream.move(planned.index, later)
-
-    def _keep_in_step(self, stream: Stream, report: Composed) -> None:
-        """Tell the composing process when it takes a bar to be due that is due at another time,
-        because the stream began later, or a bar was bridged by a fallback of another length. Not
-        at once again: what is on its way was composed before it heard of it."""
-        later, now = stream.bars[report.index].due - report.due, self.now()
-        is_next = report.index == stream.missing - 1
-        is_apart = abs(later) > OUT_OF_STEP
-        if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
-            stream.in_step_since = now
-            self.line.send(Shift(stream.number, report.index + 1, later))
+        self.time.watch.expect(stream)
 
     def _take_load(self, load: Load) -> None:
         counters = self.counters
@@ -328,67 +304,3 @@ class Desk:
         if number in self._without:
             self._without.discard(number)
             self._lost(stream)
-
-    # -- what falls due ----------------------------------------------------------------------------
-
-    def settle(self, stream: Stream) -> None:
-        """Say which bars stay as they are, and what that means for what was promised."""
-        self._tell_settled(stream, stream.settle(self.now()))
-
-    def tell_outdated(self, stream: Stream, outdated: list[PlannedBar]) -> None:
-        """These bars are heard as they were before a change that was to reach them."""
-        for planned in outdated:
-            self.counters.outdated_bars += 1
-            stream.tell(HeardAsItWas(planned))
-
-    def _tell_settled(self, stream: Stream, settled: Settled) -> None:
-        self.tell_outdated(stream, settled.outdated)
-        for promise in settled.postponed:
-            due = stream.due_of(promise.bar) or stream.planned_until
-            stream.postpone(promise.change, promise.bar, due)
-            stream.tell(Postponed(promise.change, promise.bar, due))
-
-    def _look(self, stream: Stream) -> None:
-        """Something of a stream is due: a promise, or a bar that is not there."""
-        now = self.now()
-        self.settle(stream)  # what a fallback follows is as it is heard
-        if not stream.bars:
-            self._failed(stream, "its first bar did not come")
-        elif stream.planned_until - NEEDED_BEFORE <= now:
-            self._bridge(stream, now)
-        self.settle(stream)
-
-    def _bridge(self, stream: Stream, now: int) -> None:
-        """The bar that is needed now is not there: play something made of the ones before, and
-        have composing go on after it."""
-        planned = stream.bridge(bridged(stream.recent(BEFORE_A_FALLBACK)), now)
-        self.counters.late_bars += 1
-        log.warning("%s: bar %d was not ready in time and is bridged", stream.name, planned.index)
-        stream.tell(BarPlanned(planned))
-        if not stream.is_lost:
-            self._go_on(stream)
-
-    def rest(self, stream: Stream) -> None:
-        """A stream was stopped."""
-        self.line.send(Rest(stream.number, stream.resting_bar(self.now())))
-
-    def play_on(self, stream: Stream, bar: int) -> None:
-        """A stream goes on in this bar."""
-        planned = stream.bars.get(bar)
-        if planned is None:
-            self.line.send(GoOn(stream.number, bar, stream.begins, 0))
-        else:
-            stream.in_step_since = self.now()
-            self.line.send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
-            if stream.composed_until < stream.missing:
-                self._go_on(stream)
-        self.watch.expect(stream)
-
-    def _go_on(self, stream: Stream) -> None:
-        """Say which bar is wanted next, and when. Only where all before it are as they are heard,
-        or composing may still be at one of them."""
-        last = stream.bars[stream.missing - 1].bar
-        stream.in_step_since = self.now()  # this says it all
-        self.line.send(
-            GoOn(stream.number, stream.missing, stream.planned_until, last.tick + last.ticks)
-        )

@@ -23,12 +23,13 @@ from engine.library import embedded_models
 from server.clock import monotonic_us
 from server.composing.messages import Report, Resume
 from server.configuration.presets import Preset
+from server.house.carrying_out import MAX_SEED
 from server.house.counters import Counters
 from server.house.desk import Desk, Line
 from server.house.events import Listener, Turned
 from server.house.kept import Kept
 from server.house.requests import Carried, Load, Request
-from server.house.steering import MAX_SEED, Steering
+from server.house.steering import Steering
 from server.house.stream import ENDED, SEALED_BEFORE, Stream, public_name
 
 log = logging.getLogger("perpetuo.house")
@@ -312,7 +313,7 @@ class House:
         """Forget what sounded long ago; end own streams to which nobody listens."""
         now = self.now()
         for stream in list(self.streams.values()):
-            self.desk.settle(stream)
+            self.desk.time.settle(stream)
             stream.forget(now)
             unheard = stream.unheard_since
             if stream.is_station or unheard is None or now - unheard < self.rules.idle:

@@ -113,7 +113,7 @@ class StandInDesk:
 
     def __init__(self, house: OscHouse) -> None:
         self.house, self.now = house, house.now
-        self.line, self.watch, self.counters = self, self, Counters()
+        self.line, self.time, self.watch, self.counters = self, self, self, Counters()
 
     async def ask(self, order: Change, answer: type[Changed]) -> Changed:
         await asyncio.sleep(0)

@@ -552,7 +552,7 @@ class World:
 
         self.loop.run(close())
         self.loop.spin()
-        self.house.desk.watch.close()
+        self.house.desk.time.watch.close()
         self.chronicle.close()
         self.listening.dispatch.step()
         self.loop.close()

@@ -58,10 +58,10 @@ class Scene:
     def pass_to(self, time: int) -> None:
         """Let it become this late, with all that becomes due."""
         self.clock.time = time
-        self.house.desk.watch.check(time)
+        self.house.desk.time.watch.check(time)
 
     def close(self) -> None:
-        self.house.desk.watch.close()
+        self.house.desk.time.watch.close()
 
 
 def played(scenario: Coroutine[Any, Any, None]) -> None:

@@ -1,0 +1,240 @@
+"""Does what requests ask of a stream: changes, promises what they mean, begins it anew.
+
+For each stream one thing at a time; see `server.house.steering`. Use in the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.control_values import Json
+from engine.controls import Controls, control_named
+from engine.errors import StreamError
+from server.composing.messages import Change, Changed
+from server.house.desk import Desk
+from server.house.events import Moved, Steered, Turned
+from server.house.mailbox import Group, Letter
+from server.house.requests import (
+    Carried,
+    Continue,
+    GivePrompt,
+    Load,
+    Request,
+    Reseed,
+    Start,
+    Steer,
+    Stop,
+    UsePreset,
+)
+from server.house.stream import ENDED, PLAYING, STOPPED, Opening, Stream
+
+RESUME_LEAD = 120_000  # microseconds from a "continue" to the bar that goes on
+MAX_SEED = 2**53 - 1  # that JSON carries exactly
+
+# A preset's controls, and the model that it is made for, if it is for one.
+PresetOf = Callable[[str], tuple[Mapping[str, Json], str | None]]
+
+
+class CarryingOut:
+    """See the module. `preset_of` raises a StreamError if there is no preset of that name."""
+
+    def __init__(self, desk: Desk, preset_of: PresetOf) -> None:
+        self._desk, self._preset_of = desk, preset_of
+        self._asked: dict[Stream, _Asked] = {}
+
+    def check(self, stream: Stream, request: Request) -> None:
+        """What is wrong in itself need not wait: a PerpetuoError."""
+        match request:
+            case Steer(controls=controls):
+                for name, value in controls.items():  # what goes with what is seen when it is made
+                    control_named(name).parse(value)
+            case UsePreset(name=name):
+                self._preset_of(name)
+            case Reseed(seed=seed) if not 0 <= seed <= MAX_SEED:
+                raise StreamError(
+                    f"the seed cannot be {seed}: give a whole number from 0 to 2^53-1"
+                )
+            case _:
+                pass
+
+    async def do(self, stream: Stream, group: Group) -> None:
+        """Carry out requests that were gathered, and answer them; a PerpetuoError if they are
+        refused, and nothing was done."""
+        request = group[0].request
+        if isinstance(request, Steer):
+            await self._steer(stream, group)
+            return
+        (letter,) = group
+        steered = None
+        match request:
+            case UsePreset():
+                steered = await self._use_preset(stream, request)
+            case Stop():
+                self.stop(stream, request)
+            case Continue():
+                self._go_on(stream, request)
+            case _:
+                await self.begin_anew(stream, *self._opening(stream, request))
+        letter.carried(Carried(steered))
+
+    async def _steer(self, stream: Stream, group: Group) -> None:
+        """Changes that were gathered, made together; the last value of each control counts."""
+        askers: dict[str, Letter] = {}
+        plan: Mapping[int, Mapping[str, int]] = {}
+        unchanged: dict[Letter, set[str]] = {letter: set() for letter in group}
+        for letter in group:
+            request = letter.request
+            assert isinstance(request, Steer), "only those are gathered"
+            plan = request.plan or plan
+            askers |= dict.fromkeys(request.controls, letter)
+        values: dict[str, Json] = {}
+        for name, letter in askers.items():
+            request = letter.request
+            assert isinstance(request, Steer), "only those are gathered"
+            if request.if_new and _stands(stream.controls, name, request.controls[name]):
+                unchanged[letter].add(name)
+            else:
+                values[name] = request.controls[name]
+        events: list[Steered] = []
+        if values or plan:
+            by = {name: askers[name].request.by for name in values}
+            names = by or {"": group[-1].request.by}
+            events = await self._change(stream, values, plan, names, stream.preset)
+        for letter in group:
+            request = letter.request
+            assert isinstance(request, Steer), "only those are gathered"
+            over = {name for name in request.controls if askers[name] is not letter}
+            told = next((one for one in events if one.by == request.by), None)
+            told = told or (events[-1] if events else None)
+            letter.carried(Carried(told, frozenset(unchanged[letter]), frozenset(over)))
+
+    async def _change(
+        self,
+        stream: Stream,
+        values: Mapping[str, Json],
+        plan: Mapping[int, Mapping[str, int]],
+        by: Mapping[str, str],
+        preset: str | None,
+    ) -> list[Steered]:
+        """Make a change, and promise in which bar it is heard; an event for each who asked."""
+        stream.changes += 1
+        by_bar = {bar: dict(columns) for bar, columns in plan.items()}
+        order = Change(0, stream.number, dict(values), by_bar, stream.changes)
+        asked = self._asked[stream] = _Asked(stream.changes, plan, by, preset)
+        try:
+            await self._desk.ask(order, Changed)
+        finally:
+            del self._asked[stream]
+        if stream.state == ENDED:
+            raise StreamError(f"'{stream.name}' has ended")
+        return asked.events
+
+    def changed(self, stream: Stream, changed: Changed) -> None:
+        """Composing has made a change. It is taken down before anything that it says after this:
+        the order of a stream's log is that of its music."""
+        asked = self._asked.get(stream)
+        if asked is None:
+            return  # the server ends, and nobody was told that it is made
+        desk, number = self._desk, asked.change
+        desk.time.settle(stream)
+        promise, outdated = stream.promise(number, changed.bar)
+        due = stream.due_of(promise.bar) or changed.due
+        stream.controls = stream.controls.with_values(changed.controls)
+        stream.preset = asked.preset
+        asked.events = _events(changed, asked.plan, asked.by, promise.bar, due, number)
+        stream.note(asked.events)
+        for event in asked.events:
+            stream.tell(event)
+        desk.counters.changes += 1
+        desk.time.tell_outdated(stream, outdated)
+        desk.time.watch.expect(stream)
+
+    async def _use_preset(self, stream: Stream, request: UsePreset) -> Steered:
+        controls, model = self._preset_of(request.name)
+        setting = Controls().with_values(controls)
+        model = model or stream.usual_model
+        if model == stream.model:
+            by = dict.fromkeys(setting.complete(), request.by)
+            (event,) = await self._change(stream, setting.complete(), {}, by, request.name)
+            return event
+        opening = replace(self.as_it_is(stream), model=model, controls=setting, preset=request.name)
+        await self.begin_anew(stream, opening, f"preset {request.name} by {request.by}")
+        # With what a prompt lends to what the preset leaves open.
+        known = stream.controls.complete()
+        event = Steered(known, {}, stream.first, stream.begins, request.by)
+        stream.tell(event)
+        return event
+
+    def _opening(self, stream: Stream, request: Request) -> tuple[Opening, str]:
+        """With what a stream begins anew, and why."""
+        opening, by = self.as_it_is(stream), request.by
+        match request:
+            case Reseed(seed=seed):
+                return replace(opening, seed=seed, prompt=None), f"seed {seed} by {by}"
+            case Load(model=model):
+                changed = replace(opening, model=model, usual_model=model)
+                return changed, f"model {model} by {by}"
+            case GivePrompt(prompt=prompt):
+                return replace(opening, prompt=prompt), f"prompt by {by}"
+        assert isinstance(request, Start), "everything else does not begin anew"
+        return opening, f"started by {by}"
+
+    def as_it_is(self, stream: Stream) -> Opening:
+        return replace(stream.opening, preset=stream.preset, controls=stream.controls)
+
+    async def begin_anew(self, stream: Stream, opening: Opening, reason: str) -> None:
+        """Another epoch, from the next bar line on. If it is refused, the old one goes on."""
+        playing = stream.playing_at(self._desk.now()) if stream.state == PLAYING else None
+        due = playing.end if playing is not None else 0
+        await self._desk.begin(stream, opening, reason, due=due)
+
+    def stop(self, stream: Stream, request: Stop) -> None:
+        if stream.state != PLAYING:
+            return
+        desk = self._desk
+        desk.time.settle(stream)
+        stream.stop(desk.now())
+        desk.time.rest(stream)
+        stream.tell(Turned(STOPPED, stream.epoch, f"stopped by {request.by}"))
+
+    def _go_on(self, stream: Stream, request: Continue) -> None:
+        if stream.state != STOPPED:
+            return
+        desk = self._desk
+        bar, later = stream.go_on(desk.now() + RESUME_LEAD)
+        stream.tell(Moved(bar, later))
+        stream.tell(Turned(PLAYING, stream.epoch, f"continued by {request.by}"))
+        desk.time.play_on(stream, bar)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A change that composing was asked to make; `events` tell of it when it has."""
+
+    change: int
+    plan: Mapping[int, Mapping[str, int]]
+    by: Mapping[str, str]  # who asked for each control last
+    preset: str | None
+    events: list[Steered] = field(default_factory=list)
+
+
+def _events(
+    changed: Changed,
+    plan: Mapping[int, Mapping[str, int]],
+    by: Mapping[str, str],
+    bar: int,
+    due: int,
+    change: int,
+) -> list[Steered]:
+    """An event for each who asked for some of it, in the order of their last word."""
+    askers = dict.fromkeys(reversed(list(by.values())))
+    events = []
+    for asker in reversed(list(askers)):
+        values = {name: value for name, value in changed.controls.items() if by[name] == asker}
+        events.append(Steered(values, plan, bar, due, asker, change, changed.bar))
+    return events
+
+
+def _stands(controls: Controls, name: str, value: Json) -> bool:
+    return bool(control_named(name).parse(value) == getattr(controls, name))

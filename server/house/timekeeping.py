@@ -1,0 +1,125 @@
+"""What falls due: bars that can no longer be revised, promises, bars that are not there; and that
+composing has the same times as the house. Use in the event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from engine.fallback import BEFORE_A_FALLBACK
+from server.composing.messages import Composed, GoOn, Order, Rest, Shift
+from server.house.counters import Counters
+from server.house.events import (
+    NEEDED_BEFORE,
+    BarPlanned,
+    HeardAsItWas,
+    PlannedBar,
+    Postponed,
+)
+from server.house.stream import Settled, Stream
+from server.house.watch import Watch
+from server.playing.bridging import bridged
+
+log = logging.getLogger("perpetuo.house")
+
+OUT_OF_STEP, IN_STEP_WITHIN = 2_000, 5_000_000  # microseconds
+
+
+class Timekeeping:
+    """See the module. `send` gives composing an order; `horizon` is in microseconds; `failed` is
+    called with a stream that composing has forgotten, and why."""
+
+    def __init__(
+        self,
+        send: Callable[[Order], None],
+        clock: Callable[[], int],
+        counters: Counters,
+        horizon: int,
+        failed: Callable[[Stream, str], None],
+    ) -> None:
+        self._send, self.now, self.counters, self.horizon = send, clock, counters, horizon
+        self._failed = failed
+        self.watch = Watch(clock, self._look)
+
+    def settle(self, stream: Stream) -> None:
+        """Say which bars stay as they are, and what that means for what was promised."""
+        self._tell_settled(stream, stream.settle(self.now()))
+
+    def tell_outdated(self, stream: Stream, outdated: list[PlannedBar]) -> None:
+        """These bars are heard as they were before a change that was to reach them."""
+        for planned in outdated:
+            self.counters.outdated_bars += 1
+            stream.tell(HeardAsItWas(planned))
+
+    def _tell_settled(self, stream: Stream, settled: Settled) -> None:
+        self.tell_outdated(stream, settled.outdated)
+        for promise in settled.postponed:
+            due = stream.due_of(promise.bar) or stream.planned_until
+            stream.postpone(promise.change, promise.bar, due)
+            stream.tell(Postponed(promise.change, promise.bar, due))
+
+    def _look(self, stream: Stream) -> None:
+        """Something of a stream is due: a promise, or a bar that is not there."""
+        now = self.now()
+        self.settle(stream)  # what a fallback follows is as it is heard
+        if not stream.bars:
+            self._failed(stream, "its first bar did not come")
+        elif stream.planned_until - NEEDED_BEFORE <= now:
+            self._bridge(stream, now)
+        self.settle(stream)
+
+    def _bridge(self, stream: Stream, now: int) -> None:
+        """The bar that is needed now is not there: play something made of the ones before, and
+        have composing go on after it."""
+        planned = stream.bridge(bridged(stream.recent(BEFORE_A_FALLBACK)), now)
+        self.counters.late_bars += 1
+        log.warning("%s: bar %d was not ready in time and is bridged", stream.name, planned.index)
+        stream.tell(BarPlanned(planned))
+        if not stream.is_lost:
+            self.go_on(stream)
+
+    def rest(self, stream: Stream) -> None:
+        """A stream was stopped."""
+        self._send(Rest(stream.number, stream.resting_bar(self.now())))
+
+    def play_on(self, stream: Stream, bar: int) -> None:
+        """A stream goes on in this bar."""
+        planned = stream.bars.get(bar)
+        if planned is None:
+            self._send(GoOn(stream.number, bar, stream.begins, 0))
+        else:
+            stream.in_step_since = self.now()
+            self._send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
+            if stream.composed_until < stream.missing:
+                self.go_on(stream)
+        self.watch.expect(stream)
+
+    def go_on(self, stream: Stream) -> None:
+        """Say which bar is wanted next, and when. Only where all before it are as they are heard,
+        or composing may still be at one of them."""
+        last = stream.bars[stream.missing - 1].bar
+        stream.in_step_since = self.now()  # this says it all
+        self._send(
+            GoOn(stream.number, stream.missing, stream.planned_until, last.tick + last.ticks)
+        )
+
+    # -- in step with composing ------------------------------------------------------------------
+
+    def put_off(self, stream: Stream, planned: PlannedBar) -> None:
+        """A first bar that took too long begins later, so that it reaches everybody before its
+        first note; `keep_in_step` tells of it."""
+        later = self.now() + self.horizon - planned.frontier(stream.sealed_before)
+        if later > 0:
+            stream.move(planned.index, later)
+
+    def keep_in_step(self, stream: Stream, report: Composed) -> None:
+        """Tell the composing process when it takes a bar to be due that is due at another time,
+        because the stream began later, or a bar was bridged by a fallback of another length. Not
+        at once again: what is on its way was composed before it heard of it."""
+        later, now = stream.bars[report.index].due - report.due, self.now()
+        is_next = report.index == stream.missing - 1
+        is_apart = abs(later) > OUT_OF_STEP
+        if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
+            stream.in_step_since = now
+            self._send(Shift(stream.number, report.index + 1, later))
