@@ -343,6 +343,7 @@ def _children() -> set[int]:
 # -- a real server ---------------------------------------------------------------------------------
 
 
+@pytest.mark.alone  # others would have no core
 def test_a_real_server_is_judged_beside_busy_loops(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

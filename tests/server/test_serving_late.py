@@ -54,6 +54,7 @@ async def until_heard(client: Client, stream: Stream, tempo: int) -> Bar:
     return bar
 
 
+@pytest.mark.alone
 def test_composing_that_stood_still_keeps_up_again_at_a_slower_tempo(words: list[object]) -> None:
     async def scenario(served: Served) -> None:
         async with client_of(served) as (client, stream):
