@@ -67,9 +67,9 @@ class HeardAs:
 
     def as_bar(self, start: int) -> Bar:
         """As the engine has bars, beginning at this tick."""
-        ordered = sorted(
-            (Note(start + tick, length, pitch, velocity, part - 1, tie), shift)
-            for part, pitch, velocity, tick, length, shift, tie in self.notes
+        notes = tuple(
+            Note(start + tick, length, pitch, velocity, part - 1, tie)
+            for part, pitch, velocity, tick, length, _, tie in self.notes
         )
         return Bar(
             self.bar,
@@ -77,8 +77,8 @@ class HeardAs:
             start,
             Metre.parse(self.metre),
             self.tempo,
-            tuple(note for note, _ in ordered),
-            tuple(shift for _, shift in ordered),
+            notes,
+            tuple(note[5] for note in self.notes),
             self.programs,
             BarPlan(),
             "",
