@@ -37,12 +37,22 @@ class Regaining:
         self._back = asyncio.Event()  # set while composing is believed to be there
         self._back.set()
         self._taking_up = asyncio.Semaphore(TAKEN_UP_AT_ONCE)
+        self._lost: set[Stream] = set()
 
     def composing_is_back(self) -> None:
         self._back.set()
 
     async def regain(self, stream: Stream) -> None:
         """Have a stream composed again, however long that takes."""
+        self._lost.add(stream)
+        try:
+            await self._regain(stream)
+        finally:
+            self._lost.discard(stream)
+        if not self._lost:
+            log.info("every stream is composed again")
+
+    async def _regain(self, stream: Stream) -> None:
         pause = FIRST_PAUSE
         refused = 0
         while stream.is_lost and stream.state != ENDED:
@@ -65,7 +75,7 @@ class Regaining:
                 self._close(stream, str(reason))
                 return
             await self._pause(stream, reason, pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = FIRST_PAUSE if self._back.is_set() else min(2 * pause, LONGEST_PAUSE)
 
     async def _take_up(self, stream: Stream, refused: int) -> None:
         """Where it was, if that works; else from a beginning. One that cannot be composed where

@@ -221,10 +221,10 @@ async def test_notes_come_with_the_times_at_which_the_server_plays_them(
 ) -> None:
     played = RecordingOutput()
     async with (
-        opened(configuration(model, tmp_path, horizon=300)) as (server, page),
+        opened(configuration(model, tmp_path)) as (server, page),
         connect(socket_address(page)) as client,
     ):
-        assert client.capabilities.horizon == 300_000
+        assert client.capabilities.horizon == 100_000  # from there on nothing is revised
         await play_into(server, played)
         stream = await client.listen()
         bars: list[Bar] = []
