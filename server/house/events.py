@@ -32,6 +32,7 @@ class PlannedBar:
     encoded: bytes
     _bar: WireBar | None = None
     serial: int = 0  # of the last change that it was composed under, NO_CHANGE for a fallback
+    _early: int | None = None  # by how much its first note comes before its bar line
 
     @property
     def end(self) -> int:
@@ -46,10 +47,12 @@ class PlannedBar:
     def frontier(self, before: int) -> int:
         """When it cannot be revised any more: those who play it have it by then, `before` its bar
         line at the latest."""
-        first = min(
-            (note.tick * self.bar.tempo // 24 + note.shift for note in self.bar.notes), default=0
-        )
-        return self.due - max(before, PREPARED_BEFORE - min(first, 0))
+        if self._early is None:
+            # Not `bar`, which is kept: most bars are sent on as they came.
+            bar = self._bar or decode_bar(self.encoded)
+            first = min((n.tick * bar.tempo // 24 + n.shift for n in bar.notes), default=0)
+            self._early = max(0, -first)
+        return self.due - max(before, PREPARED_BEFORE + self._early)
 
 
 @dataclass(frozen=True, slots=True)
