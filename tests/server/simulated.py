@@ -493,8 +493,12 @@ class World:
         self.loop.run(arrive())
         self.loop.spin()
 
-    def die(self) -> None:
+    def die(self, reports: int = 0) -> None:
+        """The process ends, its last reports still arrive: before anybody who waited for them has
+        gone on."""
+
         async def end() -> None:
+            self.composing.deliver(reports)
             self.composing.die()
 
         self.loop.run(end())

@@ -149,8 +149,7 @@ class Happenings(RuleBasedStateMachine):
 
     @rule(reports=st.integers(0, 20))
     def die(self, reports: int) -> None:
-        self.world.deliver(reports)
-        self.world.die()
+        self.world.die(reports)
 
     @precondition(lambda self: self.world.composing.process is None)
     @rule()

@@ -172,6 +172,27 @@ def test_a_bar_that_is_bridged_postpones_what_was_to_be_heard_in_it(world: World
     assert world.check_replay() == 1
 
 
+@pytest.mark.parametrize("milliseconds", [0, 200, 400, 600, 800])
+def test_bars_after_one_that_was_revised_are_heard_as_they_were_and_written_down(
+    world: World, milliseconds: int
+) -> None:
+    """The promise is kept, and then composing stands still: what was planned before it sounds.
+    Whenever the house looks after its streams, once a second."""
+    world.loop.microseconds += milliseconds * MILLISECOND
+    station, notes = playing(world)
+    steered(world, station, density=8)
+    world.turn(composes=1)
+    (event,) = notes.of(Steered)
+    last = station.missing - 1
+    while not station.bars[event.bar].serial:
+        world.turn(composes=1)
+    world.pass_time(4000)
+    assert [e.planned.index for e in notes.of(HeardAsItWas)] == list(range(event.bar + 1, last + 1))
+    assert station.is_bridged(last + 1)
+    world.settle()
+    assert world.check_replay() == 1
+
+
 def test_promises_of_an_epoch_that_is_over_are_void(world: World) -> None:
     station, _ = playing(world)
     steered(world, station, density=8)
@@ -258,6 +279,23 @@ def test_what_was_asked_when_the_process_died_is_asked_of_the_next(world: World)
     world.settle()
     assert answer.result().steered.controls == {"density": 8}  # type: ignore[attr-defined]
     assert station.controls.density == 8
+    world.check()
+
+
+def test_a_process_that_dies_with_its_answer_to_a_join_is_noticed(world: World) -> None:
+    station, notes = playing(world)
+    world.steer(station, Start(by="me"))
+    world.loop.spin()
+    world.composing.work(2)
+    world.die(reports=100)  # the answer, and the end, before whoever asked goes on
+    world.loop.spin()
+    assert station.epoch == 1
+    assert station.is_lost
+    world.come_back()
+    world.pass_time(3000, composes=8)
+    assert station.bars
+    assert len(notes.of(Turned)) == 1
+    world.settle()
     world.check()
 
 
