@@ -25,6 +25,7 @@ from server.composing.messages import (
     Failed,
     Join,
     Joined,
+    Keep,
     Kept,
     Leave,
     Load,
@@ -167,6 +168,8 @@ def test_a_stream_that_fails_is_reported_and_all_others_go_on(
     scene.until_bar(7, 4)
     bars = scene.heard(7)
     assert bars == expected(tiny("gpt"), 1, len(bars))
+    scene.tell(Keep(52, 0))  # what is written after it was deleted
+    scene.until(Kept, lambda one: one.request == 52)
     assert not kept.exists()
     assert len([one for one in scene.said if isinstance(one, Failed)]) == 1
 

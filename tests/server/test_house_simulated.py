@@ -453,7 +453,39 @@ def test_a_first_bar_reaches_everybody_before_its_first_note(
     assert first.frontier(100_000) >= world.now() + world.house.rules.horizon
 
 
+def test_a_first_bar_that_is_revised_moves_nothing_that_was_told(world: World) -> None:
+    station = world.begin(
+        world.house.add_station("two", preset=None, seed=7, controls=BRISK), composes=1
+    )
+    world.turn(composes=60)
+    assert station.missing > 2
+    until = (station.begins - world.now()) // MILLISECOND
+    world.pass_time(until - 250)
+    steered(world, station, density=8)
+    world.turn(composes=1)
+    world.pass_time(60)
+    world.turn(composes=60)
+    assert station.bars[0].revision == 1
+    mirror = world.mirrors["two"]
+    assert {i: planned.due for i, planned in station.bars.items()} == mirror.dues
+
+
 # -- composing goes away -------------------------------------------------------------------------
+
+
+def test_music_that_was_pushed_back_is_so_when_it_is_taken_up(world: World) -> None:
+    station, _ = playing(world)
+    world.pass_time(4500)
+    world.turn(composes=3)
+    assert world.house.counters.leaps
+    assert any(change.to is not None for change in station.kept.changes)
+    world.die()
+    world.pass_time(300)
+    world.come_back()
+    world.pass_time(4000, composes=8)
+    world.settle()
+    world.check()
+    assert world.check_replay() == 1
 
 
 def test_an_hour_without_composing_is_caught_up_at_once(world: World) -> None:

@@ -79,13 +79,13 @@ def served(built_page: None, serve: Callable[..., Any]) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def making(built_page: None) -> Iterator[Browsers]:
     with browsers() as making:
         yield making
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(making: Browsers) -> Iterator[Browser]:
     with making.opened() as browser:
         yield browser
