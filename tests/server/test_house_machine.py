@@ -145,6 +145,14 @@ class Happenings(RuleBasedStateMachine):
         if stream is not None and stream.name in self.listeners:
             self.world.house.unlisten(stream, self.listeners.pop(stream.name))
 
+    @rule(which=st.integers(0, 3))
+    def return_after_a_cut(self, which: int) -> None:
+        """A client whose connection was cut is there again, perhaps just in time."""
+        stream = self._own(which)
+        if stream is not None and stream.name not in self.listeners:
+            listener = self.listeners[stream.name] = Listener()
+            self.world.house.listen(stream, listener)
+
     # -- what fails ------------------------------------------------------------------------------
 
     @rule(reports=st.integers(0, 20))
