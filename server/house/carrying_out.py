@@ -14,7 +14,7 @@ from engine.errors import StreamError
 from server.composing.messages import Change, Changed
 from server.house.desk import Desk
 from server.house.events import Moved, Steered, Turned
-from server.house.mailbox import Group, Letter
+from server.house.mailbox import Group
 from server.house.requests import (
     Carried,
     Continue,
@@ -80,34 +80,26 @@ class CarryingOut:
 
     async def _steer(self, stream: Stream, group: Group) -> None:
         """Changes that were gathered, made together; the last value of each control counts."""
-        askers: dict[str, Letter] = {}
-        plan: Mapping[int, Mapping[str, int]] = {}
-        unchanged: dict[Letter, set[str]] = {letter: set() for letter in group}
-        for letter in group:
-            request = letter.request
-            assert isinstance(request, Steer), "only those are gathered"
-            plan = request.plan or plan
-            askers |= dict.fromkeys(request.controls, letter)
-        values: dict[str, Json] = {}
-        for name, letter in askers.items():
-            request = letter.request
-            assert isinstance(request, Steer), "only those are gathered"
-            if request.if_new and _stands(stream.controls, name, request.controls[name]):
-                unchanged[letter].add(name)
-            else:
-                values[name] = request.controls[name]
+        asked = [letter.request for letter in group if isinstance(letter.request, Steer)]
+        assert len(asked) == len(group), "only those are gathered"
+        last = {name: steer for steer in asked for name in steer.controls}
+        stands = {
+            name
+            for name, steer in last.items()
+            if steer.if_new and _stands(stream.controls, name, steer.controls[name])
+        }
+        values = {name: one.controls[name] for name, one in last.items() if name not in stands}
+        plan = asked[-1].plan  # with one there is nothing else
         events: list[Steered] = []
         if values or plan:
-            by = {name: askers[name].request.by for name in values}
-            names = by or {"": group[-1].request.by}
-            events = await self._change(stream, values, plan, names, stream.preset)
-        for letter in group:
-            request = letter.request
-            assert isinstance(request, Steer), "only those are gathered"
-            over = {name for name in request.controls if askers[name] is not letter}
-            told = next((one for one in events if one.by == request.by), None)
+            by = {name: last[name].by for name in values} or {"": asked[-1].by}
+            events = await self._change(stream, values, plan, by, stream.preset)
+        for letter, steer in zip(group, asked, strict=True):
+            own = {name for name in steer.controls if last[name] is steer}
+            told = next((one for one in events if one.by == steer.by), None)
             told = told or (events[-1] if events else None)
-            letter.carried(Carried(told, frozenset(unchanged[letter]), frozenset(over)))
+            over = frozenset(steer.controls.keys() - own)
+            letter.carried(Carried(told, frozenset(own & stands), over))
 
     async def _change(
         self,

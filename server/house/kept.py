@@ -12,6 +12,8 @@ from engine.heard_as import HeardAs
 from server.composing.messages import LoggedChange
 from server.wire import WireBar
 
+MOST_HEARD = 64  # bars; bounds what hours without composing make of memory and of files
+
 
 @dataclass(slots=True)
 class Kept:
@@ -37,6 +39,13 @@ class Kept:
             values = {**last.set, **values}  # a fader that is moved: its end counts
             self.changes.pop()
         self.changes.append(LoggedChange(bar, values, by_bar))
+
+    def hear(self, bar: WireBar) -> None:
+        """A bar is heard otherwise than composing gives it back. Of very many the latest are kept:
+        a replay makes fallbacks again from what was heard before them."""
+        self.heard[bar.index] = bar
+        while len(self.heard) > MOST_HEARD:
+            del self.heard[min(self.heard)]
 
     def leap(self, bar: int, to: int, tick: int) -> None:
         """See `engine.control_log.with_leap`."""

@@ -48,28 +48,41 @@ class Place(msgspec.Struct, frozen=True):
     changes: tuple[LoggedChange, ...]
     late: tuple[int, ...] = ()
     heard: tuple[WireBar, ...] = ()
+    composed: int | None = None  # from this bar on to `bar` there were only fallbacks
+    tick: int = 0  # at which `bar` began
 
     @property
     def kept(self) -> Kept:
-        return Kept(
+        """What composing goes on from. What would have come in the place of the last fallbacks
+        comes at `bar`: it is not composed to be thrown away."""
+        kept = Kept(
             self.kept_bar,
             self.kept_path,
             list(self.changes),
             {bar for bar in self.late if bar < self.bar},
             {bar.index: bar for bar in self.heard if bar.index < self.bar},
         )
+        if self._reached < self.bar:
+            kept.leap(self._reached, self.bar, self.tick)
+        return kept
+
+    @property
+    def _reached(self) -> int:
+        """The bar at which composing stood."""
+        return self.bar if self.composed is None else max(self.composed, self.kept_bar)
 
     def check(self) -> None:
         """ValueError if no server can have noted this."""
-        if not 0 <= self.kept_bar <= self.bar + 64 or self.bar - self.kept_bar > FURTHEST:
-            raise ValueError(f"bar {self.bar} cannot follow a snapshot of bar {self.kept_bar}")
+        if not 0 <= self.kept_bar <= self.bar + 64 or self._reached - self.kept_bar > FURTHEST:
+            raise ValueError(f"bar {self._reached} cannot follow a snapshot of bar {self.kept_bar}")
         if self.seed < 0 or any(change.bar < 0 for change in self.changes):
             raise ValueError("it counts below 0")
 
 
 def encoded(stream: Stream, configured: Mapping[str, Any], now: int) -> bytes:
     """Where a stream is, as its file holds it. StreamError if that cannot be written down."""
-    kept = stream.kept
+    kept, bar = stream.kept, stream.resting_bar(now)
+    sounding = stream.bars.get(bar)
     place = Place(
         stream.seed,
         stream.model,
@@ -78,13 +91,15 @@ def encoded(stream: Stream, configured: Mapping[str, Any], now: int) -> bytes:
         dict(configured),
         stream.begun_with.complete(),
         stream.prompt.plain() if stream.prompt else None,
-        stream.resting_bar(now),
+        bar,
         stream.state,
         kept.bar,
         kept.path,
         tuple(kept.changes),
         tuple(sorted(kept.late)),
-        tuple(kept.heard[bar] for bar in sorted(kept.heard)),
+        tuple(kept.heard[one] for one in sorted(kept.heard)),
+        stream.composed_until if stream.composed_until < bar else None,
+        sounding.bar.tick if sounding is not None else 0,
     )
     data = msgspec.json.encode(place)
     if len(data) > MAX_BYTES:

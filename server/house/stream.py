@@ -92,6 +92,9 @@ class Stream:
         self.last_epoch_end = 0  # the bar before which the epoch before this one ended
         self.bars: dict[int, PlannedBar] = {}
         self.sealed = -1  # bars up to this one can no longer be revised
+        # Index of the first bar after the last one that was composed: from there to the end of the
+        # plan, however long that is, there are only fallbacks.
+        self.composed_until = 0
         self.late_bars = 0
         self.listeners: list[Listener] = []
         self.observers: list[Listener] = []  # of all streams alike
@@ -144,15 +147,6 @@ class Stream:
     def planned_until(self) -> int:
         """When the plan ends."""
         return self.bars[self.missing - 1].end if self.bars else self.begins
-
-    @property
-    def composed_until(self) -> int:
-        """Index of the first bar after the last one that was composed: from there to the end of
-        the plan there are only fallbacks."""
-        bar = self.missing
-        while bar - 1 in self._bridged:
-            bar -= 1
-        return bar
 
     def playing_at(self, now: int) -> PlannedBar | None:
         """The bar that sounds (or was about to go on when the stream was stopped)."""
@@ -229,6 +223,7 @@ class Stream:
         self.opening, self.preset, self.controls = opening, opening.preset, opening.controls
         self.number, self.first, self.begins, self.sealed = number, first, due, first - 1
         self.epoch += 1
+        self.composed_until = first
         self.bars.clear()
         self._bridged.clear()
         self._made.clear()
@@ -270,6 +265,7 @@ class Stream:
             return None
         planned.due = self.due_of(planned.index) or planned.due
         self.bars[planned.index] = planned
+        self.composed_until = max(self.composed_until, planned.index + 1)
         if planned.index > self._failed_at + WELL_PAST:
             self.failures = 0
         after = self.bars.get(planned.index + 1)
@@ -291,7 +287,7 @@ class Stream:
         self.sealed = max(self.sealed, bar.index)
         self._bridged.add(bar.index)
         self.kept.late.add(bar.index)
-        self.kept.heard[bar.index] = bar
+        self.kept.hear(bar)
         self.late_bars += 1
         self._last_late = planned.due
         return planned
@@ -358,7 +354,7 @@ class Stream:
         asked = max((change for made, change in self._made if made <= bar), default=NO_CHANGE)
         if held.serial >= asked:
             return None
-        self.kept.heard[bar] = held.bar
+        self.kept.hear(held.bar)
         return held
 
     # -- housekeeping ----------------------------------------------------------------------------

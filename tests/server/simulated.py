@@ -547,6 +547,7 @@ class World:
         for _ in range(20):
             self.turn(composes=60)
         self.pass_time(3000, composes=12)
+        self.turn()  # what was said in the last moment is obeyed
 
     def close(self) -> None:
         async def close() -> None:

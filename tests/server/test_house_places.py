@@ -20,6 +20,7 @@ from server.composing.messages import Join
 from server.configuration.settings import StationSettings
 from server.house import opening, writing
 from server.house.chronicle import Chronicle, LogRules
+from server.house.kept import MOST_HEARD
 from server.house.opening import Stations
 from server.house.requests import Steer
 from server.house.shelf import Place, Shelf
@@ -299,3 +300,40 @@ def test_what_was_heard_otherwise_is_noted_for_the_next_run(tmp_path: Path) -> N
     written = asyncio.run(second())
     assert b'{"late":[4]}' in written
     assert b'{"heard":{"bar":4,' in written
+
+
+def test_hours_without_composing_are_not_composed_to_be_thrown_away(tmp_path: Path) -> None:
+    """Nor do they grow without end, in memory or in the file."""
+    hours = 6000  # bars
+
+    async def first() -> int:
+        scene = Placed(tmp_path)
+        stream = await scene.begin()
+        scene.house.lost(frozenset({stream.number}))
+        for _ in range(hours):
+            scene.clock.time = stream.planned_until - 50_000
+            scene.house.desk.time.watch.check(scene.clock.time)
+            stream.forget(scene.clock.time)
+        scene.stations.shelve()
+        assert len(stream.kept.heard) <= MOST_HEARD
+        bar = stream.resting_bar(scene.clock.time)
+        await scene.end()
+        assert scene.shelf.path("calm-radio").stat().st_size < 200_000
+        return bar
+
+    bar = asyncio.run(first())
+    assert bar > 5000
+
+    async def second() -> None:
+        scene = Placed(tmp_path)
+        stream = await scene.begin()
+        resume = scene.line.sent(Join)[0].resume
+        assert resume is not None
+        assert resume.bar == bar
+        (leap,) = resume.changes
+        assert (leap.bar, leap.to, leap.tick) == (4, bar, 96 * bar)
+        assert stream.first == bar
+        assert not scene.house.counters.troubles
+        await scene.end()
+
+    asyncio.run(second())
