@@ -6,12 +6,12 @@ from functools import cache
 
 import torch
 
-from engine.codecs import codec
-from engine.fields import CONTEXT
-from engine.planner_table import PlannerTable
-from engine.runtime import Network as Bundle
-from export.bundling import bundle_bytes, specification_of
-from export.networks import Network, Shape
+from engine.music.fields import CONTEXT
+from engine.network.runtime import Network as Bundle
+from engine.planning.planner_table import PlannerTable
+from engine.representations.codec import codec
+from export.networks.bundling import bundle_bytes, specification_of
+from export.networks.modules import Network, Shape
 
 STYLES = ("calm", "lively")
 NETWORKS = ("gpt", "lstm")

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bundle import Specification
-from engine.codecs import codec, field_offsets
-from engine.codecs import performance as tokens
-from engine.errors import CapacityError
-from engine.fields import CONTEXT, LENGTHS
-from engine.planner_table import PlannerTable
-from engine.runtime import Saved
+from common.errors import CapacityError
+from engine.music.fields import CONTEXT, LENGTHS
+from engine.network.bundle import Specification
+from engine.network.runtime import SavedRow
+from engine.planning.planner_table import PlannerTable
+from engine.representations import performance as tokens
+from engine.representations.codec import codec, field_offsets
 
 STYLES = ("calm", "lively")
 SITUATIONS = 61  # rows of each table
@@ -33,7 +33,7 @@ class TableMark(NamedTuple):
 
 
 class TableNetwork:
-    """Stands in for `engine.runtime.Network`. `margin`: steps that a row can be taken back;
+    """Stands in for `engine.network.runtime.Network`. `margin`: steps that a row can be taken back;
     `haste`: above 0 for many short gaps, below for few long ones."""
 
     def __init__(
@@ -65,7 +65,7 @@ class TableNetwork:
 
 
 class TablePool:
-    """Stands in for `engine.runtime.Pool`. `calls` records who was run, rewound and prefilled."""
+    """Stands in for `engine.network.runtime.Pool`. `calls` records who was run, rewound and prefilled."""
 
     def __init__(self, network: TableNetwork, rows: int) -> None:
         spec = network.specification
@@ -115,11 +115,11 @@ class TablePool:
         self.steps[row] = mark.step
         self.memory[row] = mark.memory
 
-    def save(self, row: int, over: Saved | None = None) -> Saved:
+    def save(self, row: int, over: SavedRow | None = None) -> SavedRow:
         step, furthest = int(self.steps[row, 0]), int(self.furthest[row])
-        return Saved(step, furthest, {"memory": np.array(self.memory[row])})
+        return SavedRow(step, furthest, {"memory": np.array(self.memory[row])})
 
-    def load(self, row: int, saved: Saved) -> None:
+    def load(self, row: int, saved: SavedRow) -> None:
         first, second = saved.states["memory"].tolist()
         self.memory[row] = (first, second)
         self.steps[row], self.furthest[row] = saved.step, saved.furthest

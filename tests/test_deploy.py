@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import Parser
+from server.commands.cli import Parser
 from server.configuration.loading import load
 from server.configuration.settings import Configuration
-from server.web import dashboard
-from server.web.metrics_doc import metrics
+from server.serving import dashboard
+from server.serving.metrics_doc import metrics
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -39,7 +39,9 @@ def served(words: list[str]) -> None:
 
 def test_the_dashboard_is_as_it_was_made() -> None:
     shipped = (DEPLOY / "grafana.json").read_text("utf-8")
-    assert shipped == dashboard.text(), "run: python -m server.web.dashboard deploy/grafana.json"
+    assert shipped == dashboard.text(), (
+        "run: python -m server.serving.dashboard deploy/grafana.json"
+    )
 
 
 def test_every_metric_of_the_dashboard_exists_and_has_the_label_that_names_its_lines() -> None:

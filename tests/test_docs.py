@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import Parser
+from server.commands.cli import Parser
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = [ROOT / "clients" / "README.md", *sorted((ROOT / "clients").glob("*/README.md"))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perpetuo_client import sync
 
-from engine.smf import write
+from engine.files.midi import write
 from tests.doc_steps import do, steps
 from tests.server.served import serving
 from tests.tunes import tune

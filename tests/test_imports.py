@@ -108,7 +108,7 @@ def test_the_engine_knows_no_clock_no_wire_no_thread_and_no_dice() -> None:
 
 
 def test_onnxruntime_is_imported_in_one_file() -> None:
-    assert importers_of("onnxruntime") <= {"engine/runtime.py"}
+    assert importers_of("onnxruntime") <= {"engine/network/runtime.py"}
 
 
 def test_torch_and_onnx_stay_in_the_offline_shop() -> None:
@@ -120,7 +120,7 @@ def test_torch_and_onnx_stay_in_the_offline_shop() -> None:
 def test_the_walk_sees_imports_inside_functions_and_relative_ones() -> None:
     source = "from .. import a\nfrom ..b import c\ndef f():\n    import x.y as z\n"
     assert set(imports_in(source, ("engine", "codecs"))) == {"engine", "engine.b", "x.y"}
-    assert imports_of(ROOT / "server" / "cli.py") >= {"argparse", "server.console"}
+    assert imports_of(ROOT / "server" / "cli.py") >= {"argparse", "server.commands.console"}
 
 
 # What makes sound: looked for when it is needed, so that a plain install is told what is missing.
@@ -141,11 +141,11 @@ def test_the_libraries_of_sound_are_asked_for_in_one_file() -> None:
 
 HEAVY = {"torch", "onnx", "onnxruntime", "matplotlib", *SOUND}
 LIGHT_LINES = {
-    "importing engine and the command line": "import engine, server.cli",
-    "the help": "from server.cli import main; assert main(['--help']) == 0",
-    "the version": "from server.cli import main; assert main(['--version']) == 0",
-    "the server, which has others compose and make sound": "import server.serving",
-    "a command's help": "from server.cli import main; assert main(['compose', '--help']) == 0",
+    "importing engine and the command line": "import engine, server.commands.cli",
+    "the help": "from server.commands.cli import main; assert main(['--help']) == 0",
+    "the version": "from server.commands.cli import main; assert main(['--version']) == 0",
+    "the server, which has others compose and make sound": "import server.serving.server",
+    "a command's help": "from server.commands.cli import main; assert main(['compose', '--help']) == 0",
 }
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import mido
 import pytest
 
-from engine.smf import write
-from server.cli import main
+from engine.files.midi import write
+from server.commands.cli import main
 from tests.tunes import tune
 
 CONFIG = """

@@ -1,4 +1,4 @@
-"""Files that a user names are read through `engine.files` alone: there a pipe is not waited for, a
+"""Files that a user names are read through `common.files` alone: there a pipe is not waited for, a
 device not read without end. This walks the source and finds what reads in another way."""
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ LIBRARIES = {"json", "np", "numpy", "onnx", "pickle", "tomllib", "torch"}
 
 PROC, OWN, DOC = "the system tells of a process", "a file of our own", "writes a page of docs/"
 MAY_READ = {
-    "engine/files.py": "the one way",
-    "engine/claim.py": "a lock in a folder of our own, never read",
-    "engine/planner_table.py": "bytes that were read",
-    "engine/snapshot.py": "bytes that were read",
-    "export/data/dataset.py": "mapped into memory after engine.files has looked at it",
-    "export/run_folder.py": "torch is given a file that engine.files has opened",
+    "common/files.py": "the one way",
+    "common/folder_lock.py": "a lock in a folder of our own, never read",
+    "engine/planning/planner_table.py": "bytes that were read",
+    "engine/composing/snapshot.py": "bytes that were read",
+    "export/data/dataset.py": "mapped into memory after common.files has looked at it",
+    "export/training/run_folder.py": "torch is given a file that common.files has opened",
     "server/audio/synth.py": "FluidSynth reads what libraries.soundfont has looked at",
-    "server/benching.py": PROC,
-    "server/benching_live/processes.py": PROC,
-    "server/benching_live/served.py": OWN,
-    "server/cli.py": "the null device, to write to",
-    "server/composing/meter.py": PROC,
+    "server/benches/measuring.py": PROC,
+    "server/benches/live/processes.py": PROC,
+    "server/benches/live/served.py": OWN,
+    "server/commands/cli.py": "the null device, to write to",
+    "server/composing/load_meter.py": PROC,
     "server/configuration/reference.py": DOC,
-    "server/house/shelf.py": OWN,
-    "server/house/writing.py": "a folder of our own, to force it to the disk",
-    "server/machine.py": PROC,
+    "server/house/places.py": OWN,
+    "server/house/disk_writer.py": "a folder of our own, to force it to the disk",
+    "server/base/machine.py": PROC,
     "server/midi/jack.py": PROC,
-    "server/osc/page.py": DOC,
-    "server/web/metrics_doc.py": DOC,
-    "server/web/protocol_doc.py": DOC,
+    "server/serving/osc_tables.py": DOC,
+    "server/serving/metrics_doc.py": DOC,
+    "server/serving/protocol_doc.py": DOC,
     "server/web/site.py": "the page that was installed",
 }
 
@@ -109,7 +109,7 @@ def test_files_are_read_in_one_way() -> None:
         for line in reads(path.read_text("utf-8"))
         if name not in MAY_READ
     }
-    assert not found, "use engine.files, or say in MAY_READ why not"
+    assert not found, "use common.files, or say in MAY_READ why not"
 
 
 def test_what_may_read_by_itself_does() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.score import NOTE, Score, note_order
-from engine.smf import read, to_score, write
+from engine.files.midi import read, to_score, write
+from engine.music.score import NOTE, Score, note_order
 
 
 def tune(seed: int, length: int = 60) -> Score:

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from engine.codecs import Codec, codec
-from engine.errors import DatasetError
+from common.errors import DatasetError
+from engine.representations.codec import Codec, codec
 from export.data import report
 from export.data.dataset import META, VERSION, Dataset
 from export.data.finding import Problem
 from export.data.likeness import DUPLICATE, Likeness, likenesses
-from export.data.prepare import Piece, Prepared, pattern_name, prepare, scan
+from export.data.prepare import Prepared, SourcePiece, pattern_name, prepare, scan
 from export.data.sources import SPLITS, Source, find_sources
 from export.data.statistics import Statistics, by_reason
 from export.data.styles import clean, gather_rare
@@ -35,7 +35,7 @@ VALID_SHARE = TEST_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DatasetOptions:
     """What may be chosen; `test_only` puts every piece into the test split, with no report."""
 
     manifest: Path | None = None
@@ -50,7 +50,7 @@ class Options:
     test_only: bool = False
 
 
-def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, Any]:
+def build(places: Sequence[Path], target: Path, options: DatasetOptions) -> dict[str, Any]:
     """Make the dataset folder `target`; returns the statistics that report.json holds."""
     target = target.absolute()
     coder = codec(options.representation)
@@ -89,8 +89,8 @@ def build(places: Sequence[Path], target: Path, options: Options) -> dict[str, A
 
 
 def _read_pieces(
-    sources: Sequence[Source], problems: list[Problem], options: Options
-) -> list[Piece]:
+    sources: Sequence[Source], problems: list[Problem], options: DatasetOptions
+) -> list[SourcePiece]:
     """The pieces in the files, those of one file in one group; `problems` takes the others."""
     tasks = [(source.location, source.file, options.least_notes) for source in sources]
     pieces = []
@@ -99,11 +99,13 @@ def _read_pieces(
             if isinstance(one, Problem):
                 problems.append(one)
             elif len(found) == 1:
-                pieces.append(Piece(source, one))
+                pieces.append(SourcePiece(source, one))
             else:
                 name = pattern_name(source.file, pattern, len(found))
                 group = source.group or source.file
-                pieces.append(Piece(replace(source, file=name, pattern=pattern, group=group), one))
+                pieces.append(
+                    SourcePiece(replace(source, file=name, pattern=pattern, group=group), one)
+                )
     return pieces
 
 
@@ -126,7 +128,7 @@ def _results(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -
 
 
 def choose_duplicates(
-    pieces: Sequence[Piece], pairs: Sequence[Likeness]
+    pieces: Sequence[SourcePiece], pairs: Sequence[Likeness]
 ) -> dict[int, tuple[int, float]]:
     """Pieces to drop: index → (the one that stays, share in common). The one with the
     most notes stays, of equal ones one with known velocities.
@@ -156,7 +158,9 @@ def choose_duplicates(
     return dict(sorted(dropped.items()))
 
 
-def choose_splits(pieces: Sequence[Piece], pairs: Sequence[Likeness], options: Options) -> None:
+def choose_splits(
+    pieces: Sequence[SourcePiece], pairs: Sequence[Likeness], options: DatasetOptions
+) -> None:
     """Give every piece its split: the manifest's, else one drawn from what the music is.
 
     Related pieces and those of one group go together.
@@ -176,7 +180,7 @@ def choose_splits(pieces: Sequence[Piece], pairs: Sequence[Likeness], options: O
             links.append((groups.setdefault((piece.source.dataset, piece.source.group), i), i))
     for first, second in links:
         leader[find(second)] = find(first)
-    members: dict[int, list[Piece]] = {}
+    members: dict[int, list[SourcePiece]] = {}
     for i, piece in enumerate(pieces):
         members.setdefault(find(i), []).append(piece)
     for group in members.values():
@@ -188,7 +192,7 @@ def choose_splits(pieces: Sequence[Piece], pairs: Sequence[Likeness], options: O
         _fill_splits(list(members.values()), options.seed)
 
 
-def _fill_splits(groups: list[list[Piece]], seed: int) -> None:
+def _fill_splits(groups: list[list[SourcePiece]], seed: int) -> None:
     """See that a small set has something to validate and test on: where chance gave a split
     nothing, a group that is learned from goes there."""
     free = [g for g in groups if not any(p.source.split for p in g) and g[0].split == "train"]
@@ -199,27 +203,31 @@ def _fill_splits(groups: list[list[Piece]], seed: int) -> None:
                 piece.split = split
 
 
-def _draw(group: list[Piece], seed: int) -> float:
+def _draw(group: list[SourcePiece], seed: int) -> float:
     """A number in [0, 1) that depends on the music alone."""
     name = min(piece.scan.fingerprint.exact for piece in group)
     digest = hashlib.blake2b(name, digest_size=8, key=str(seed).encode()).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
-def _drawn_split(group: list[Piece], seed: int) -> str:
+def _drawn_split(group: list[SourcePiece], seed: int) -> str:
     uniform = _draw(group, seed)
     if uniform < TEST_SHARE:
         return "test"
     return "valid" if uniform < TEST_SHARE + VALID_SHARE else "train"
 
 
-def style_names(pieces: Sequence[Piece]) -> list[str]:
+def style_names(pieces: Sequence[SourcePiece]) -> list[str]:
     return sorted({piece.style for piece in pieces})
 
 
 def _write_pieces(
-    folder: Path, coder: Codec, pieces: list[Piece], statistics: Statistics, options: Options
-) -> list[Piece]:
+    folder: Path,
+    coder: Codec,
+    pieces: list[SourcePiece],
+    statistics: Statistics,
+    options: DatasetOptions,
+) -> list[SourcePiece]:
     """Encode and store the pieces; returns those that could be."""
     tasks = [
         (piece.source.location, piece.source.file, coder.name, piece.velocity_known)
@@ -244,7 +252,7 @@ def _write_pieces(
     return stored
 
 
-def _count(statistics: Statistics, piece: Piece, result: Prepared) -> None:
+def _count(statistics: Statistics, piece: SourcePiece, result: Prepared) -> None:
     statistics.add(
         piece.source,
         piece.scan,
@@ -256,7 +264,7 @@ def _count(statistics: Statistics, piece: Piece, result: Prepared) -> None:
 
 
 def dataset_meta(
-    coder: Codec, styles: list[str], figures: dict[str, Any], options: Options
+    coder: Codec, styles: list[str], figures: dict[str, Any], options: DatasetOptions
 ) -> dict[str, Any]:
     """What stands in a dataset's meta.json."""
     return {
@@ -282,7 +290,7 @@ def temporary_dataset(
     places: Sequence[Path], representation: str, styles: dict[str, str] | None = None
 ) -> Iterator[Dataset]:
     """A dataset of folders or files of music for a moment, all of it in the test split."""
-    options = Options(
+    options = DatasetOptions(
         representation=representation,
         styles=styles or {},
         least_style_notes=0,

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codecs import Codec, codec
-from engine.errors import DatasetError, PerpetuoError
-from engine.files import DATASET, DATASET_META, look_at
-from engine.plan import BarPlan
-from engine.tables import read_json
+from common.errors import DatasetError, PerpetuoError
+from common.files import DATASET, DATASET_META, look_at
+from common.tables import read_json
+from engine.music.plan import BarPlan
+from engine.representations.codec import Codec, codec
 from export.data.sources import SPLITS
 
 VERSION = 1

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from engine.files import as_text, why_no_file
+from common.files import as_text, why_no_file
 from export.data.zipped import ZIP, members_of
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf")

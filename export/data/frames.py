@@ -28,20 +28,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engine.analysis import analyse
-from engine.codecs import Encoded, codec
-from engine.codecs.notes import DELTA, DELTA_TICKS, NotesCodec
-from engine.errors import DatasetError
-from engine.fields import LENGTHS
-from engine.files import FRAMES
-from engine.score import DRUMS, NOTE, Score, note_order
-from engine.smf import GridError
-from engine.tables import read_json
+from common.errors import DatasetError
+from common.files import FRAMES
+from common.tables import read_json
+from engine.files.midi import GridError
+from engine.music.analysis import analyse
+from engine.music.fields import LENGTHS
+from engine.music.score import DRUMS, NOTE, Score, note_order
+from engine.representations.codec import Encoded, codec
+from engine.representations.notes import DELTA, DELTA_TICKS, NotesCodec
 from export.data import report
-from export.data.build import Options, dataset_meta
+from export.data.build import DatasetOptions, dataset_meta
 from export.data.dataset import META
 from export.data.likeness import fingerprint
-from export.data.prepare import Piece, Prepared, Scan, stored_form
+from export.data.prepare import Prepared, Scan, SourcePiece, stored_form
 from export.data.sources import SPLITS, Source
 from export.data.statistics import Statistics
 from export.data.styles import slug
@@ -72,7 +72,9 @@ class FrameFile:
         return max(self.voices, 1)
 
 
-def build_frames(path: Path, target: Path, grid: str | None, options: Options) -> dict[str, Any]:
+def build_frames(
+    path: Path, target: Path, grid: str | None, options: DatasetOptions
+) -> dict[str, Any]:
     """Make the dataset folder `target` of a file of frames; returns its statistics."""
     if options.representation != NotesCodec.name:
         raise DatasetError(
@@ -84,7 +86,7 @@ def build_frames(path: Path, target: Path, grid: str | None, options: Options) -
     coder = codec(NotesCodec.name)
     style = slug(path.stem)
     statistics = Statistics(sum(map(len, file.pieces.values())), [])
-    stored: list[Piece] = []
+    stored: list[SourcePiece] = []
     with new_folder(target, force=options.force) as folder:
         with (
             DatasetWriter(folder, coder) as writer,
@@ -93,7 +95,7 @@ def build_frames(path: Path, target: Path, grid: str | None, options: Options) -
             for split, number, frames in _all_pieces(file):
                 source = Source(path, f"{split}/{number:04}", style, style, split=split)
                 score, prepared = prepare_frames(frames, file)
-                piece = Piece(source, _scan(score), style, split)
+                piece = SourcePiece(source, _scan(score), style, split)
                 row = {"split": SPLITS.index(split), "style": 0}
                 writer.add(prepared, **row, velocity=False)
                 statistics.add(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.score import DRUMS, Score
+from engine.music.score import DRUMS, Score
 
 TURN_NOTES = 8
 # Share of the smaller set that must lie in the other one.

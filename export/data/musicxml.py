@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from engine.errors import DatasetError
-from engine.smf_reader import DEFAULT_TEMPO, FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
+from common.errors import DatasetError
+from engine.files.midi_reader import DEFAULT_TEMPO, FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
 from export.data.repeats import breaks, order_of
 from export.data.zipped import BROKEN, unpacked
 

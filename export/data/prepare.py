@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis import Analysis, analyse
-from engine.codecs import Codec, Encoded, codec
-from engine.errors import PerpetuoError
-from engine.files import MUSIC, read_bytes
-from engine.plan import BarPlan
-from engine.smf import GridError, Smf, grid_error, read_patterns, to_score
+from common.errors import PerpetuoError
+from common.files import MUSIC, read_bytes
+from engine.files.midi import GridError, Smf, grid_error, read_patterns, to_score
+from engine.music.analysis import Analysis, analyse
+from engine.music.plan import BarPlan
+from engine.representations.codec import Codec, Encoded, codec
 from export.data.finding import Location, Problem
 from export.data.likeness import Fingerprint, fingerprint
 from export.data.musicxml import looks_like_xml, read_musicxml
@@ -41,7 +41,7 @@ class Scan:
 
 
 @dataclass(slots=True)
-class Piece:
+class SourcePiece:
     """A file on its way into the dataset."""
 
     source: Source

@@ -13,14 +13,14 @@ from export.data.statistics import Statistics
 from export.data.writing import write_json, write_text
 
 if TYPE_CHECKING:
-    from export.data.prepare import Piece
+    from export.data.prepare import SourcePiece
 
 _NAMED = 3  # files named beside each reason for skipping some; report.json names all
 _LISTED = 50  # files and pairs named in the text; report.json names all
 
 
 def write(
-    folder: Path, pieces: Sequence[Piece], statistics: Statistics, figures: dict[str, Any]
+    folder: Path, pieces: Sequence[SourcePiece], statistics: Statistics, figures: dict[str, Any]
 ) -> None:
     write_json(folder / "report.json", figures)
     write_text(folder / "report.txt", text(figures))
@@ -96,7 +96,7 @@ def _listing(title: str, items: Iterable[str]) -> list[str]:
     return ["", f"{title}:", *(f"  {row}" for row in rows[:_LISTED]), *more]
 
 
-def _write_pieces(path: Path, pieces: Sequence[Piece]) -> None:
+def _write_pieces(path: Path, pieces: Sequence[SourcePiece]) -> None:
     """One line a piece, in the order of pieces.npy."""
     lines = ["file\ttitle\tcomposer\tlicence\tstyle\tsplit\tnotes"]
     for piece in pieces:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import DatasetError
-from engine.files import MANIFEST as MANIFEST_FILE
-from engine.files import as_text, look_at, read_bytes
+from common.errors import DatasetError
+from common.files import MANIFEST as MANIFEST_FILE
+from common.files import as_text, look_at, read_bytes
 from export.data.finding import MANIFEST, Found, Location, Problem, find
 
 SPLITS = ("train", "valid", "test")

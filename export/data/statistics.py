@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.files import NOTICE, read_beginning
+from common.files import NOTICE, read_beginning
 from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
 from export.data.repeats import NOT_FOLLOWED

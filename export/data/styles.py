@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from engine.errors import DatasetError
-from engine.files import STYLE_TABLE
-from engine.tables import read_toml
+from common.errors import DatasetError
+from common.files import STYLE_TABLE
+from common.tables import read_toml
 
 OTHER = "other"
 MAX_STYLES = 40

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codecs import Codec
-from engine.errors import OutputError
-from engine.files import as_text
-from engine.plan import BarPlan
+from common.errors import OutputError
+from common.files import as_text
+from engine.music.plan import BarPlan
+from engine.representations.codec import Codec
 from export.data.dataset import META, PIECE
 from export.data.prepare import Prepared
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from engine.errors import DatasetError, PerpetuoError
-from engine.files import ARCHIVE, open_file
+from common.errors import DatasetError, PerpetuoError
+from common.files import ARCHIVE, open_file
 
 ZIP = ".zip"
 MAX_MEMBERS = 100_000
@@ -23,14 +23,14 @@ BROKEN = (
 )
 
 
-class Member(NamedTuple):
+class ZipMember(NamedTuple):
     """A file in an archive: its name there, and the same as a path below the archive."""
 
     key: str
     name: str
 
 
-def members_of(path: Path) -> tuple[list[Member], list[tuple[str, str]]]:
+def members_of(path: Path) -> tuple[list[ZipMember], list[tuple[str, str]]]:
     """The members that can be read, by name, and (name, reason) of what cannot; "" stands for the
     archive itself."""
     try:
@@ -42,7 +42,7 @@ def members_of(path: Path) -> tuple[list[Member], list[tuple[str, str]]]:
         return [], [("", f"a zip file of more than {MAX_MEMBERS:,} files: unpack it")]
     if sum(info.file_size for info in files) > MAX_UNPACKED:
         return [], [("", f"a zip file that unpacks into more than {MAX_UNPACKED >> 30} GB")]
-    members: dict[str, Member] = {}
+    members: dict[str, ZipMember] = {}
     problems: list[tuple[str, str]] = []
     for info in files:
         name = _path_of(info.filename)
@@ -53,7 +53,7 @@ def members_of(path: Path) -> tuple[list[Member], list[tuple[str, str]]]:
         elif name in members:
             problems.append((name, "twice in its zip file: the last one is read"))
         else:
-            members[name] = Member(info.filename, name)
+            members[name] = ZipMember(info.filename, name)
     return [members[name] for name in sorted(members)], problems
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measures import Floats, Ints
+from engine.music.measures import Floats, Ints
 from export.evaluation.copying import Hashes, mixed
 
 Events = NDArray[np.integer]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.bars import Bar
-from engine.composer import Composer
-from engine.controls import CONTROL, Controls
-from engine.fields import ATTRIBUTES, ECHO_NEW, PITCH_CLASSES
-from engine.measures import Floats, Ints, measure
-from engine.runtime import Network
-from engine.score import DRUMS, PARTS, Score, as_array
-from engine.time import Metre
+from engine.composing.composer import Composer
+from engine.controls.controls import CONTROL, Controls
+from engine.music.bars import Bar
+from engine.music.fields import ATTRIBUTES, ECHO_NEW, PITCH_CLASSES
+from engine.music.measures import Floats, Ints, measure
+from engine.music.score import DRUMS, PARTS, Score, as_array
+from engine.music.time import Metre
+from engine.network.runtime import Network
 from export.evaluation.music import RealMusic, RealPiece
 from export.evaluation.obedience import Harmony, harmony
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measures import Ints
-from engine.score import DRUMS, Score, note_order
+from engine.music.measures import Ints
+from engine.music.score import DRUMS, Score, note_order
 
 Hashes = NDArray[np.uint64]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from math import log2, sqrt
 from typing import NamedTuple
 
-from engine.bars import Bar
-from engine.fields import ECHO_NEAR
-from engine.score import DRUMS, TIED_FROM, Note
-from engine.time import TICKS_PER_QUARTER
+from engine.music.bars import Bar
+from engine.music.fields import ECHO_NEAR
+from engine.music.score import DRUMS, TIED_FROM, Note
+from engine.music.time import TICKS_PER_QUARTER
 
 BLOCK_BARS = 500
 ENTROPY_BARS = 100
@@ -19,7 +19,7 @@ LOOP_BARS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BarBlock:
     """Figures of consecutive bars. Means over notes; None where no note could tell.
 
     `repeated`: bars that complete `LOOP_BARS` bars heard before, note for note. Entropies in
@@ -59,8 +59,8 @@ class Endurance:
     unasked: int
     longest_silence: float
     spread: Spread
-    blocks: tuple[Block, ...]
-    entropy: tuple[Block, ...]
+    blocks: tuple[BarBlock, ...]
+    entropy: tuple[BarBlock, ...]
 
 
 @dataclass(slots=True)
@@ -76,9 +76,9 @@ class _Tally:
     pitches: Counter[int] = field(default_factory=Counter)
     gaps: Counter[int] = field(default_factory=Counter)
 
-    def close(self) -> Block:
+    def close(self) -> BarBlock:
         pitched = self.pitches.total()
-        return Block(
+        return BarBlock(
             self.first,
             self.bars,
             sum(p * n for p, n in self.pitches.items()) / pitched if pitched else None,
@@ -109,8 +109,8 @@ class Follower:
 
     def __init__(self) -> None:
         self._long, self._short = _Tally(), _Tally()
-        self._blocks: list[Block] = []
-        self._entropies: list[Block] = []
+        self._blocks: list[BarBlock] = []
+        self._entropies: list[BarBlock] = []
         self._listener = _Listener()
         self._moments = tuple(_Moments() for _ in range(3))
         self._bars = self._notes = self._repeated = self._unasked = 0
@@ -179,7 +179,7 @@ class _Moments:
         return sqrt(self.squares / self.count) if self.count else 0.0
 
 
-class _Heard(NamedTuple):
+class _HeardBars(NamedTuple):
     notes: int
     repeated: bool
     asked: bool  # each of the latest eight bars to be like an earlier one
@@ -197,7 +197,7 @@ class _Listener:
         self.last_onset: int | None = None
         self.longest_silence = 0
 
-    def hear(self, bar: Bar, tallies: Sequence[_Tally]) -> _Heard:
+    def hear(self, bar: Bar, tallies: Sequence[_Tally]) -> _HeardBars:
         repeated = self._loops(bar)
         self.asked.append(bar.plan.echo >= ECHO_NEAR)
         fresh = 0
@@ -212,7 +212,7 @@ class _Listener:
             tally.ticks += bar.metre.ticks
             tally.notes += fresh
             tally.repeated += repeated
-        return _Heard(fresh, repeated, all(self.asked))
+        return _HeardBars(fresh, repeated, all(self.asked))
 
     def silence(self) -> int:
         return max(self.longest_silence, self.end - self.sounding_until)

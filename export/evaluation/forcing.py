@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.fields import CONTEXT
-from engine.measures import Floats, Ints
-from engine.runtime import Network
+from engine.music.fields import CONTEXT
+from engine.music.measures import Floats, Ints
+from engine.network.runtime import Network
 from export.evaluation.baselines import Likelihood, likelihood
 from export.evaluation.music import RealMusic
-from export.teacher import Teacher
+from export.networks.teacher import Teacher
 
 GIVEN, OPEN = "model, plan given", "model, plan open"
 LANES = 32

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.composer import Composer
-from engine.controls import Controls
-from engine.errors import ConfigError, ControlError
-from engine.files import CONFIGURATION
-from engine.runtime import Network
-from engine.tables import read_toml
-from engine.time import TICKS_PER_QUARTER
+from common.errors import ConfigError, ControlError
+from common.files import CONFIGURATION
+from common.tables import read_toml
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
+from engine.music.time import TICKS_PER_QUARTER
+from engine.network.runtime import Network
 from export.evaluation.composing import bar_by_bar
 from export.evaluation.endurance import Endurance, Follower
 from export.evaluation.report import table

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bundle import Specification
-from engine.codecs import Codec, Encoded
-from engine.errors import DatasetError
-from engine.fields import METRES
-from engine.measures import Ints
-from engine.plan import BarPlan
-from engine.score import PARTS, Score
-from engine.time import COMMON_TIME, Metre
+from common.errors import DatasetError
+from engine.music.fields import METRES
+from engine.music.measures import Ints
+from engine.music.plan import BarPlan
+from engine.music.score import PARTS, Score
+from engine.music.time import COMMON_TIME, Metre
+from engine.network.bundle import Specification
+from engine.representations.codec import Codec, Encoded
 from export.data.build import temporary_dataset
 from export.data.dataset import META, Dataset
 from export.evaluation.baselines import Corpus

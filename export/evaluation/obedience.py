@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.fields import FIRST_CHORD, KEYS, PITCH_CLASSES
-from engine.harmony import CHORD_TONES
-from engine.measures import Floats, Ints
-from engine.score import DRUMS
+from engine.music.fields import FIRST_CHORD, KEYS, PITCH_CLASSES
+from engine.music.harmony import CHORD_TONES
+from engine.music.measures import Floats, Ints
+from engine.music.score import DRUMS
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 9, 10, 11)  # natural, harmonic and melodic together

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.measures import Floats, Ints
-from export.evaluation.statistics import FIGURES, Figure, Measured
+from engine.music.measures import Floats, Ints
+from export.evaluation.statistics import FIGURES, Figure, MeasuredMusic
 
 SPLITS = 5
 
@@ -65,14 +65,16 @@ class Comparison:
     divergence: float | None
 
 
-def compare(composed: Sequence[Measured], real: Sequence[Measured]) -> tuple[Comparison, ...]:
+def compare(
+    composed: Sequence[MeasuredMusic], real: Sequence[MeasuredMusic]
+) -> tuple[Comparison, ...]:
     return tuple(_compare(figure, composed, real) for figure in FIGURES)
 
 
 def compare_by_style(
-    composed: Sequence[Measured],
+    composed: Sequence[MeasuredMusic],
     composed_styles: Sequence[str],
-    real: Sequence[Measured],
+    real: Sequence[MeasuredMusic],
     real_styles: Sequence[str],
 ) -> dict[str, tuple[Comparison, ...]]:
     """The comparison inside each style that both sides have, with two real pieces or more."""
@@ -85,7 +87,7 @@ def compare_by_style(
     return found
 
 
-def pooled(figure: Figure, pieces: Sequence[Measured]) -> Floats:
+def pooled(figure: Figure, pieces: Sequence[MeasuredMusic]) -> Floats:
     """Shares [windows, bins] of all windows that have samples."""
     if not pieces:
         return np.zeros((0, figure.bins))
@@ -93,7 +95,7 @@ def pooled(figure: Figure, pieces: Sequence[Measured]) -> Floats:
     return shares(rows[rows.any(axis=1)])
 
 
-def average(figure: Figure, pieces: Sequence[Measured]) -> float | None:
+def average(figure: Figure, pieces: Sequence[MeasuredMusic]) -> float | None:
     """Mean over windows of the figure's mean."""
     if not figure.averaged or not pieces:
         return None
@@ -101,7 +103,9 @@ def average(figure: Figure, pieces: Sequence[Measured]) -> float | None:
     return _known(float(np.nanmean(values))) if not np.isnan(values).all() else None
 
 
-def _compare(figure: Figure, composed: Sequence[Measured], real: Sequence[Measured]) -> Comparison:
+def _compare(
+    figure: Figure, composed: Sequence[MeasuredMusic], real: Sequence[MeasuredMusic]
+) -> Comparison:
     ours = pooled(figure, composed)
     rows = []
     for split in range(SPLITS):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.evaluation.endurance import Block
+from export.evaluation.endurance import BarBlock
 from export.evaluation.lasting import Lasting
 from export.evaluation.report import Distributions, Points, Report
 from export.evaluation.statistics import FIGURES
@@ -134,7 +134,7 @@ def _obedience(place: Axes, control: str, points: Points) -> None:
 
 
 def _course(
-    place: Axes, title: str, blocks: Sequence[Block], name: str, color: str | None = _COMPOSED
+    place: Axes, title: str, blocks: Sequence[BarBlock], name: str, color: str | None = _COMPOSED
 ) -> None:
     values = [getattr(block, name) for block in blocks]
     heights = [np.nan if value is None else value for value in values]

@@ -15,7 +15,7 @@ from export.evaluation.copying import Copying
 from export.evaluation.endurance import Endurance
 from export.evaluation.obedience import Harmony, Obedience
 from export.evaluation.overlap import Comparison, pooled
-from export.evaluation.statistics import FIGURES, Measured, mean_similarity
+from export.evaluation.statistics import FIGURES, MeasuredMusic, mean_similarity
 
 Points = tuple[tuple[float, float], ...]
 
@@ -80,17 +80,19 @@ class Report:
         return "\n\n".join(block for block in blocks if block)
 
 
-def distributions(composed: Sequence[Measured], real: Sequence[Measured]) -> Distributions:
+def distributions(
+    composed: Sequence[MeasuredMusic], real: Sequence[MeasuredMusic]
+) -> Distributions:
     """What the panels of the picture show."""
     return Distributions(_mean_shares(composed), _mean_shares(real), _curve(composed), _curve(real))
 
 
-def _mean_shares(pieces: Sequence[Measured]) -> dict[str, list[float]]:
+def _mean_shares(pieces: Sequence[MeasuredMusic]) -> dict[str, list[float]]:
     rows = {figure.name: pooled(figure, pieces) for figure in FIGURES}
     return {name: row.mean(axis=0).tolist() for name, row in rows.items() if len(row)}
 
 
-def _curve(pieces: Sequence[Measured]) -> list[float | None]:
+def _curve(pieces: Sequence[MeasuredMusic]) -> list[float | None]:
     if not pieces:
         return []
     return [None if np.isnan(v) else float(v) for v in mean_similarity(list(pieces))]

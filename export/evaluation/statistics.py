@@ -16,10 +16,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.fields import LENGTHS
-from engine.measures import Floats, Ints, polyphony
-from engine.score import DRUMS, PARTS, Score, bar_grid, note_order
-from engine.time import MAX_BAR_TICKS, TICKS_PER_QUARTER
+from engine.music.fields import LENGTHS
+from engine.music.measures import Floats, Ints, polyphony
+from engine.music.score import DRUMS, PARTS, Score, bar_grid, note_order
+from engine.music.time import MAX_BAR_TICKS, TICKS_PER_QUARTER
 
 Samples = tuple[Ints, Floats]  # window of each sample, its value
 
@@ -38,7 +38,7 @@ _SIGNATURES = np.array([np.roll(_SIGNATURE, k) for k in range(12)])
 
 
 @dataclass(frozen=True)
-class Piece:
+class MeasuredPiece:
     """A score with its notes placed in bars and its bars in windows."""
 
     notes: NDArray[np.void]
@@ -48,7 +48,7 @@ class Piece:
     windows: int
 
     @classmethod
-    def of(cls, score: Score) -> Piece:
+    def of(cls, score: Score) -> MeasuredPiece:
         notes = note_order(score.notes)
         grid = bar_grid(score)
         last = grid.starts[-1] + grid.metres[-1].ticks
@@ -117,32 +117,34 @@ def shared_by_lag(bar: Ints, keys: Ints, bars: int, lags: int) -> Floats:
     return shares
 
 
-def _of_notes(piece: Piece, values: NDArray[np.generic], keep: NDArray[np.bool_]) -> Samples:
+def _of_notes(
+    piece: MeasuredPiece, values: NDArray[np.generic], keep: NDArray[np.bool_]
+) -> Samples:
     return piece.window[keep], values[keep].astype(np.float64)
 
 
-def _of_bars(piece: Piece, values: NDArray[np.generic]) -> Samples:
+def _of_bars(piece: MeasuredPiece, values: NDArray[np.generic]) -> Samples:
     found = values.astype(np.float64)
     known = ~np.isnan(found)
     return piece.window_of_bar[known], found[known]
 
 
-def _of_windows(piece: Piece, values: Floats) -> Samples:
+def _of_windows(piece: MeasuredPiece, values: Floats) -> Samples:
     known = ~np.isnan(values)
     return np.arange(piece.windows)[known], values[known]
 
 
-def _relative_pitch_class(piece: Piece) -> Samples:
+def _relative_pitch_class(piece: MeasuredPiece) -> Samples:
     signature = np.argmax(piece.pitch_classes @ _SIGNATURES.T, axis=1)
     relative = (piece.notes["pitch"].astype(np.int64) - signature[piece.window]) % 12
     return _of_notes(piece, relative, piece.tuned)
 
 
-def _pitch(piece: Piece) -> Samples:
+def _pitch(piece: MeasuredPiece) -> Samples:
     return _of_notes(piece, piece.notes["pitch"], piece.tuned)
 
 
-def _interval(piece: Piece) -> Samples:
+def _interval(piece: MeasuredPiece) -> Samples:
     """Steps between the highest notes of successive onsets of one part."""
     notes, window = piece.notes[piece.tuned], piece.window[piece.tuned]
     order = np.lexsort((-notes["pitch"].astype(np.int64), notes["onset"], notes["part"]))
@@ -155,52 +157,52 @@ def _interval(piece: Piece) -> Samples:
     return window[1:][same], steps[same].astype(np.float64)
 
 
-def _duration(piece: Piece) -> Samples:
+def _duration(piece: MeasuredPiece) -> Samples:
     return _of_notes(piece, piece.notes["duration"], piece.notes["part"] != DRUMS)
 
 
-def _gap(piece: Piece) -> Samples:
+def _gap(piece: MeasuredPiece) -> Samples:
     onsets = piece.notes["onset"].astype(np.int64)
     gaps = np.diff(onsets, append=onsets[-1:])
     return _of_notes(piece, gaps, gaps > 0)
 
 
-def _beat_place(piece: Piece) -> Samples:
+def _beat_place(piece: MeasuredPiece) -> Samples:
     return _of_notes(piece, piece.offset % TICKS_PER_QUARTER, np.ones(len(piece.notes), bool))
 
 
-def _velocity(piece: Piece) -> Samples:
+def _velocity(piece: MeasuredPiece) -> Samples:
     return _of_notes(piece, piece.notes["velocity"], piece.notes["velocity"] > 0)
 
 
-def _density(piece: Piece) -> Samples:
+def _density(piece: MeasuredPiece) -> Samples:
     counts = np.bincount(piece.bar, minlength=piece.bars)
     return _of_bars(piece, counts * TICKS_PER_QUARTER / piece.ticks)
 
 
-def _polyphony(piece: Piece) -> Samples:
+def _polyphony(piece: MeasuredPiece) -> Samples:
     bounds = np.append(piece.starts, piece.starts[-1] + piece.ticks[-1])
     return _of_bars(piece, polyphony(piece.notes[piece.tuned], bounds))
 
 
-def _scale_consistency(piece: Piece) -> Samples:
+def _scale_consistency(piece: MeasuredPiece) -> Samples:
     total = piece.pitch_classes.sum(axis=1)
     best = (piece.pitch_classes @ _SCALES.T).max(axis=1)
     return _of_windows(piece, np.where(total > 0, best / np.maximum(total, 1), np.nan))
 
 
-def _pitch_class_entropy(piece: Piece) -> Samples:
+def _pitch_class_entropy(piece: MeasuredPiece) -> Samples:
     total = piece.pitch_classes.sum(axis=1, keepdims=True)
     share = piece.pitch_classes / np.maximum(total, 1)
     bits = -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=1)
     return _of_windows(piece, np.where(total[:, 0] > 0, bits, np.nan))
 
 
-def _groove(piece: Piece) -> Samples:
+def _groove(piece: MeasuredPiece) -> Samples:
     return _of_bars(piece, shared_by_lag(piece.bar, piece.offset, piece.bars, 1)[:, 0])
 
 
-def _pitch_range(piece: Piece) -> Samples:
+def _pitch_range(piece: MeasuredPiece) -> Samples:
     low = np.full(piece.windows, np.inf)
     high = np.full(piece.windows, -np.inf)
     np.minimum.at(low, piece.window[piece.tuned], piece.notes["pitch"][piece.tuned])
@@ -208,7 +210,7 @@ def _pitch_range(piece: Piece) -> Samples:
     return _of_windows(piece, np.where(high >= low, high - low, np.nan))
 
 
-def _best_recent(piece: Piece) -> Floats:
+def _best_recent(piece: MeasuredPiece) -> Floats:
     """Likeness of each sounding bar to the most similar of the bars just before it."""
     recent = piece.likeness[:, :RECENT_BARS]
     best: Floats = np.where(np.isnan(recent), -1.0, recent).max(axis=1)
@@ -220,17 +222,17 @@ def _where_known(values: Floats, holds: NDArray[np.bool_]) -> Floats:
     return np.where(np.isnan(values), np.nan, holds)
 
 
-def _repeated(piece: Piece) -> Samples:
+def _repeated(piece: MeasuredPiece) -> Samples:
     best = _best_recent(piece)
     return _of_bars(piece, _where_known(best, best == 1.0))
 
 
-def _nearly_repeated(piece: Piece) -> Samples:
+def _nearly_repeated(piece: MeasuredPiece) -> Samples:
     best = _best_recent(piece)
     return _of_bars(piece, _where_known(best, best >= NEARLY))
 
 
-def _empty(piece: Piece) -> Samples:
+def _empty(piece: MeasuredPiece) -> Samples:
     return _of_bars(piece, np.bincount(piece.bar, minlength=piece.bars) == 0)
 
 
@@ -244,7 +246,7 @@ class Figure:
     name: str
     help: str
     edges: tuple[float, ...]
-    samples: Callable[[Piece], Samples]
+    samples: Callable[[MeasuredPiece], Samples]
     averaged: bool = True
 
     @property
@@ -290,7 +292,7 @@ FIGURE = {figure.name: figure for figure in FIGURES}
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredMusic:
     """A piece in figures: histogram [windows, bins] and mean [windows] of each (nan: no sample).
 
     `similarity` is the mean likeness of bars 1, 2 … LAGS apart, `pairs` the number of pairs.
@@ -303,9 +305,9 @@ class Measured:
     windows: int
 
 
-def measure(score: Score) -> Measured:
+def measure(score: Score) -> MeasuredMusic:
     """All figures of one piece or stream."""
-    piece = Piece.of(score)
+    piece = MeasuredPiece.of(score)
     histograms: dict[str, Floats] = {}
     means: dict[str, Floats] = {}
     for figure in FIGURES:
@@ -320,10 +322,10 @@ def measure(score: Score) -> Measured:
     pairs = known.sum(axis=0)
     total = np.where(known, piece.likeness, 0.0).sum(axis=0)
     similarity = np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan)
-    return Measured(histograms, means, similarity, pairs, piece.windows)
+    return MeasuredMusic(histograms, means, similarity, pairs, piece.windows)
 
 
-def mean_similarity(pieces: list[Measured]) -> Floats:
+def mean_similarity(pieces: list[MeasuredMusic]) -> Floats:
     """Self-similarity by lag over several pieces, each pair of bars weighing the same."""
     pairs = np.sum([piece.pairs for piece in pieces], axis=0)
     total = np.nansum([piece.similarity * piece.pairs for piece in pieces], axis=0)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from engine.bars import Bar
-from engine.controls import Controls
-from engine.runtime import Network
-from engine.score import Score
+from engine.controls.controls import Controls
+from engine.music.bars import Bar
+from engine.music.score import Score
+from engine.network.runtime import Network
 from export.data.dataset import META, Dataset
 from export.evaluation.baselines import Likelihood, markov, unigram
 from export.evaluation.benchmark import benchmark
@@ -50,7 +50,7 @@ MOST_POINTS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class EvaluationOptions:
     """`notes` and `bars` (for each of at most `styles` styles): 0 leaves that part out, except
     that `notes` below 0 takes all. `train`: the set to look for copies in and to learn the
     baselines from; without it a prepared `data` serves."""
@@ -76,7 +76,7 @@ class Options:
         return self.train
 
 
-def evaluate(options: Options) -> Report:
+def evaluate(options: EvaluationOptions) -> Report:
     """Everything that the options ask for."""
     network = Network.load(options.model, options.device, options.threads)
     codec = network.specification.open_codec()
@@ -93,7 +93,7 @@ def evaluate(options: Options) -> Report:
 
 
 def _reported(
-    options: Options,
+    options: EvaluationOptions,
     network: Network,
     music: RealMusic,
     training: RealMusic | None,
@@ -153,7 +153,7 @@ def _baselines(network: Network, training: RealMusic, tested: RealMusic) -> list
 
 def _composed(
     report: Report,
-    options: Options,
+    options: EvaluationOptions,
     network: Network,
     music: RealMusic,
     training: RealMusic | None,
@@ -226,7 +226,7 @@ def _copies(
     return {whose: tuple(several) for whose, several in found.items()}
 
 
-def _endurance(network: Network, options: Options) -> Endurance:
+def _endurance(network: Network, options: EvaluationOptions) -> Endurance:
     """One stream with every control at its default."""
     with showing("endurance", options.endurance, "bars") as progress:
         (alone,) = last(network, {"": Controls()}, [options.seed], options.endurance, progress)

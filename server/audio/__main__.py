@@ -9,8 +9,8 @@ import signal
 import socket
 import sys
 
+from server.base.framing import encode
 from server.child.heartbeat import Alive, beating
-from server.composing.framing import encode
 
 NICENESS = 2  # after the server itself, before composing: seconds of sound are always ahead
 
@@ -23,22 +23,22 @@ def main(descriptor: int, argument: str) -> int:
     connection = socket.socket(fileno=descriptor)
     with beating(connection, encode(Alive())):
         # What takes long to import comes when the first sign of life is on its way.
-        from engine.errors import PerpetuoError
-        from server.audio.line import Line
-        from server.audio.messages import Ready, Settings, Unable
-        from server.audio.process import Process
+        from common.errors import PerpetuoError
+        from server.audio.messages import SoundReady, SoundSettings, SoundUnable
+        from server.audio.process import SoundProcess
+        from server.audio.server_connection import SoundServerConnection
 
-        line = Line(connection)
+        line = SoundServerConnection(connection)
         process, unable = None, ""
         try:
-            process = Process(line, Settings.read(argument))
+            process = SoundProcess(line, SoundSettings.read(argument))
         except PerpetuoError as error:
             unable = str(error)
     if process is None:
-        line.report(Unable(unable))
+        line.report(SoundUnable(unable))
     else:
         gc.freeze()
-        line.report(Ready(os.getpid()))
+        line.report(SoundReady(os.getpid()))
         process.run()
     line.close()
     return 0 if process is not None else 1

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from engine.errors import AudioError, CapacityError, PerpetuoError, StreamError
-from engine.files import SOUNDFONT as SOUNDFONT_FILE
-from engine.files import open_file
+from common.errors import AudioError, CapacityError, PerpetuoError, StreamError
+from common.files import SOUNDFONT as SOUNDFONT_FILE
+from common.files import open_file
 from server.audio.icy import INTERVAL, Interleaver
 from server.audio.radio import Radio
 from server.audio.reply import FRESH, Header, Reply, Send
 from server.audio.settings import HLS, MP3, OPUS
-from server.privacy import without_folders
+from server.base.privacy import without_folders
 from server.web.admission import Scope, header, query
 from server.web.line import TRANSPORT
 from server.web.settings import WebSettings
@@ -41,7 +41,7 @@ _TOKEN = "this server asks for its token: add ?token=TOKEN to the address"
 Receive = Callable[[], Awaitable[Any]]
 
 
-class Transport(Protocol):
+class StreamTransport(Protocol):
     """What is used of a connection; all of it returns at once."""
 
     def write(self, data: bytes) -> None: ...
@@ -51,10 +51,10 @@ class Transport(Protocol):
     def abort(self) -> None: ...
 
 
-class Ear:
+class HttpListener:
     """A `Listener` over HTTP."""
 
-    def __init__(self, name: str, transport: Transport, titles: Interleaver | None) -> None:
+    def __init__(self, name: str, transport: StreamTransport, titles: Interleaver | None) -> None:
         self.name = name
         self._transport, self._titles = transport, titles
 
@@ -151,10 +151,12 @@ async def _send_endless(
     if reply.is_head:
         await reply.only_head(headers)
         return
-    transport: Transport = reply.scope["state"][TRANSPORT]
+    transport: StreamTransport = reply.scope["state"][TRANSPORT]
     transport.write(reply.endless(headers))
     client = reply.scope.get("client") or ("somebody",)
-    with radio.joined(station, form, Ear(client[0], transport, titles if form == MP3 else None)):
+    with radio.joined(
+        station, form, HttpListener(client[0], transport, titles if form == MP3 else None)
+    ):
         while (await receive())["type"] != "http.disconnect":
             pass
 

@@ -13,7 +13,7 @@ from server.audio.format import CHANNELS, RATE, Samples
 from server.audio.fragments import AAC_FRAME, Fragments
 from server.audio.hls import SEGMENT_SECONDS
 from server.audio.libraries import av, lameenc
-from server.audio.messages import Settings
+from server.audio.messages import SoundSettings
 from server.audio.settings import MP3, OPUS
 
 # LAME's own scale, 0 the best and slowest: below 2 % of a core a stream.
@@ -33,7 +33,7 @@ class Encoder(Protocol):
         ...
 
 
-def encoder(form: str, settings: Settings) -> Encoder:
+def encoder(form: str, settings: SoundSettings) -> Encoder:
     if form == MP3:
         return Mp3Encoder(settings.mp3)
     return OpusEncoder(settings.opus) if form == OPUS else HlsEncoder(settings.hls)

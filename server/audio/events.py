@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.smf import Smf, performance_times
+from engine.files.midi import Smf, performance_times
 from server.audio.format import frames_of
 from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, SUSTAIN, Message
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from engine.errors import OutputError
-from engine.files import as_text
+from common.errors import OutputError
+from common.files import as_text
 from server.audio.format import BLOCK, RATE, Samples, amplitude_of
 from server.audio.libraries import av
 from server.audio.limiter import DELAY, Limiter
@@ -54,7 +54,7 @@ def kind_of(path: Path) -> _Kind:
     return kind
 
 
-class Piece(NamedTuple):
+class SoundedMusic(NamedTuple):
     """What is to be heard: `frames` of it, and whether its end is cut off."""
 
     events: Events
@@ -62,15 +62,15 @@ class Piece(NamedTuple):
     is_cut: bool
 
 
-def piece_of(events: Events, seconds: float | None) -> Piece:
+def piece_of(events: Events, seconds: float | None) -> SoundedMusic:
     """All of it until the last note has faded away, or so many seconds."""
     end = max((frame for frame, _ in events), default=0)
     whole = end + round(TAIL * RATE)
     wanted = whole if seconds is None else round(seconds * RATE)
-    return Piece(events, wanted, is_cut=wanted < whole)
+    return SoundedMusic(events, wanted, is_cut=wanted < whole)
 
 
-def sound_of(piece: Piece, instrument: Instrument) -> Iterator[Samples]:
+def sound_of(piece: SoundedMusic, instrument: Instrument) -> Iterator[Samples]:
     """Blocks of `BLOCK` frames; what is too much of the last one is silent."""
     position = 0
     for begin in range(0, piece.frames, BLOCK):
@@ -82,7 +82,7 @@ def sound_of(piece: Piece, instrument: Instrument) -> Iterator[Samples]:
         yield play(instrument, here, BLOCK)
 
 
-def measure(piece: Piece, instrument: Instrument, tell: Tell) -> float:
+def measure(piece: SoundedMusic, instrument: Instrument, tell: Tell) -> float:
     """How loud it is, in LUFS; -inf for silence."""
     meter = LoudnessMeter()
     for samples in sound_of(piece, instrument):
@@ -91,7 +91,9 @@ def measure(piece: Piece, instrument: Instrument, tell: Tell) -> float:
     return meter.integrated
 
 
-def mastered(piece: Piece, instrument: Instrument, gain: float, tell: Tell) -> Iterator[Samples]:
+def mastered(
+    piece: SoundedMusic, instrument: Instrument, gain: float, tell: Tell
+) -> Iterator[Samples]:
     """All its frames, raised by so many decibels, no peak too high."""
     limiter, factor = Limiter(CEILING), np.float32(amplitude_of(gain))
     position = -DELAY
@@ -104,7 +106,7 @@ def mastered(piece: Piece, instrument: Instrument, gain: float, tell: Tell) -> I
         tell(len(samples) / RATE)
 
 
-def _fade(piece: Piece, begin: int, frames: int) -> Samples:
+def _fade(piece: SoundedMusic, begin: int, frames: int) -> Samples:
     """The gain by which the end fades out, if it is cut off."""
     if not piece.is_cut:
         return np.ones(frames, np.float32)
@@ -172,7 +174,7 @@ class Rendered(NamedTuple):
 
 
 def render(
-    piece: Piece,
+    piece: SoundedMusic,
     soundfont: Path,
     loudness: float,
     path: Path,

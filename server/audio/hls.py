@@ -20,7 +20,7 @@ ENOUGH = 3  # segments from which on players begin
 TARGET = ceil(SEGMENT_SECONDS + 0.1)
 
 
-class Segment(NamedTuple):
+class HlsSegment(NamedTuple):
     number: int
     part: int  # which beginning of the encoder it belongs to, from 1
     seconds: float
@@ -34,7 +34,7 @@ class Playlist:
         self.name, self.sent = name, 0
         self.ready = asyncio.Event()  # a player can begin
         self._heads: dict[int, bytes] = {}
-        self._segments: deque[Segment] = deque(maxlen=KEPT)
+        self._segments: deque[HlsSegment] = deque(maxlen=KEPT)
         self._part = self._number = 0
         self._is_made = False
 
@@ -49,7 +49,7 @@ class Playlist:
         if not self._is_made:
             return
         self._number += 1
-        self._segments.append(Segment(self._number, self._part, seconds, data))
+        self._segments.append(HlsSegment(self._number, self._part, seconds, data))
         used = {segment.part for segment in self._segments}
         self._heads = {p: head for p, head in self._heads.items() if p in used or p == self._part}
         if len(self._segments) >= ENOUGH:

@@ -8,7 +8,7 @@ import logging
 import ssl
 from urllib.parse import quote
 
-from engine.errors import PerpetuoError
+from common.errors import PerpetuoError
 from server.audio.radio import Radio
 from server.audio.settings import MP3, IcecastSettings
 
@@ -21,11 +21,11 @@ TITLE_EVERY = 5.0  # seconds between two titles at least
 _TYPES = {MP3: "audio/mpeg", "opus": "application/ogg"}
 
 
-class Refused(Exception):
+class IcecastRefused(Exception):
     """The other side does not take it; the message says why."""
 
 
-class Push:
+class IcecastSource:
     """A `Listener` of a station that passes all it hears on. `run` it until it is cancelled."""
 
     def __init__(self, radio: Radio, settings: IcecastSettings, station: str) -> None:
@@ -135,7 +135,7 @@ class Push:
         if status == 100:  # it waits for the sound; what is wrong it says at once
             return
         if status != 200:
-            raise Refused(_REASONS.get(status, f"it answers {status}"))
+            raise IcecastRefused(_REASONS.get(status, f"it answers {status}"))
 
     @property
     def _bitrate(self) -> int:
@@ -174,7 +174,7 @@ class Push:
             writer.write(self._request(f"GET /admin/metadata?{query}", {"Connection": "close"}))
             status = await _status(reader)
             if status != 200:
-                raise Refused(f"it answers {status}")
+                raise IcecastRefused(f"it answers {status}")
         finally:
             await _close(writer)
 
@@ -193,10 +193,10 @@ async def _status(reader: asyncio.StreamReader) -> int:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError as error:
-            raise Refused("it answers without end") from error
+            raise IcecastRefused("it answers without end") from error
     words = head.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        raise Refused("it does not speak HTTP")
+        raise IcecastRefused("it does not speak HTTP")
     return int(words[1])
 
 
@@ -207,7 +207,7 @@ def _reason(error: Exception) -> str:
             return "it does not answer"
         case asyncio.IncompleteReadError() | ConnectionResetError() | BrokenPipeError():
             return CLOSED
-        case OSError() | Refused() | PerpetuoError():
+        case OSError() | IcecastRefused() | PerpetuoError():
             return str(error) or type(error).__name__
     log.error("a fault of ours", exc_info=error)
     return f"a fault of ours ({type(error).__name__})"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.errors import MidiError
-from engine.smf import Smf, performance_times
+from common.errors import MidiError
+from engine.files.midi import Smf, performance_times
 
 MOST_NOTES = 1_000_000
 LONGEST = 6 * 3600  # seconds

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from engine.errors import AudioError, PerpetuoError
-from engine.files import SOUNDFONT, read_beginning
+from common.errors import AudioError, PerpetuoError
+from common.files import SOUNDFONT, read_beginning
 
 BUNDLED = "TimGM6mb.sf2"
 _HEAD = 12  # bytes of a SoundFont that tell that it is one

@@ -16,7 +16,7 @@ from server.child.heartbeat import Alive
 LAG = 200_000
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SoundSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the process is set up: one JSON argument on its command line. Bitrates in kbit/s."""
 
     soundfont: str
@@ -25,19 +25,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mp3: int = 128
     opus: int = 96
     hls: int = 128
-    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.clock`
+    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.base.clock`
     origin: int = 0
 
     def argument(self) -> str:
         return msgspec.json.encode(self).decode()
 
     @classmethod
-    def read(cls, argument: str) -> Settings:
+    def read(cls, argument: str) -> SoundSettings:
         return msgspec.json.decode(argument, type=cls)
 
 
-class Bar(msgspec.Struct, frozen=True, tag="bar"):
-    """A bar was planned, `at` this time; `bar` is encoded by `server.wire.encode_bar`."""
+class BarOrder(msgspec.Struct, frozen=True, tag="bar"):
+    """A bar was planned, `at` this time; `bar` is encoded by `server.base.wire.encode_bar`."""
 
     station: str
     at: int
@@ -47,7 +47,7 @@ class Bar(msgspec.Struct, frozen=True, tag="bar"):
     bar: bytes
 
 
-class Move(msgspec.Struct, frozen=True, tag="move"):
+class MoveOrder(msgspec.Struct, frozen=True, tag="move"):
     """All bars from `bar` on are due later."""
 
     station: str
@@ -56,7 +56,7 @@ class Move(msgspec.Struct, frozen=True, tag="move"):
     later: int
 
 
-class Turn(msgspec.Struct, frozen=True, tag="turn"):
+class TurnOrder(msgspec.Struct, frozen=True, tag="turn"):
     """The stream stopped, went on or began anew; or was to end what sounds at once."""
 
     station: str
@@ -64,7 +64,7 @@ class Turn(msgspec.Struct, frozen=True, tag="turn"):
     to: Literal["stop", "go on", "anew", "silence"]
 
 
-class Name(msgspec.Struct, frozen=True, tag="name"):
+class NameOrder(msgspec.Struct, frozen=True, tag="name"):
     """What sounds from then on is called so, and may be quite other music."""
 
     station: str
@@ -72,21 +72,21 @@ class Name(msgspec.Struct, frozen=True, tag="name"):
     name: str
 
 
-Happening = Bar | Move | Turn | Name
+Happening = BarOrder | MoveOrder | TurnOrder | NameOrder
 
 
-class Begin(msgspec.Struct, frozen=True, tag="begin"):
+class BeginOrder(msgspec.Struct, frozen=True, tag="begin"):
     """Make the sound of a station, from this time on, which may be past."""
 
     station: str
     at: int
 
 
-class End(msgspec.Struct, frozen=True, tag="end"):
+class EndOrder(msgspec.Struct, frozen=True, tag="end"):
     station: str
 
 
-class Encode(msgspec.Struct, frozen=True, tag="encode"):
+class EncodeOrder(msgspec.Struct, frozen=True, tag="encode"):
     """Encode the sound of a station in this form too, with what of it is still held; or not any
     more."""
 
@@ -95,22 +95,22 @@ class Encode(msgspec.Struct, frozen=True, tag="encode"):
     on: bool
 
 
-Order = Begin | End | Encode | Happening
+Order = BeginOrder | EndOrder | EncodeOrder | Happening
 
 
-class Ready(msgspec.Struct, frozen=True, tag="ready"):
+class SoundReady(msgspec.Struct, frozen=True, tag="ready"):
     """The first report: the libraries and the SoundFont are there."""
 
     pid: int
 
 
-class Unable(msgspec.Struct, frozen=True, tag="unable"):
+class SoundUnable(msgspec.Struct, frozen=True, tag="unable"):
     """The first report, and the last: why no sound can be made."""
 
     message: str
 
 
-class Opened(msgspec.Struct, frozen=True, tag="opened"):
+class EncoderReport(msgspec.Struct, frozen=True, tag="opened"):
     """An encoder begins. `head` is what somebody who joins must have first: for Opus the Ogg
     stream's serial number and its identification header, for HLS the initialisation segment."""
 
@@ -120,7 +120,7 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     serial: int
 
 
-class Chunk(msgspec.Struct, frozen=True, tag="chunk"):
+class ChunkReport(msgspec.Struct, frozen=True, tag="chunk"):
     """A piece of an encoded stream that can be begun with: whole frames, a page, a segment."""
 
     station: str
@@ -130,19 +130,19 @@ class Chunk(msgspec.Struct, frozen=True, tag="chunk"):
     seconds: float
 
 
-class StationLoad(msgspec.Struct, frozen=True):
+class StationSoundLoad(msgspec.Struct, frozen=True):
     seconds: float  # of sound, made since the process began
     underruns: int  # times that sound was not ready in time
     loudness: float | None  # LUFS of the last half minute as it goes out; None: silence
     gain: float  # decibels
 
 
-class Load(msgspec.Struct, frozen=True, tag="load"):
+class SoundLoadReport(msgspec.Struct, frozen=True, tag="load"):
     """Once a second. Stations that are not rendered now keep their counts."""
 
-    stations: dict[str, StationLoad]
+    stations: dict[str, StationSoundLoad]
     busy: float  # share of the last second that was spent working
     memory: int  # resident bytes
 
 
-Report = Alive | Ready | Unable | Opened | Chunk | Load
+Report = Alive | SoundReady | SoundUnable | EncoderReport | ChunkReport | SoundLoadReport

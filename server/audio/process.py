@@ -13,37 +13,37 @@ import msgspec
 from server.audio.encoders import Encoder, encoder
 from server.audio.format import SECOND
 from server.audio.hls import HELD
-from server.audio.line import Line
 from server.audio.master import Master
 from server.audio.messages import (
-    Bar,
-    Begin,
-    Encode,
-    End,
-    Load,
-    Move,
-    Name,
+    BarOrder,
+    BeginOrder,
+    EncodeOrder,
+    EndOrder,
+    MoveOrder,
+    NameOrder,
     Order,
     Report,
-    Settings,
-    StationLoad,
-    Turn,
+    SoundLoadReport,
+    SoundSettings,
+    StationSoundLoad,
+    TurnOrder,
 )
+from server.audio.server_connection import SoundServerConnection
 from server.audio.settings import HLS, MP3, OPUS
 from server.audio.sounding import Sounding
 from server.audio.synth import FluidSynth
-from server.clock import Clock, seconds_until
-from server.composing.meter import resident
+from server.base.clock import Clock, seconds_until
+from server.composing.load_meter import resident
 
 log = logging.getLogger("perpetuo.audio")
 
 IDLE = 1.0  # seconds between two reports of load, and that it waits at most
 
 
-class Process:
+class SoundProcess:
     """`run` it until the line ends."""
 
-    def __init__(self, line: Line, settings: Settings) -> None:
+    def __init__(self, line: SoundServerConnection, settings: SoundSettings) -> None:
         """AudioError if the SoundFont or a library cannot be used."""
         self._line, self._settings = line, settings
         self._clock = Clock(settings.speed, settings.origin)
@@ -53,7 +53,7 @@ class Process:
         self._spare: FluidSynth | None = FluidSynth(Path(settings.soundfont))
         self._synths: dict[str, FluidSynth] = {}
         self._sounding: dict[str, Sounding] = {}
-        self._past: dict[str, StationLoad] = {}  # of stations that are not rendered now
+        self._past: dict[str, StationSoundLoad] = {}  # of stations that are not rendered now
         self._next_load = self._clock() + SECOND
         self._used = process_time()
 
@@ -75,23 +75,23 @@ class Process:
         return min(seconds_until(min([*dues, self._next_load]), self._clock), IDLE)
 
     def _obey(self, order: Order) -> Iterator[Report]:
-        if isinstance(order, Begin):
+        if isinstance(order, BeginOrder):
             self._begin(order)
             return
         sounding = self._sounding.get(order.station)
         if sounding is None:
             return  # it ended a moment ago
         match order:
-            case End():
+            case EndOrder():
                 self._end(sounding)
-            case Encode(_, form, True):
+            case EncodeOrder(_, form, True):
                 yield from sounding.encode(form, HELD if form == HLS else self._settings.held)
-            case Encode(_, form, False):
+            case EncodeOrder(_, form, False):
                 sounding.leave(form)
-            case Bar() | Move() | Turn() | Name():
+            case BarOrder() | MoveOrder() | TurnOrder() | NameOrder():
                 sounding.tell(order)
 
-    def _begin(self, order: Begin) -> None:
+    def _begin(self, order: BeginOrder) -> None:
         name, settings = order.station, self._settings
         if name in self._sounding:
             return
@@ -116,9 +116,9 @@ class Process:
         self._past[name] = msgspec.structs.replace(sounding.load(), loudness=None)
         self._synths.pop(name).close()
 
-    def _load(self, now: int) -> Load:
+    def _load(self, now: int) -> SoundLoadReport:
         used = process_time()
         busy, self._used = used - self._used, used
         self._next_load = now + SECOND
         stations = {name: one.load() for name, one in self._sounding.items()}
-        return Load({**self._past, **stations}, busy, resident())
+        return SoundLoadReport({**self._past, **stations}, busy, resident())

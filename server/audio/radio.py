@@ -14,31 +14,38 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from engine.errors import AudioError, CapacityError
+from common.errors import AudioError, CapacityError
 from server.audio import ogg
+from server.audio.client import SoundClient
+from server.audio.encoded_stream import EncodedPiece, EncodedStream, SoundListener, no_head
 from server.audio.format import SECOND
 from server.audio.hls import HELD, Playlist
-from server.audio.link import Link
 from server.audio.messages import (
     LAG,
-    Bar,
-    Begin,
-    Chunk,
-    Encode,
-    End,
-    Load,
-    Move,
-    Name,
-    Opened,
+    BarOrder,
+    BeginOrder,
+    ChunkReport,
+    EncodeOrder,
+    EncoderReport,
+    EndOrder,
+    MoveOrder,
+    NameOrder,
     Order,
-    Ready,
     Report,
-    Settings,
-    Turn,
+    SoundLoadReport,
+    SoundReady,
+    SoundSettings,
+    TurnOrder,
 )
 from server.audio.settings import HLS, MP3, OPUS, AudioSettings
-from server.audio.tape import Listener, Piece, Tape, no_head
-from server.house.events import BarPlanned, Moved, Panicked, Steered, StreamEvent, Turned
+from server.house.events import (
+    BarPlanned,
+    BarsMoved,
+    ChangeAnnounced,
+    Panicked,
+    StateTurned,
+    StreamEvent,
+)
 from server.house.stream import STOPPED
 
 if TYPE_CHECKING:
@@ -52,12 +59,12 @@ LINGER = 20.0
 
 
 @dataclass
-class Station:
+class RadioStation:
     """What is made of one station. `wanted` has, by form, when somebody last wanted it."""
 
     name: str
     title: str
-    tapes: Mapping[str, Tape]
+    encoded_streams: Mapping[str, EncodedStream]
     playlist: Playlist
     wanted: dict[str, float] = field(default_factory=dict)
     called: str = ""  # what the process was last told to call it
@@ -68,7 +75,7 @@ class Station:
         if form == HLS:
             self.playlist.stop()
         else:
-            self.tapes[form].stop()
+            self.encoded_streams[form].stop()
 
 
 class Radio:
@@ -76,22 +83,26 @@ class Radio:
     what people call them."""
 
     def __init__(
-        self, house: House, settings: AudioSettings, process: Settings, titles: Mapping[str, str]
+        self,
+        house: House,
+        settings: AudioSettings,
+        process: SoundSettings,
+        titles: Mapping[str, str],
     ) -> None:
         self.settings = settings
-        self.load = Load({}, 0.0, 0)
-        self.link = Link(process, self._take, self._lost)
+        self.load = SoundLoadReport({}, 0.0, 0)
+        self.link = SoundClient(process, self._take, self._lost)
         self._house = house
         self.stations = {name: self._station(name, title) for name, title in titles.items()}
         self._lost_at: int | None = house.now()  # none is there yet
 
-    def _station(self, name: str, title: str) -> Station:
+    def _station(self, name: str, title: str) -> RadioStation:
         rates = {MP3: self.settings.mp3_bitrate, OPUS: self.settings.opus_bitrate}
-        tapes = {
-            form: Tape(f"{name}.{form}", self.settings.burst, 125 * rate)
+        encoded_streams = {
+            form: EncodedStream(f"{name}.{form}", self.settings.burst, 125 * rate)
             for form, rate in rates.items()
         }
-        return Station(name, title, tapes, Playlist(name))
+        return RadioStation(name, title, encoded_streams, Playlist(name))
 
     def open(self) -> None:
         """Hear the house, whose stations are there by now."""
@@ -105,8 +116,10 @@ class Radio:
 
     @property
     def listeners(self) -> int:
-        tapes = (tape for one in self.stations.values() for tape in one.tapes.values())
-        return sum(tape.listeners for tape in tapes)
+        encoded_streams = (
+            encoded for one in self.stations.values() for encoded in one.encoded_streams.values()
+        )
+        return sum(encoded.listeners for encoded in encoded_streams)
 
     # -- who hears -------------------------------------------------------------------------------
 
@@ -129,17 +142,17 @@ class Radio:
             )
 
     @contextmanager
-    def joined(self, name: str, form: str, listener: Listener) -> Iterator[None]:
+    def joined(self, name: str, form: str, listener: SoundListener) -> Iterator[None]:
         """Have somebody hear a station as long as the block lasts; AudioError if no sound can be
         made."""
         self.look_at_trouble()
         station = self.stations[name]
         self._want(station, form)
-        station.tapes[form].join(listener)
+        station.encoded_streams[form].join(listener)
         try:
             yield
         finally:
-            station.tapes[form].leave(listener)
+            station.encoded_streams[form].leave(listener)
 
     def playlist(self, name: str) -> Playlist:
         """The playlist of a station, for somebody who wants it now."""
@@ -150,8 +163,8 @@ class Radio:
     def cut_all(self) -> None:
         """Have every listener go: the server ends."""
         for station in self.stations.values():
-            for tape in station.tapes.values():
-                tape.cut_all()
+            for encoded in station.encoded_streams.values():
+                encoded.cut_all()
 
     # -- what is made ----------------------------------------------------------------------------
 
@@ -163,37 +176,37 @@ class Radio:
                 for form in self.offers(station.name):
                     self._want(station, form)
             for form, since in tuple(station.wanted.items()):
-                if form != HLS and station.tapes[form].listeners:
+                if form != HLS and station.encoded_streams[form].listeners:
                     station.wanted[form] = now
                 elif now - since > LINGER:
                     station.stop(form)
-                    self.link.send(Encode(station.name, form, False))
+                    self.link.send(EncodeOrder(station.name, form, False))
                     if not station.wanted:
-                        self.link.send(End(station.name))
+                        self.link.send(EndOrder(station.name))
 
-    def _want(self, station: Station, form: str) -> None:
+    def _want(self, station: RadioStation, form: str) -> None:
         is_made, is_encoded = bool(station.wanted), form in station.wanted
         station.wanted[form] = monotonic()
         if not is_made:
             held = max(self.settings.burst, HELD if form == HLS else 0.0)
             self._begin(station, self._house.now() - LAG - round(held * SECOND))
         if not is_encoded:
-            self.link.send(Encode(station.name, form, True))
+            self.link.send(EncodeOrder(station.name, form, True))
 
-    def _begin(self, station: Station, at: int) -> None:
+    def _begin(self, station: RadioStation, at: int) -> None:
         """Tell the process all that it must know to make a station's sound from this time on."""
         stream = self._house.streams.get(station.name)
-        self.link.send(Begin(station.name, at))
+        self.link.send(BeginOrder(station.name, at))
         if stream is not None:
             station.epoch, station.called = stream.epoch, ""
             self._call(station, stream, at)
             if stream.state == STOPPED:
-                self.link.send(Turn(station.name, at, "stop"))
+                self.link.send(TurnOrder(station.name, at, "stop"))
             for planned in tuple(stream.bars.values()):
                 if planned.end > at:
                     self.link.send(_bar(station.name, at, BarPlanned(planned)))
 
-    def _call(self, station: Station, stream: Stream, at: int) -> None:
+    def _call(self, station: RadioStation, stream: Stream, at: int) -> None:
         """Tell what the stream is called from this time on, if that is new."""
         preset = self._house.presets.get(stream.preset) if stream.preset else None
         called = station.title
@@ -201,64 +214,64 @@ class Radio:
             called = f"{station.title} - {preset.title}"
         if called != station.called:
             station.called = called
-            self.link.send(Name(station.name, at, called))
+            self.link.send(NameOrder(station.name, at, called))
 
     def hear(self, stream: Stream, event: StreamEvent) -> None:
-        """A `Listener` of the house."""
+        """A `SoundListener` of the house."""
         station = self.stations.get(stream.name)
         if station is None or not station.wanted:
             return
         now = self._house.now()
         for order in self._orders(station, stream, event, now):
             self.link.send(order)
-        if isinstance(event, Steered):
+        if isinstance(event, ChangeAnnounced):
             self._call(station, stream, event.due)
-        elif isinstance(event, Turned):
+        elif isinstance(event, StateTurned):
             self._call(station, stream, now)
 
     def _orders(
-        self, station: Station, stream: Stream, event: StreamEvent, now: int
+        self, station: RadioStation, stream: Stream, event: StreamEvent, now: int
     ) -> Iterator[Order]:
         name = station.name
         match event:
             case BarPlanned():
                 yield _bar(name, now, event)
-            case Moved(bar, later):
-                yield Move(name, now, bar, later)
+            case BarsMoved(bar, later):
+                yield MoveOrder(name, now, bar, later)
             case Panicked():
-                yield Turn(name, now, "silence")
-            case Turned(state="playing", epoch=epoch):
-                yield Turn(name, now, "go on" if epoch == station.epoch else "anew")
+                yield TurnOrder(name, now, "silence")
+            case StateTurned(state="playing", epoch=epoch):
+                yield TurnOrder(name, now, "go on" if epoch == station.epoch else "anew")
                 station.epoch = epoch
-            case Turned():
-                yield Turn(name, now, "stop")
+            case StateTurned():
+                yield TurnOrder(name, now, "stop")
 
     # -- what the process says -------------------------------------------------------------------
 
     def _take(self, report: Report) -> None:
         match report:
-            case Chunk(name, form, data, title, seconds):
-                self._append(self.stations[name], form, Piece(data, title, seconds))
-            case Opened(name, form, head, serial):
+            case ChunkReport(name, form, data, title, seconds):
+                self._append(self.stations[name], form, EncodedPiece(data, title, seconds))
+            case EncoderReport(name, form, head, serial):
                 self._open(self.stations[name], form, head, serial)
-            case Load():
+            case SoundLoadReport():
                 self.load = report
-            case Ready():
+            case SoundReady():
                 self._take_up()
 
-    def _append(self, station: Station, form: str, piece: Piece) -> None:
+    def _append(self, station: RadioStation, form: str, piece: EncodedPiece) -> None:
         if form == HLS:
             station.playlist.append(piece.data, piece.seconds)
         else:
-            station.tapes[form].append(piece)
+            station.encoded_streams[form].append(piece)
 
-    def _open(self, station: Station, form: str, head: bytes, serial: int) -> None:
+    def _open(self, station: RadioStation, form: str, head: bytes, serial: int) -> None:
         if form == HLS:
             station.playlist.begin(head)
         elif form == OPUS:
-            station.tapes[form].begin(partial(_opus_head, station.title, head, serial))
+            station.encoded_streams[form].begin(partial(_opus_head, station.title, head, serial))
         else:
-            station.tapes[form].begin(no_head)
+            station.encoded_streams[form].begin(no_head)
 
     def _lost(self) -> None:
         self._lost_at = self._house.now()
@@ -271,13 +284,13 @@ class Radio:
             if station.wanted:
                 self._begin(station, self._lost_at - LAG)
             for form in station.wanted:
-                self.link.send(Encode(station.name, form, True))
+                self.link.send(EncodeOrder(station.name, form, True))
         self._lost_at = None
 
 
-def _bar(name: str, at: int, event: BarPlanned) -> Bar:
+def _bar(name: str, at: int, event: BarPlanned) -> BarOrder:
     planned = event.planned
-    return Bar(name, at, planned.index, planned.revision, planned.due, planned.encoded)
+    return BarOrder(name, at, planned.index, planned.revision, planned.due, planned.encoded)
 
 
 def _opus_head(station: str, identification: bytes, serial: int, title: str) -> bytes:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
-from engine.score import DRUMS
+from engine.music.score import DRUMS
 from server.audio.format import BLOCK, Samples, frames_of, microseconds_of
-from server.audio.messages import Bar, Happening, Move, Name, Turn
+from server.audio.messages import BarOrder, Happening, MoveOrder, NameOrder, TurnOrder
 from server.audio.synth import DRUM_CHANNEL, Instrument, play, seated
+from server.base.wire import decode_bar
 from server.midi.messages import Message, messages
-from server.playing.outputs import BarLine
-from server.playing.schedule import Schedule, Timed
-from server.wire import decode_bar
+from server.playing.outputs import BarBegin
+from server.playing.schedule import Schedule, TimedEvent
 
 # How far time goes at a step: a schedule leaves out notes that are 100 ms late.
 STEP = 20_000
 
 
-class Block(NamedTuple):
+class SoundBlock(NamedTuple):
     samples: Samples
     title: str  # at its end
     is_new: bool  # what it is called has changed in it: this may be quite other music
@@ -62,21 +62,21 @@ class Rendition:
                 self._instrument.send(message)
         self._begin += time - self.time
 
-    def render(self) -> Block:
+    def render(self) -> SoundBlock:
         """The next `BLOCK` frames."""
         name, begin = self._name, self.time
         end = self._begin + microseconds_of(self._frames + BLOCK)
         heard: list[tuple[int, Message]] = []
         for due, event in self._until(begin, end):
-            if isinstance(event, BarLine):
+            if isinstance(event, BarBegin):
                 self._section = event.section
             frame = max(0, frames_of(due - begin))
             heard += [(frame, message) for message in messages(event, _channel_of)]
         self._frames += BLOCK
-        return Block(play(self._instrument, heard, BLOCK), self.title, self._name != name)
+        return SoundBlock(play(self._instrument, heard, BLOCK), self.title, self._name != name)
 
-    def _until(self, now: int, end: int) -> list[Timed]:
-        events: list[Timed] = []
+    def _until(self, now: int, end: int) -> list[TimedEvent]:
+        events: list[TimedEvent] = []
         while now < end:
             now = min(now + STEP, end)
             while self._told and self._told[0][0] <= now:
@@ -87,23 +87,23 @@ class Rendition:
             events += self._schedule.due_events(now)
         return events
 
-    def _obey(self, happening: Happening, at: int) -> list[Timed]:
+    def _obey(self, happening: Happening, at: int) -> list[TimedEvent]:
         """What sounds because of it at once."""
         schedule = self._schedule
         match happening:
-            case Bar(_, _, index, revision, due, bar):
+            case BarOrder(_, _, index, revision, due, bar):
                 schedule.offer(index, revision, due, decode_bar(bar))
-            case Move(_, _, bar, later):
+            case MoveOrder(_, _, bar, later):
                 schedule.move(bar, later)
-            case Turn(to="stop"):
+            case TurnOrder(to="stop"):
                 return schedule.stop(at)
-            case Turn(to="go on"):
+            case TurnOrder(to="go on"):
                 schedule.go_on()
-            case Turn(to="anew"):
+            case TurnOrder(to="anew"):
                 schedule.restart(at)
-            case Turn(to="silence"):
+            case TurnOrder(to="silence"):
                 return schedule.silence(at)
-            case Name(_, _, name):
+            case NameOrder(_, _, name):
                 self._name = name
         return []
 

@@ -11,7 +11,14 @@ import numpy as np
 from server.audio.encoders import Encoder
 from server.audio.format import BLOCK_SECONDS, SECOND, Samples
 from server.audio.master import Master
-from server.audio.messages import LAG, Chunk, Happening, Opened, Report, StationLoad
+from server.audio.messages import (
+    LAG,
+    ChunkReport,
+    EncoderReport,
+    Happening,
+    Report,
+    StationSoundLoad,
+)
 from server.audio.rendition import Rendition
 from server.audio.synth import Instrument
 
@@ -50,7 +57,7 @@ class Sounding:
         if form in self._encoders:
             return
         encoder = self._encoders[form] = self._make(form)
-        yield Opened(self.station, form, encoder.head, encoder.serial)
+        yield EncoderReport(self.station, form, encoder.head, encoder.serial)
         for samples, title in tuple(self._held)[-round(seconds / BLOCK_SECONDS) :]:
             yield from self._encoded(form, encoder, samples, title)
 
@@ -74,10 +81,10 @@ class Sounding:
         for form, encoder in self._encoders.items():
             yield from self._encoded(form, encoder, samples, block.title)
 
-    def load(self) -> StationLoad:
+    def load(self) -> StationSoundLoad:
         loudness = self._master.told.integrated
         told = None if loudness == -np.inf else loudness
-        return StationLoad(self.seconds, self.underruns, told, self._master.gain)
+        return StationSoundLoad(self.seconds, self.underruns, told, self._master.gain)
 
     def _look_at(self, behind: int) -> None:
         """Count underruns; what is due since too long is left out rather than made."""
@@ -94,4 +101,4 @@ class Sounding:
         self, form: str, encoder: Encoder, samples: Samples, title: str
     ) -> Iterator[Report]:
         for data, seconds in encoder.encode(samples):
-            yield Chunk(self.station, form, data, title, seconds)
+            yield ChunkReport(self.station, form, data, title, seconds)

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.errors import AudioError
-from engine.score import DRUMS, PARTS
+from common.errors import AudioError
+from engine.music.score import DRUMS, PARTS
 from server.audio.format import CHANNELS, GRAIN, RATE, Samples
 from server.audio.libraries import fluidsynth
 from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, Message

@@ -10,7 +10,7 @@ START_WITHIN = 180.0  # seconds until it is ready: a large model on a busy machi
 
 
 @dataclass(frozen=True)
-class Kind:
+class ChildKind:
     """Times in seconds."""
 
     name: str  # as logs have it: "the composing process"

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
-from engine.errors import PerpetuoError, StreamError
+from common.errors import PerpetuoError, StreamError
+from server.base.framing import Frames, FramingError
 from server.child.heartbeat import Alive
-from server.child.kind import Kind
+from server.child.kind import ChildKind
 from server.child.outbox import CHUNK, Outbox
 from server.child.starting import reaped, started
-from server.composing.framing import Frames, LineError
 
 log = logging.getLogger("perpetuo.server")
 
@@ -32,7 +32,7 @@ STARTING, UP, WAITING, ENDED = "starting", "up", "waiting", "ended"
 M = TypeVar("M")
 
 
-class Condition(NamedTuple):
+class ChildCondition(NamedTuple):
     """How a child is, for health and metrics."""
 
     state: str = ENDED
@@ -48,7 +48,7 @@ class Child(Generic[M]):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ChildKind,
         argument: str,
         frames: Callable[[], Frames[M]],
         *,
@@ -82,9 +82,9 @@ class Child(Generic[M]):
         return self._process.pid if self._process else None
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> ChildCondition:
         restarts = max(self._starts - 1, 0)
-        return Condition(self._state, restarts, self._failures, self._last_failure)
+        return ChildCondition(self._state, restarts, self._failures, self._last_failure)
 
     # -- beginning and end -----------------------------------------------------------------------
 
@@ -264,10 +264,10 @@ class Child(Generic[M]):
         self._silence = 0.0
         try:
             for message in self._frames.feed(data):
-                if isinstance(message, LineError):
+                if isinstance(message, FramingError):
                     raise message
                 self._take(message)
-        except LineError as error:
+        except FramingError as error:
             self._fail(f"is not understood ({error})", kill=True)
             return
         if not data and self._socket is not None:

@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 
+from server.base.framing import encode
 from server.child.heartbeat import Alive, beating
-from server.composing.framing import encode
 
 
 def main(descriptor: int, argument: str) -> int:
@@ -19,20 +19,20 @@ def main(descriptor: int, argument: str) -> int:
     connection = socket.socket(fileno=descriptor)
     with beating(connection, encode(Alive())):
         # What takes long to import comes when the first sign of life is on its way.
-        from engine.errors import PerpetuoError
-        from server.composing.bell import Bell
-        from server.composing.line import Line
-        from server.composing.messages import Refused
-        from server.composing.process import Process
-        from server.composing.settings import Settings
+        from common.errors import PerpetuoError
+        from server.composing.messages import RefusalReport
+        from server.composing.process import ComposerProcess
+        from server.composing.server_connection import ServerConnection
+        from server.composing.settings import ComposerSettings
+        from server.composing.waker import Waker
 
-        bell = Bell()
-        line = Line(connection, bell.ear)
+        waker = Waker()
+        line = ServerConnection(connection, waker.ear)
         process = None
         try:
-            process = Process(line, bell, Settings.read(argument))
+            process = ComposerProcess(line, waker, ComposerSettings.read(argument))
         except PerpetuoError as error:
-            line.report(Refused(0, 0, type(error).__name__, str(error)))
+            line.report(RefusalReport(0, 0, type(error).__name__, str(error)))
     if process is not None:
         # What was loaded stays: it need not be looked through again and again.
         gc.freeze()

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from engine.composer import Composer
-from engine.control_log import Change
-from engine.control_prompt import Prompt
-from engine.controls import Controls
-from engine.errors import MidiError, SnapshotError
-from engine.files import SNAPSHOT, read_bytes
-from engine.primer import Primer, primer_of
-from engine.runtime import Pool
-from engine.snapshot import restore
-from server.composing.messages import Join, Resume
-from server.composing.shelf import Choir
+from common.errors import MidiError, SnapshotError
+from common.files import SNAPSHOT, read_bytes
+from engine.composing.composer import Composer
+from engine.composing.primer import Primer, primer_of
+from engine.composing.snapshot import restore
+from engine.controls.controls import Controls
+from engine.files.control_log import LoggedChange
+from engine.files.prompt import Prompt
+from engine.network.runtime import Pool
+from server.composing.messages import JoinOrder, ResumePoint
+from server.composing.models import LoadedModel
 
 # A first bar of its own choice is due after so long, and the time that so many steps take.
 LEAD, LEAD_STEPS = 250_000, 40
 STEPS_A_BAR = 20
 
 
-def joined(order: Join, choir: Choir, now: int) -> Controls:
+def joined(order: JoinOrder, loaded_model: LoadedModel, now: int) -> Controls:
     """Have a stream begin, or go on, among those of its model; the controls that it has then."""
     if order.resume is not None:
-        return _resumed(order, order.resume, choir, now)
-    controls, primer = _opening(order, choir)
-    due = order.due or now + _lead(choir, LEAD_STEPS)
-    composer = choir.ensemble.join(
+        return _resumed(order, order.resume, loaded_model, now)
+    controls, primer = _opening(order, loaded_model)
+    due = order.due or now + _lead(loaded_model, LEAD_STEPS)
+    composer = loaded_model.ensemble.join(
         order.stream, order.seed, due, controls, number=order.number, primer=primer
     )
     return composer.controls
 
 
-def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
-    network = choir.network
+def _resumed(
+    order: JoinOrder, resume: ResumePoint, loaded_model: LoadedModel, now: int
+) -> Controls:
+    network = loaded_model.network
     data = read_bytes(resume.snapshot, SNAPSHOT) if resume.snapshot else b""
     start = 0
 
@@ -47,26 +49,26 @@ def _resumed(order: Join, resume: Resume, choir: Choir, now: int) -> Controls:
                     " what was changed between them is not known"
                 )
         else:
-            controls, primer = _opening(order, choir)
+            controls, primer = _opening(order, loaded_model)
             composer = Composer(network, pool, order.seed, order.number, controls, primer)
         start = composer.next_bar
         return composer
 
-    controls = choir.ensemble.resume(
+    controls = loaded_model.ensemble.resume(
         order.stream,
         composer_on,
         resume.bar,
         resume.due or now,
-        tuple(Change(c.bar, c.set, c.plan, c.to, c.tick) for c in resume.changes),
+        tuple(LoggedChange(c.bar, c.set, c.plan, c.to, c.tick) for c in resume.changes),
         resume.revisions,
     )
     if not resume.due:
         steps = LEAD_STEPS + STEPS_A_BAR * max(resume.bar - start, 0)
-        choir.ensemble.shift(order.stream, start, _lead(choir, steps))
+        loaded_model.ensemble.shift(order.stream, start, _lead(loaded_model, steps))
     return controls
 
 
-def _opening(order: Join, choir: Choir) -> tuple[Controls, Primer | None]:
+def _opening(order: JoinOrder, loaded_model: LoadedModel) -> tuple[Controls, Primer | None]:
     """The controls that a stream begins with, what its prompt lends included, and the primer."""
     controls = Controls.from_dict(order.controls)
     if order.prompt is None:
@@ -75,12 +77,12 @@ def _opening(order: Join, choir: Choir) -> tuple[Controls, Primer | None]:
         score = Prompt.read(order.prompt).score()
     except ValueError as error:
         raise MidiError(f"the prompt is not understood: {error}") from None
-    primer, suggested = primer_of(score, choir.network.specification)
+    primer, suggested = primer_of(score, loaded_model.network.specification)
     free = {name: value for name, value in suggested.items() if name not in order.controls}
     return controls.with_values(free), primer
 
 
-def _lead(choir: Choir, steps: int) -> int:
+def _lead(loaded_model: LoadedModel, steps: int) -> int:
     """Microseconds that the composing of a new stream's first bars may take."""
-    rows = min(len(choir.ensemble.members) + 1, choir.ensemble.seats)
-    return LEAD + round(1e6 * steps * choir.pace.seconds(rows))
+    rows = min(len(loaded_model.ensemble.members) + 1, loaded_model.ensemble.rows)
+    return LEAD + round(1e6 * steps * loaded_model.pace.seconds(rows))

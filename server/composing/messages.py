@@ -15,11 +15,11 @@ import msgspec
 from server.child.heartbeat import Alive
 
 
-class Join(msgspec.Struct, frozen=True, tag="join"):
-    """Begin a stream. Answered by `Joined` or `Refused`.
+class JoinOrder(msgspec.Struct, frozen=True, tag="join"):
+    """Begin a stream. Answered by `JoinReport` or `RefusalReport`.
 
     `due` is when its first bar is to sound, 0: as soon as may be. `prompt` is
-    `engine.control_prompt.Prompt.plain()`. With `resume` it goes on from a snapshot; seed,
+    `engine.files.prompt.Prompt.plain()`. With `resume` it goes on from a snapshot; seed,
     controls and prompt are then those of the snapshot.
     """
 
@@ -32,12 +32,12 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
     controls: dict[str, Any]
     due: int = 0
     prompt: Any = None
-    resume: Resume | None = None
+    resume: ResumePoint | None = None
 
 
-class LoggedChange(msgspec.Struct, frozen=True):
+class PastChange(msgspec.Struct, frozen=True):
     """A change as the control log has it: the first bar composed under it. Or a leap (see
-    `Leapt`): what would have been `bar` is bar number `to`, and begins at `tick`."""
+    `LeapReport`): what would have been `bar` is bar number `to`, and begins at `tick`."""
 
     bar: int
     set: dict[str, Any]
@@ -46,17 +46,17 @@ class LoggedChange(msgspec.Struct, frozen=True):
     tick: int = 0
 
 
-class Resume(msgspec.Struct, frozen=True):
+class ResumePoint(msgspec.Struct, frozen=True):
     """Where a stream goes on: from the snapshot file, under these changes since, composing
     silently up to `bar`, which is due at `due` (0: as soon as may be). `revisions` are those of
     the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
     snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
-    snapshot (`Kept.bar`) or later; if that comes after `bar`, the stream goes on from there.
+    snapshot (`SnapshotReport.bar`) or later; if that comes after `bar`, the stream goes on from there.
     `change` is the number of the last one, `kept` the bar that the snapshot must
     have reached: it may have been written again since."""
 
     snapshot: str
-    changes: tuple[LoggedChange, ...]
+    changes: tuple[PastChange, ...]
     bar: int
     due: int
     revisions: dict[int, int] = {}
@@ -64,15 +64,15 @@ class Resume(msgspec.Struct, frozen=True):
     kept: int = 0
 
 
-class Leave(msgspec.Struct, frozen=True, tag="leave"):
+class LeaveOrder(msgspec.Struct, frozen=True, tag="leave"):
     """End a stream. `forget`: its snapshot is of no use any more."""
 
     stream: int
     forget: bool = False
 
 
-class Change(msgspec.Struct, frozen=True, tag="change"):
-    """Steer a stream. Answered by `Changed` or `Refused`. `change` is its number, which rises:
+class ChangeOrder(msgspec.Struct, frozen=True, tag="change"):
+    """Steer a stream. Answered by `ChangeReport` or `RefusalReport`. `change` is its number, which rises:
     bars that are composed under it have it."""
 
     request: int
@@ -82,7 +82,7 @@ class Change(msgspec.Struct, frozen=True, tag="change"):
     change: int = 0
 
 
-class Shift(msgspec.Struct, frozen=True, tag="shift"):
+class ShiftOrder(msgspec.Struct, frozen=True, tag="shift"):
     """All bars of a stream from `bar` on are due later by so many microseconds."""
 
     stream: int
@@ -90,17 +90,17 @@ class Shift(msgspec.Struct, frozen=True, tag="shift"):
     later: int
 
 
-class Rest(msgspec.Struct, frozen=True, tag="rest"):
+class RestOrder(msgspec.Struct, frozen=True, tag="rest"):
     """A stream was stopped in this bar, which is not composed again; what comes after it is, as
-    far as the lookahead goes. It ends with a `GoOn`."""
+    far as the lookahead goes. It ends with a `GoOnOrder`."""
 
     stream: int
     bar: int
 
 
-class GoOn(msgspec.Struct, frozen=True, tag="go on"):
+class GoOnOrder(msgspec.Struct, frozen=True, tag="go on"):
     """The next bar that is wanted is `bar`, due at `due`; it begins at `tick` of the stream. Those
-    before it were not there in time. If composing is behind, it is pushed back: see `Leapt`."""
+    before it were not there in time. If composing is behind, it is pushed back: see `LeapReport`."""
 
     stream: int
     bar: int
@@ -108,21 +108,30 @@ class GoOn(msgspec.Struct, frozen=True, tag="go on"):
     tick: int
 
 
-class Keep(msgspec.Struct, frozen=True, tag="keep"):
-    """Save a snapshot now. Answered by `Kept` or `Refused`."""
+class SnapshotOrder(msgspec.Struct, frozen=True, tag="keep"):
+    """Save a snapshot now. Answered by `SnapshotReport` or `RefusalReport`."""
 
     request: int
     stream: int
 
 
-class Close(msgspec.Struct, frozen=True, tag="close"):
+class CloseOrder(msgspec.Struct, frozen=True, tag="close"):
     """Save every stream and end. The end of the line means the same, without saving."""
 
 
-Order = Join | Leave | Change | Shift | Rest | GoOn | Keep | Close
+Order = (
+    JoinOrder
+    | LeaveOrder
+    | ChangeOrder
+    | ShiftOrder
+    | RestOrder
+    | GoOnOrder
+    | SnapshotOrder
+    | CloseOrder
+)
 
 
-class Ready(msgspec.Struct, frozen=True, tag="ready"):
+class ComposerReady(msgspec.Struct, frozen=True, tag="ready"):
     """The first report: the default model is loaded and measured."""
 
     model: str
@@ -132,7 +141,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     pid: int
 
 
-class Joined(msgspec.Struct, frozen=True, tag="joined"):
+class JoinReport(msgspec.Struct, frozen=True, tag="joined"):
     """The stream has begun. `controls` are all of them, with what a prompt lent; `first` is the
     index of the first bar that it composes."""
 
@@ -146,7 +155,7 @@ class Joined(msgspec.Struct, frozen=True, tag="joined"):
     styles: tuple[str, ...] = ()  # that the model knows
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class RefusalReport(msgspec.Struct, frozen=True, tag="refused"):
     """`kind` is the name of the PerpetuoError, `message` its sentence for the user."""
 
     request: int
@@ -155,7 +164,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     message: str
 
 
-class Changed(msgspec.Struct, frozen=True, tag="changed"):
+class ChangeReport(msgspec.Struct, frozen=True, tag="changed"):
     """`bar` is the first one composed under the change; `controls` the values that it set, as
     they were understood."""
 
@@ -166,8 +175,8 @@ class Changed(msgspec.Struct, frozen=True, tag="changed"):
     controls: dict[str, Any]
 
 
-class Composed(msgspec.Struct, frozen=True, tag="composed"):
-    """A bar, encoded by `server.wire.encode_bar`; index and revision as in there."""
+class BarReport(msgspec.Struct, frozen=True, tag="composed"):
+    """A bar, encoded by `server.base.wire.encode_bar`; index and revision as in there."""
 
     stream: int
     index: int
@@ -178,8 +187,8 @@ class Composed(msgspec.Struct, frozen=True, tag="composed"):
     change: int = 0  # the last one that it was composed under
 
 
-class Leapt(msgspec.Struct, frozen=True, tag="leapt"):
-    """What would have been `bar` is bar number `to`, which begins at `tick`: a `GoOn` found
+class LeapReport(msgspec.Struct, frozen=True, tag="leapt"):
+    """What would have been `bar` is bar number `to`, which begins at `tick`: a `GoOnOrder` found
     composing behind. Changes that were to be composed after `bar` are so after `to`."""
 
     stream: int
@@ -188,7 +197,7 @@ class Leapt(msgspec.Struct, frozen=True, tag="leapt"):
     tick: int
 
 
-class Kept(msgspec.Struct, frozen=True, tag="kept"):
+class SnapshotReport(msgspec.Struct, frozen=True, tag="kept"):
     """A snapshot was written: the stream can go on from `bar` with the changes since."""
 
     request: int  # 0: of its own accord
@@ -197,7 +206,7 @@ class Kept(msgspec.Struct, frozen=True, tag="kept"):
     path: str
 
 
-class Load(msgspec.Struct, frozen=True, tag="load"):
+class LoadReport(msgspec.Struct, frozen=True, tag="load"):
     """Once a second: how hard it works."""
 
     streams: int
@@ -211,7 +220,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     processes: int = 1  # that this tells of
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class FailureReport(msgspec.Struct, frozen=True, tag="failed"):
     """A stream that could not be composed on, and is not composed here any more; all others are,
     undisturbed. `message` is a sentence."""
 
@@ -219,7 +228,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     message: str
 
 
-class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
+class TroubleReport(msgspec.Struct, frozen=True, tag="trouble"):
     """Something went wrong that did not end it: a full disk, a snapshot not written."""
 
     stream: int
@@ -227,5 +236,15 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
 
 
 Report = (
-    Alive | Ready | Joined | Refused | Changed | Composed | Leapt | Kept | Load | Trouble | Failed
+    Alive
+    | ComposerReady
+    | JoinReport
+    | RefusalReport
+    | ChangeReport
+    | BarReport
+    | LeapReport
+    | SnapshotReport
+    | LoadReport
+    | TroubleReport
+    | FailureReport
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from statistics import median
 from time import perf_counter
 
-from engine.composer import Composer
-from engine.runtime import Network
+from engine.composing.composer import Composer
+from engine.network.runtime import Network
 
 # Streams that are stepped together: few, so that a hand is answered soon and a bar that is needed
 # at once does not wait for others, unless many together are worth it (weights of 32 bits).
@@ -23,7 +23,7 @@ _WARM_UP = 2
 _ENOUGH = 0.25  # seconds of work that are compared at once
 
 
-class Pace:
+class NetworkPace:
     """Seconds of a step for so many rows, and how they change. `rows` is how many streams are to
     be stepped together."""
 
@@ -50,7 +50,7 @@ class Pace:
         return speed
 
 
-def measure(network: Network, rows: int = 0) -> Pace:
+def measure(network: Network, rows: int = 0) -> NetworkPace:
     """Compose on a few rows for a moment; `rows` a pool, 0: as they turn out best."""
     alone = seconds_of(network, 1)
     sizes = [rows] if rows else [FEW, MANY]
@@ -58,14 +58,14 @@ def measure(network: Network, rows: int = 0) -> Pace:
     return pace_of(alone, {max(size, 2): seconds for size, seconds in taken.items()})
 
 
-def pace_of(alone: float, together: dict[int, float]) -> Pace:
+def pace_of(alone: float, together: dict[int, float]) -> NetworkPace:
     """From the seconds of a step of one stream, and of so many, smallest first."""
     chosen, *others = together
     for size in others:
         if size / together[size] > WORTH * chosen / together[chosen]:
             chosen = size
     per_row = max(together[chosen] - alone, alone / 100) / (chosen - 1)
-    return Pace(max(alone - per_row, 0.0), per_row, chosen)
+    return NetworkPace(max(alone - per_row, 0.0), per_row, chosen)
 
 
 def seconds_of(network: Network, rows: int) -> float:

@@ -10,51 +10,53 @@ from __future__ import annotations
 import logging
 from time import perf_counter
 
-from engine.control_log import MAX_SEED, MAX_STREAM
-from engine.ensemble import Composed as EngineComposed
-from engine.ensemble import Ensemble
-from engine.errors import CapacityError, PerpetuoError, StreamError
-from engine.guards import report as guard_report
-from engine.member import Member
-from engine.score import TIED_FROM
+from common.errors import CapacityError, PerpetuoError, StreamError
+from engine.ensemble.ensemble import ComposedBar as EngineComposed
+from engine.ensemble.ensemble import Ensemble
+from engine.ensemble.stream_clock import StreamClock
+from engine.files.control_log import MAX_SEED, MAX_STREAM
+from engine.music.score import TIED_FROM
+from engine.planning.guards import report as guard_report
+from server.base.clock import Clock, seconds_until
+from server.base.framing import FramingError
 from server.child.heartbeat import Alive
-from server.clock import Clock, seconds_until
 from server.composing import messages, reports
-from server.composing.bell import Bell
-from server.composing.faults import Chores, spoken
-from server.composing.framing import LineError
+from server.composing.composed_stream import ComposedStream
+from server.composing.fault_reports import FaultReports, spoken
 from server.composing.joining import joined
-from server.composing.line import Line
-from server.composing.meter import EVERY, Meter
-from server.composing.saving import Saving
-from server.composing.settings import Settings
-from server.composing.shelf import Choir, Shelf, key_of
-from server.composing.strain import Strain
-from server.composing.voice import Voice
+from server.composing.load_meter import EVERY, LoadMeter
+from server.composing.models import LoadedModel, LoadedModels, key_of
+from server.composing.overload import Overload
+from server.composing.server_connection import ServerConnection
+from server.composing.settings import ComposerSettings
+from server.composing.snapshots import Snapshots
+from server.composing.waker import Waker
 
 log = logging.getLogger("perpetuo.composing")
 
-InTime = messages.Change | messages.Keep | messages.GoOn  # that may have to wait for their time
+InTime = (
+    messages.ChangeOrder | messages.SnapshotOrder | messages.GoOnOrder
+)  # that may have to wait for their time
 
 
-class Process:
+class ComposerProcess:
     """All that the process does, driven by `run`."""
 
-    def __init__(self, line: Line, bell: Bell, settings: Settings) -> None:
+    def __init__(self, line: ServerConnection, waker: Waker, settings: ComposerSettings) -> None:
         """Loads and measures the default model, and says so."""
         self.settings = settings
-        self.line, self.bell = line, bell
+        self.line, self.waker = line, waker
         self.now = Clock(settings.speed, settings.origin)
-        self.shelf = Shelf(settings, bell)
-        self.saving = Saving(settings, line, bell, self.now)
-        self.voices: dict[int, Voice] = {}
-        self.waiting: dict[str, list[messages.Join]] = {}  # by key of the model that is loaded
-        self.meter = Meter(self.now())
-        self.chores = Chores(line)
-        self.strain = Strain(settings.lookahead)
+        self.shelf = LoadedModels(settings, waker)
+        self.saving = Snapshots(settings, line, waker, self.now)
+        self.voices: dict[int, ComposedStream] = {}
+        self.waiting: dict[str, list[messages.JoinOrder]] = {}  # by key of the model that is loaded
+        self.meter = LoadMeter(self.now())
+        self.chores = FaultReports(line)
+        self.strain = Overload(settings.lookahead)
         self.is_closing = False
-        self._held: dict[int, Voice] = {}  # those with orders before their time
-        self._failed: dict[int, Voice] = {}  # until they leave
+        self._held: dict[int, ComposedStream] = {}  # those with orders before their time
+        self._failed: dict[int, ComposedStream] = {}  # until they leave
         self.line.report(reports.ready(settings.model, self.shelf.default))
 
     def run(self) -> None:
@@ -71,7 +73,7 @@ class Process:
         for order in self.line.listen(seconds):
             self._take(order)
         self.line.flush()  # whoever asked need not wait for the step that follows
-        self.bell.clear()
+        self.waker.clear()
         self._meet_arrivals()
         self.chores.do("saving", self.saving.report_written)
         return 0.0 if self._compose() else self._idle()
@@ -80,15 +82,15 @@ class Process:
         """Seconds until there is something to do of its own accord."""
         wakes = [self.meter.due]
         if not self.line.is_full:
-            wakes += [choir.ensemble.wakes for choir in self.shelf.choirs]
+            wakes += [loaded_model.ensemble.wakes for loaded_model in self.shelf.loaded_models]
         return seconds_until(min(wakes), self.now)
 
     # -- orders ----------------------------------------------------------------------------------
 
-    def _take(self, order: messages.Order | LineError) -> None:
-        if isinstance(order, LineError):
+    def _take(self, order: messages.Order | FramingError) -> None:
+        if isinstance(order, FramingError):
             log.error("%s", order)
-            self.line.report(messages.Trouble(0, str(order)))
+            self.line.report(messages.TroubleReport(0, str(order)))
             return
         try:
             self._obey(order)
@@ -101,28 +103,28 @@ class Process:
         request = getattr(order, "request", 0)
         stream = getattr(order, "stream", 0)
         told = spoken(error)
-        self.line.report(messages.Refused(request, stream, type(told).__name__, str(told)))
+        self.line.report(messages.RefusalReport(request, stream, type(told).__name__, str(told)))
 
     def _obey(self, order: messages.Order) -> None:
         match order:
-            case messages.Join():
+            case messages.JoinOrder():
                 self._join(order)
-            case messages.Leave():
+            case messages.LeaveOrder():
                 self._leave(order.stream, forget=order.forget)
-            case messages.Change() | messages.Keep():
+            case messages.ChangeOrder() | messages.SnapshotOrder():
                 self._obey_in_time(order)
-            case messages.Rest(stream=stream, bar=bar):
+            case messages.RestOrder(stream=stream, bar=bar):
                 voice = self.voices.get(stream)
                 if voice is not None:
-                    voice.choir.ensemble.rest(stream, bar)
-            case messages.GoOn():
+                    voice.loaded_model.ensemble.rest(stream, bar)
+            case messages.GoOnOrder():
                 if order.stream in self.voices:  # else it has left
                     self._obey_in_time(order)
-            case messages.Shift():
+            case messages.ShiftOrder():
                 voice = self.voices.get(order.stream)
                 if voice is not None:
-                    voice.choir.ensemble.shift(order.stream, order.bar, order.later)
-            case messages.Close():
+                    voice.loaded_model.ensemble.shift(order.stream, order.bar, order.later)
+            case messages.CloseOrder():
                 self.is_closing = True
 
     def _obey_in_time(self, order: InTime) -> None:
@@ -130,28 +132,28 @@ class Process:
         if voice.held or not self._may(voice, order):
             voice.held.append(order)
             self._held[voice.stream] = voice
-        elif isinstance(order, messages.Change):
+        elif isinstance(order, messages.ChangeOrder):
             self._change(voice, order)
-        elif isinstance(order, messages.GoOn):
+        elif isinstance(order, messages.GoOnOrder):
             self._go_on(voice, order)
         else:
             self.saving.keep(voice, order.request)
 
-    def _may(self, voice: Voice, order: InTime) -> bool:
+    def _may(self, voice: ComposedStream, order: InTime) -> bool:
         """Whether its time has come."""
         if voice.member.is_catching_up:
             return False
-        if isinstance(order, messages.Change):
+        if isinstance(order, messages.ChangeOrder):
             return not (self.strain.is_felt and voice.is_being_revised)
-        return not isinstance(order, messages.Keep) or voice.can_be_saved
+        return not isinstance(order, messages.SnapshotOrder) or voice.can_be_saved
 
-    def _voice(self, stream: int) -> Voice:
+    def _voice(self, stream: int) -> ComposedStream:
         voice = self.voices.get(stream)
         if voice is None:
             raise StreamError(f"stream {stream} is not composed here: it has ended")
         return voice
 
-    def _join(self, order: messages.Join) -> None:
+    def _join(self, order: messages.JoinOrder) -> None:
         if not (0 <= order.seed <= MAX_SEED and 0 <= order.number <= MAX_STREAM):
             raise StreamError(
                 f"seed {order.seed} is out of range: give a whole number from 0 to {MAX_SEED}"
@@ -162,32 +164,34 @@ class Process:
                 f"all {self.settings.most} streams are taken: try again when one has ended"
             )
         key = key_of(order.model)
-        choir = self.shelf.find(key, order.model)
-        if choir is None:
+        loaded_model = self.shelf.find(key, order.model)
+        if loaded_model is None:
             self.waiting.setdefault(key, []).append(order)
         else:
-            self._begin(order, choir)
+            self._begin(order, loaded_model)
 
-    def _begin(self, order: messages.Join, choir: Choir) -> None:
+    def _begin(self, order: messages.JoinOrder, loaded_model: LoadedModel) -> None:
         """Refused, whatever it is refused for, it leaves nothing behind."""
-        is_new = order.stream not in choir.ensemble.members
+        is_new = order.stream not in loaded_model.ensemble.members
         try:
-            self._begin_in(order, choir)
+            self._begin_in(order, loaded_model)
         except Exception:
-            if is_new and order.stream in choir.ensemble.members:
-                choir.ensemble.leave(order.stream)
+            if is_new and order.stream in loaded_model.ensemble.members:
+                loaded_model.ensemble.leave(order.stream)
                 self.voices.pop(order.stream, None)
             raise
 
-    def _begin_in(self, order: messages.Join, choir: Choir) -> None:
-        choir.ensemble.elsewhere = self.shelf.share_beside(choir)
-        controls = joined(order, choir, self.now())
-        member = choir.ensemble.members[order.stream]
+    def _begin_in(self, order: messages.JoinOrder, loaded_model: LoadedModel) -> None:
+        loaded_model.ensemble.elsewhere = self.shelf.share_beside(loaded_model)
+        controls = joined(order, loaded_model, self.now())
+        member = loaded_model.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
-        voice = self.voices[order.stream] = Voice(order.stream, order.name, choir, kept)
+        voice = self.voices[order.stream] = ComposedStream(
+            order.stream, order.name, loaded_model, kept
+        )
         if order.resume is not None:
             voice.changed(0, order.resume.change)
-        self.line.report(reports.joined(order, choir, controls))
+        self.line.report(reports.joined(order, loaded_model, controls))
 
     def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
@@ -197,35 +201,37 @@ class Process:
         voice = self.voices.get(stream)
         if voice is not None:
             member = voice.member
-            voice.choir.ensemble.leave(stream)
+            voice.loaded_model.ensemble.leave(stream)
             self._see_off(voice, member)
         voice = voice or self._failed.pop(stream, None)
         if forget and voice is not None:
             self.saving.remove(voice)
 
-    def _see_off(self, voice: Voice, member: Member) -> None:
+    def _see_off(self, voice: ComposedStream, member: StreamClock) -> None:
         """Of a stream that is not composed any more."""
         del self.voices[voice.stream]
         self._held.pop(voice.stream, None)
         for order in voice.held:
-            if isinstance(order, messages.GoOn):
+            if isinstance(order, messages.GoOnOrder):
                 continue
             self._refuse(order, StreamError(f"stream {voice.stream} has ended"))
         self.meter.left(guard_report(member.composer.lines[-1].guards))
-        self.shelf.tidy(voice.choir)
+        self.shelf.tidy(voice.loaded_model)
 
-    def _change(self, voice: Voice, order: messages.Change) -> None:
-        ensemble, stream = voice.choir.ensemble, voice.stream
+    def _change(self, voice: ComposedStream, order: messages.ChangeOrder) -> None:
+        ensemble, stream = voice.loaded_model.ensemble, voice.stream
         bar = ensemble.change(stream, self.now(), order.set, order.plan)
         voice.changed(bar, order.change)
-        self.line.report(reports.changed(order, voice.choir, bar))
+        self.line.report(reports.changed(order, voice.loaded_model, bar))
 
-    def _go_on(self, voice: Voice, order: messages.GoOn) -> None:
-        under_way = voice.choir.ensemble.go_on(order.stream, order.bar, order.due, order.tick)
+    def _go_on(self, voice: ComposedStream, order: messages.GoOnOrder) -> None:
+        under_way = voice.loaded_model.ensemble.go_on(
+            order.stream, order.bar, order.due, order.tick
+        )
         if under_way is not None:
             voice.leapt(under_way, order.bar)
             self.strain.behind(self.now(), self._ensembles())
-            self.line.report(messages.Leapt(order.stream, under_way, order.bar, order.tick))
+            self.line.report(messages.LeapReport(order.stream, under_way, order.bar, order.tick))
 
     def _meet_arrivals(self) -> None:
         """Begin the streams whose model has been loaded."""
@@ -237,7 +243,7 @@ class Process:
                     self._begin(order, result)
                 except Exception as error:
                     self._refuse(order, error)
-            if isinstance(result, Choir):
+            if isinstance(result, LoadedModel):
                 self.shelf.tidy(result)
 
     def _release_held(self) -> None:
@@ -259,19 +265,19 @@ class Process:
         self._tell_load()
         if self.line.is_full:
             return False
-        for choir in self.shelf.choirs:
-            ensemble = choir.ensemble
+        for loaded_model in self.shelf.loaded_models:
+            ensemble = loaded_model.ensemble
             done, count = ensemble.step(self.now())
             if not (done or count or ensemble.failed):
                 continue
             for composed in done:
-                self._deliver(choir, composed)
-            self._give_up_failed(choir)
+                self._deliver(loaded_model, composed)
+            self._give_up_failed(loaded_model)
             seconds = perf_counter() - start
             self.meter.worked(seconds)
             # Calls for a few rows among many that sit out say little about the machine.
             if 4 * count >= 3 * ensemble.computed > 0:
-                speed = choir.pace.took(seconds, ensemble.computed)
+                speed = loaded_model.pace.took(seconds, ensemble.computed)
                 if speed is not None:
                     ensemble.measured(1, 1 / speed)
             if self._held:
@@ -279,29 +285,29 @@ class Process:
             return True
         return False
 
-    def _deliver(self, choir: Choir, composed: EngineComposed) -> None:
-        if composed.stream not in choir.ensemble.members:
+    def _deliver(self, loaded_model: LoadedModel, composed: EngineComposed) -> None:
+        if composed.stream not in loaded_model.ensemble.members:
             return  # it failed right after this bar
         try:
-            self._report_bar(choir, composed)
+            self._report_bar(loaded_model, composed)
         except Exception as error:
-            choir.ensemble.let_go(composed.stream, error)
+            loaded_model.ensemble.let_go(composed.stream, error)
             return
         voice = self.voices[composed.stream]
         self.chores.do("saving", lambda: self.saving.now_and_then(voice, composed.bar.index))
 
-    def _give_up_failed(self, choir: Choir) -> None:
+    def _give_up_failed(self, loaded_model: LoadedModel) -> None:
         """Tell of the streams that could not be composed on: whoever has them begins them again."""
-        for member, error in choir.ensemble.take_failed():
+        for member, error in loaded_model.ensemble.take_failed():
             voice = self._failed[member.stream] = self.voices[member.stream]
             log.error("%s cannot be composed on", voice.name, exc_info=error)
             self._see_off(voice, member)
             message = f"{voice.name} could not be composed on: {spoken(error)}"
-            self.line.report(messages.Failed(member.stream, message))
+            self.line.report(messages.FailureReport(member.stream, message))
 
-    def _report_bar(self, choir: Choir, composed: EngineComposed) -> None:
+    def _report_bar(self, loaded_model: LoadedModel, composed: EngineComposed) -> None:
         stream, bar, due = composed
-        composer = choir.ensemble.members[stream].composer
+        composer = loaded_model.ensemble.members[stream].composer
         change = self.voices[stream].change_of(bar.index)
         self.line.report(reports.composed(stream, bar, due, composer, change))
         self.meter.composed(sum(not note.tie & TIED_FROM for note in bar.notes))
@@ -314,9 +320,9 @@ class Process:
             self.line.report(Alive())
 
     def _ensembles(self) -> list[Ensemble]:
-        return [choir.ensemble for choir in self.shelf.choirs]
+        return [loaded_model.ensemble for loaded_model in self.shelf.loaded_models]
 
     def _report_load(self) -> None:
         self.strain.pass_time(self.now(), self._ensembles())
         speed = self.shelf.default.ensemble.speed
-        self.line.report(reports.load(self.meter, self.now(), self.shelf.choirs, speed))
+        self.line.report(reports.load(self.meter, self.now(), self.shelf.loaded_models, speed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ComposerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Times in microseconds. `directory` holds the snapshots; "": none are kept."""
 
     model: str = "default"
@@ -17,12 +17,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int = 0  # streams that one call of the network serves; 0: as it is fastest
     directory: str = ""
     keep_every: int = 8  # bars between snapshots of a stream
-    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.clock`
+    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.base.clock`
     origin: int = 0
 
     def argument(self) -> str:
         return msgspec.json.encode(self).decode()
 
     @classmethod
-    def read(cls, argument: str) -> Settings:
+    def read(cls, argument: str) -> ComposerSettings:
         return msgspec.json.decode(argument, type=cls)

@@ -6,28 +6,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.controls import nearest
-from engine.errors import AudioError, PerpetuoError
-from engine.files import (
+from common.errors import AudioError, PerpetuoError
+from common.files import (
     CERTIFICATE,
     CONFIGURATION,
     PASSWORD,
     TOKEN,
-    Kind,
+    FileKind,
     as_text,
     look_at,
     read_bytes,
 )
-from engine.tables import read_toml
+from common.tables import read_toml
+from engine.controls.controls import nearest
+from engine.library.presets import Preset, checked_controls, load_presets, named_model
 from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.options import Source, options_of
-from server.configuration.presets import (
-    Preset,
-    checked_controls,
-    load_presets,
-    named_model,
-)
 from server.configuration.settings import Configuration, StationSettings
 from server.osc.addresses import RESERVED
 from server.web.settings import WebSettings
@@ -160,7 +155,7 @@ def _audio(source: Source, audio: AudioSettings) -> AudioSettings:
 
 
 def _secret(
-    source: Source, at: str, settings: WebSettings | IcecastSettings, key: str, kind: Kind
+    source: Source, at: str, settings: WebSettings | IcecastSettings, key: str, kind: FileKind
 ) -> str | None:
     """A secret that stands in the settings or in the file that they name."""
     path: Path | None = getattr(settings, f"{key}_file")

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from engine.control_values import listed, number_text, shown
-from engine.controls import nearest
-from engine.errors import ConfigError
+from common.errors import ConfigError
+from engine.controls.controls import nearest
+from engine.controls.values import listed, number_text, shown
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.control_values import number_text
+from engine.controls.values import number_text
 from server.configuration.options import Option, options_of
 from server.configuration.settings import Configuration
 

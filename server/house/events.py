@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from server.wire import WireBar, decode_bar
+from server.base.wire import WireBar, decode_bar
 
 if TYPE_CHECKING:
     from server.house.stream import Stream
@@ -63,11 +63,11 @@ class BarPlanned:
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
+class ChangeAnnounced:
     """Controls or the plan were changed; heard from `bar` on, which is due at `due`.
 
     `by` tells who did it ("osc 127.0.0.1", a session's name, "preset study"). `change` numbers
-    the promise that it is heard there: `Postponed` takes it back for a later bar. `composed` is
+    the promise that it is heard there: `ChangePostponed` takes it back for a later bar. `composed` is
     the first bar that was composed under it, which may have been too late to be heard. `saved`
     tells an asker whether it is on disk; None: nothing of this stream is.
     """
@@ -83,7 +83,7 @@ class Steered:
 
 
 @dataclass(frozen=True, slots=True)
-class Postponed:
+class ChangePostponed:
     """What was announced to be heard from some bar on is not heard before `bar`, due at `due`: the
     one before it was not there in time."""
 
@@ -93,7 +93,7 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardAsItWas:
+class BarKeptAsItWas:
     """A bar can no longer be revised, and stands as it was before a change that was to reach it:
     composing would not give it back. For those who write down what was heard."""
 
@@ -101,7 +101,7 @@ class HeardAsItWas:
 
 
 @dataclass(frozen=True, slots=True)
-class Leapt:
+class BarsLeapt:
     """What would have been composed as `bar` is bar number `to`, and begins at `tick`: those
     before it were not there in time. For those who write down what was heard."""
 
@@ -111,7 +111,7 @@ class Leapt:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class BarsMoved:
     """All bars from `bar` on are due later by so many microseconds: after a pause, or because a
     bar before them has another length now."""
 
@@ -120,7 +120,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class StateTurned:
     """The stream's state changed: "playing", "stopped", or "ended" (then nothing follows).
 
     `reason` is a sentence. `epoch` counts how often the stream began anew (start, seed, load,
@@ -137,10 +137,19 @@ class Panicked:
     """Everything that sounds is to end now; the music goes on at the next note."""
 
 
-StreamEvent = BarPlanned | Steered | Postponed | Moved | Turned | Panicked | HeardAsItWas | Leapt
+StreamEvent = (
+    BarPlanned
+    | ChangeAnnounced
+    | ChangePostponed
+    | BarsMoved
+    | StateTurned
+    | Panicked
+    | BarKeptAsItWas
+    | BarsLeapt
+)
 
 
-class Listener(Protocol):
+class StreamListener(Protocol):
     """Told of everything that happens to a stream, in order, in the event loop.
 
     `hear` must not block and must not raise.

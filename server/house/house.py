@@ -1,7 +1,7 @@
 """All streams of a running server: opening, steering, the late policy, recovery.
 
 Everything here runs in the event loop's thread. Composing happens in other processes at the other
-end of `Line`; what they report comes in through `take_report`. `lost` is called when one has ended,
+end of `Composers`; what they report comes in through `take_report`. `lost` is called when one has ended,
 `composing_is_back` when one is there again: every stream is then taken up where it was.
 """
 
@@ -15,22 +15,22 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from engine.control_prompt import Prompt
-from engine.control_values import Json
-from engine.controls import Controls, nearest
-from engine.errors import BundleError, CapacityError, StreamError
-from engine.library import embedded_models
-from server.clock import monotonic_us
-from server.composing.messages import Report, Resume
-from server.configuration.presets import Preset
-from server.house.carrying_out import MAX_SEED
+from common.errors import BundleError, CapacityError, StreamError
+from engine.controls.controls import Controls, nearest
+from engine.controls.values import Json
+from engine.files.prompt import Prompt
+from engine.library.models import embedded_models
+from engine.library.presets import Preset
+from server.base.clock import monotonic_us
+from server.composing.messages import Report, ResumePoint
 from server.house.counters import Counters
-from server.house.desk import Desk, Line
-from server.house.events import Listener, Turned
-from server.house.kept import Kept
-from server.house.requests import Carried, Load, Request
+from server.house.events import StateTurned, StreamListener
+from server.house.request_execution import MAX_SEED
+from server.house.requests import ModelRequest, RequestDone, StreamRequest
+from server.house.resume_state import ResumeState
 from server.house.steering import Steering
 from server.house.stream import ENDED, SEALED_BEFORE, Stream, public_name
+from server.house.stream_composing import Composers, StreamComposing
 
 log = logging.getLogger("perpetuo.house")
 
@@ -54,7 +54,7 @@ class House:
 
     def __init__(
         self,
-        line: Line,
+        line: Composers,
         rules: HouseRules,
         presets: Mapping[str, Preset],
         clock: Callable[[], int] = monotonic_us,
@@ -64,9 +64,11 @@ class House:
         self.streams: dict[str, Stream] = {}
         self.counters = Counters()
         self.styles: tuple[str, ...] = ()  # of the default model, once that is known
-        self.newcomers: list[Listener] = []  # listen to every station
-        self.observers: list[Listener] = []  # told of every stream, and no reason for it to go on
-        self.desk = Desk(
+        self.newcomers: list[StreamListener] = []  # listen to every station
+        self.observers: list[
+            StreamListener
+        ] = []  # told of every stream, and no reason for it to go on
+        self.composing = StreamComposing(
             line,
             clock,
             self.counters,
@@ -75,7 +77,7 @@ class House:
             lambda stream, message: self.steering.failed(stream, message),
             lambda stream, changed: self.steering.changed(stream, changed),
         )
-        self.steering = Steering(self.desk, self._preset_of, self.end)
+        self.steering = Steering(self.composing, self._preset_of, self.end)
         # Has where a station is written to disk; whether it was, in time.
         self.saver: Callable[[Stream], Awaitable[bool]] | None = None
         self._opening = 0  # own streams that are to begin
@@ -181,7 +183,7 @@ class House:
         controls: Mapping[str, Json],
         model: str | None = None,
         prompt: Prompt | None = None,
-        kept: Kept | None = None,
+        kept: ResumeState | None = None,
         bar: int = 0,
         usual_model: str | None = None,
     ) -> Stream:
@@ -192,12 +194,12 @@ class House:
             await self._begin(stream, "begun")
         else:
             stream.kept = kept
-            resume = Resume(kept.path, tuple(kept.changes), bar, 0, kept=kept.bar)
+            resume = ResumePoint(kept.path, tuple(kept.changes), bar, 0, kept=kept.bar)
             await self._begin(stream, "goes on", resume)
         return stream
 
-    async def _begin(self, stream: Stream, reason: str, resume: Resume | None = None) -> None:
-        await self.desk.begin(
+    async def _begin(self, stream: Stream, reason: str, resume: ResumePoint | None = None) -> None:
+        await self.composing.begin(
             stream, stream.opening, reason, resume=resume, admit=lambda: self._admit(stream)
         )
 
@@ -236,20 +238,20 @@ class House:
         if stream.state == ENDED:
             return
         self.streams.pop(stream.name, None)
-        self.desk.dismiss(stream)
+        self.composing.dismiss(stream)
         stream.state = ENDED
         self.steering.dismiss(stream)
-        stream.tell(Turned(ENDED, stream.epoch, reason))
+        stream.tell(StateTurned(ENDED, stream.epoch, reason))
         stream.listeners.clear()
         self.counters.streams_closed += 1
         log.info("%s ended: %s", stream.name, reason)
 
-    def listen(self, stream: Stream, listener: Listener) -> None:
+    def listen(self, stream: Stream, listener: StreamListener) -> None:
         if listener not in stream.listeners:
             stream.listeners.append(listener)
         stream.unheard_since = None
 
-    def unlisten(self, stream: Stream, listener: Listener) -> None:
+    def unlisten(self, stream: Stream, listener: StreamListener) -> None:
         if listener in stream.listeners:
             stream.listeners.remove(listener)
         if not stream.listeners:
@@ -257,11 +259,11 @@ class House:
 
     # -- steering --------------------------------------------------------------------------------
 
-    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+    def steer(self, stream: Stream, request: StreamRequest) -> asyncio.Future[RequestDone]:
         """Have something done to a stream, after what was asked of it before. The future has what
         came of it, once that is on disk or is known not to be; it may be left alone. A
         PerpetuoError at once, and nothing changes, if the request is wrong in itself."""
-        if isinstance(request, Load):
+        if isinstance(request, ModelRequest):
             request = replace(request, model=self._model(request.model))
         posted = self.steering.post(stream, request)
         if self.saver is None or not stream.is_station:
@@ -271,9 +273,9 @@ class House:
     async def _saved(
         self,
         stream: Stream,
-        posted: asyncio.Future[Carried],
+        posted: asyncio.Future[RequestDone],
         saver: Callable[[Stream], Awaitable[bool]],
-    ) -> Carried:
+    ) -> RequestDone:
         carried = await posted
         saved = await saver(stream)
         self.counters.unsaved += not saved
@@ -295,12 +297,12 @@ class House:
     # -- the composing processes ---------------------------------------------------------------
 
     def take_report(self, report: Report) -> None:
-        """What they say, in order; see `Desk.take`."""
-        self.desk.take(report)
+        """What they say, in order; see `StreamComposing.take`."""
+        self.composing.take(report)
 
     def lost(self, numbers: frozenset[int]) -> None:
         """A composing process has ended: these were its streams."""
-        self.steering.lose(self.desk.lose(numbers))
+        self.steering.lose(self.composing.lose(numbers))
 
     def composing_is_back(self) -> None:
         """Another process is there in place of one that ended."""
@@ -313,7 +315,7 @@ class House:
         """Forget what sounded long ago; end own streams to which nobody listens."""
         now = self.now()
         for stream in list(self.streams.values()):
-            self.desk.time.settle(stream)
+            self.composing.time.settle(stream)
             stream.forget(now)
             unheard = stream.unheard_since
             if stream.is_station or unheard is None or now - unheard < self.rules.idle:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Promise:
+class ChangePromise:
     """Change number `change` is heard from `bar` on."""
 
     change: int
@@ -38,7 +38,7 @@ class Promises:
 
     def __init__(self, counts: PromiseCounts) -> None:
         self.counts = counts
-        self._open: list[Promise] = []
+        self._open: list[ChangePromise] = []
 
     def __len__(self) -> int:
         return len(self._open)
@@ -48,16 +48,16 @@ class Promises:
         """In which they are to be kept next."""
         return (promise.bar for promise in self._open)
 
-    def make(self, change: int, bar: int) -> Promise:
-        promise = Promise(change, bar)
+    def make(self, change: int, bar: int) -> ChangePromise:
+        promise = ChangePromise(change, bar)
         self._open.append(promise)
         self.counts.made += 1
         return promise
 
-    def settle(self, sealed: int, change_of: Callable[[int], int]) -> list[Promise]:
+    def settle(self, sealed: int, change_of: Callable[[int], int]) -> list[ChangePromise]:
         """Bars up to `sealed` are as they are heard, each composed under `change_of` it. Promises
         that were kept there are off the list; returned are those that had to be postponed."""
-        postponed: list[Promise] = []
+        postponed: list[ChangePromise] = []
         for promise in tuple(self._open):
             announced = promise.bar
             while promise.bar <= sealed and change_of(promise.bar) < promise.change:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.control_prompt import Prompt
-from engine.control_values import Json
-from server.house.events import Steered
+from engine.controls.values import Json
+from engine.files.prompt import Prompt
+from server.house.events import ChangeAnnounced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steer:
+class ChangeRequest:
     """Change controls, or columns of the plan by bar. `if_new`: values that stand so already are
-    left out, and told as `Carried.unchanged`."""
+    left out, and told as `RequestDone.unchanged`."""
 
     by: str
     controls: Mapping[str, Json] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Steer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsePreset:
+class PresetRequest:
     """Set every control as the preset has it; with another model, if it is made for one."""
 
     by: str
@@ -30,28 +30,28 @@ class UsePreset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class StartRequest:
     """Begin anew from the first bar, with the same seed and the controls as they are."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class StopRequest:
     """Pause: what sounds ends at once."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Continue:
+class ContinueRequest:
     """Go on from the beginning of the bar in which it was stopped."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reseed:
+class SeedRequest:
     """Begin anew with another seed."""
 
     by: str
@@ -59,7 +59,7 @@ class Reseed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class ModelRequest:
     """Begin anew with another model, by a name of `House.models`."""
 
     by: str
@@ -67,23 +67,32 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivePrompt:
+class PromptRequest:
     """Begin anew with this music before it."""
 
     by: str
     prompt: Prompt
 
 
-Request = Steer | UsePreset | Start | Stop | Continue | Reseed | Load | GivePrompt
+StreamRequest = (
+    ChangeRequest
+    | PresetRequest
+    | StartRequest
+    | StopRequest
+    | ContinueRequest
+    | SeedRequest
+    | ModelRequest
+    | PromptRequest
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class RequestDone:
     """A request was carried out. `steered` tells from where on it is heard, if controls were
     changed. Of those, `unchanged` had the value already, and `superseded` were given another one
     before this one could be carried out."""
 
-    steered: Steered | None = None
+    steered: ChangeAnnounced | None = None
     unchanged: frozenset[str] = frozenset()
     superseded: frozenset[str] = frozenset()
     saved: bool | None = None

@@ -11,16 +11,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from engine.errors import PerpetuoError, StreamError
-from server.composing.link import LineLost
-from server.composing.messages import Changed
-from server.house.carrying_out import CarryingOut, PresetOf
-from server.house.desk import Desk
+from common.errors import PerpetuoError, StreamError
+from server.composing.client import ComposerLost
+from server.composing.messages import ChangeReport
 from server.house.events import Panicked
-from server.house.mailbox import Group, Letter
-from server.house.regaining import FIRST_PAUSE, Regaining, expire
-from server.house.requests import Carried, Request, Stop
+from server.house.recovery import FIRST_PAUSE, StreamRecovery, expire
+from server.house.request_execution import PresetOf, RequestExecution
+from server.house.requests import RequestDone, StopRequest, StreamRequest
+from server.house.steering_queue import Group, QueuedRequest
 from server.house.stream import ENDED, Stream
+from server.house.stream_composing import StreamComposing
 
 log = logging.getLogger("perpetuo.house")
 
@@ -29,33 +29,33 @@ class Steering:
     """See the module. `close` ends an own stream."""
 
     def __init__(
-        self, desk: Desk, preset_of: PresetOf, close: Callable[[Stream, str], None]
+        self, composing: StreamComposing, preset_of: PresetOf, close: Callable[[Stream, str], None]
     ) -> None:
-        self._carrying = CarryingOut(desk, preset_of)
-        self._regaining = Regaining(desk, self._carrying, close)
+        self._execution = RequestExecution(composing, preset_of)
+        self._recovery = StreamRecovery(composing, self._execution, close)
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
         self._in_hand: set[Stream] = set()  # for which something is being done
         self._is_closing = False
 
     # -- what is asked ---------------------------------------------------------------------------
 
-    def post(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+    def post(self, stream: Stream, request: StreamRequest) -> asyncio.Future[RequestDone]:
         """Have something done; the future has what came of it. A PerpetuoError at once, and
         nothing changes, if it cannot be asked for."""
         loop = asyncio.get_running_loop()
         if stream.state == ENDED or self._is_closing:
             raise StreamError(f"'{stream.name}' has ended")
-        self._carrying.check(stream, request)
-        letter = Letter(request, loop.time(), loop.create_future())
-        if isinstance(request, Stop):
+        self._execution.check(stream, request)
+        queued = QueuedRequest(request, loop.time(), loop.create_future())
+        if isinstance(request, StopRequest):
             # It is heard at once, and holds against what was asked before and is not done yet.
-            self._carrying.stop(stream, request)
-            if stream not in self._in_hand and not stream.mailbox:
-                letter.carried(Carried())
-                return letter.answer
-        stream.mailbox.put(letter)
+            self._execution.stop(stream, request)
+            if stream not in self._in_hand and not stream.queue:
+                queued.carried(RequestDone())
+                return queued.answer
+        stream.queue.put(queued)
         self._wake(stream)
-        return letter.answer
+        return queued.answer
 
     def panic(self, stream: Stream, *, by: str) -> None:
         """End everything that sounds; the music goes on with the next note."""
@@ -73,11 +73,11 @@ class Steering:
                 self._wake(stream)
 
     def composing_is_back(self) -> None:
-        self._regaining.composing_is_back()
+        self._recovery.composing_is_back()
 
-    def changed(self, stream: Stream, changed: Changed) -> None:
+    def changed(self, stream: Stream, changed: ChangeReport) -> None:
         """Composing has made a change that it was asked for."""
-        self._carrying.changed(stream, changed)
+        self._execution.changed(stream, changed)
 
     def failed(self, stream: Stream, message: str) -> None:
         """Composing one stream went wrong, and only that one."""
@@ -88,8 +88,8 @@ class Steering:
     def dismiss(self, stream: Stream) -> None:
         """It has ended: what is asked of it is refused."""
         stream.promises.void()
-        for letter in stream.mailbox.empty():
-            letter.refuse(StreamError(f"'{stream.name}' has ended"))
+        for queued in stream.queue.empty():
+            queued.refuse(StreamError(f"'{stream.name}' has ended"))
 
     async def close(self) -> None:
         """Leave what is not done yet."""
@@ -112,44 +112,44 @@ class Steering:
         self._tasks.pop(stream, None)
         if self._is_closing or stream.state == ENDED:
             self.dismiss(stream)
-        elif stream.mailbox or stream.is_lost:  # something came after its last look
+        elif stream.queue or stream.is_lost:  # something came after its last look
             self._wake(stream)
 
     async def _work(self, stream: Stream) -> None:
         while stream.state != ENDED:
             if stream.is_lost:
-                await self._regaining.regain(stream)
-            elif stream.mailbox:
-                await self._carry_out(stream, stream.mailbox.take())
+                await self._recovery.regain(stream)
+            elif stream.queue:
+                await self._carry_out(stream, stream.queue.take())
             else:
                 return
 
     async def _carry_out(self, stream: Stream, group: Group) -> None:
         self._in_hand.add(stream)
         try:
-            await self._carrying.do(stream, group)
-        except LineLost as error:
+            await self._execution.do(stream, group)
+        except ComposerLost as error:
             await self._try_again(stream, group, error)
         except PerpetuoError as error:
             if len(group) > 1:  # a bad value does not spoil those that are asked for with it
-                for letter in reversed(group):
-                    stream.mailbox.put_back([letter])
+                for queued in reversed(group):
+                    stream.queue.put_back([queued])
             else:
                 group[0].refuse(error)
         except asyncio.CancelledError:
-            for letter in group:
-                letter.refuse(StreamError(f"'{stream.name}' has ended"))
+            for queued in group:
+                queued.refuse(StreamError(f"'{stream.name}' has ended"))
             raise
         except Exception:
             log.exception("what was asked of %s could not be done", stream.name)
-            for letter in group:
-                letter.refuse(StreamError("this failed by a fault of the server: see its log"))
+            for queued in group:
+                queued.refuse(StreamError("this failed by a fault of the server: see its log"))
         finally:
             self._in_hand.discard(stream)
 
-    async def _try_again(self, stream: Stream, group: Group, error: LineLost) -> None:
+    async def _try_again(self, stream: Stream, group: Group, error: ComposerLost) -> None:
         """The process ended before it answered: nothing was done. It is asked of the next one."""
-        stream.mailbox.put_back(group)
+        stream.queue.put_back(group)
         expire(stream, error)
         if not stream.is_lost:
             await asyncio.sleep(FIRST_PAUSE)

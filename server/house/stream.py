@@ -9,21 +9,21 @@ from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from engine.control_prompt import Prompt
-from engine.controls import Controls
+from engine.controls.controls import Controls
+from engine.files.prompt import Prompt
+from server.base.wire import WireBar, encode_bar
 from server.house.events import (
     NEEDED_BEFORE,
     NO_CHANGE,
-    Leapt,
-    Listener,
+    BarsLeapt,
+    ChangeAnnounced,
     PlannedBar,
-    Steered,
     StreamEvent,
+    StreamListener,
 )
-from server.house.kept import Kept
-from server.house.mailbox import Mailbox
-from server.house.promises import Promise, PromiseCounts, Promises
-from server.wire import WireBar, encode_bar
+from server.house.promises import ChangePromise, PromiseCounts, Promises
+from server.house.resume_state import ResumeState
+from server.house.steering_queue import SteeringQueue
 
 HISTORY = 256  # changes that late listeners are told of
 REMEMBERED = 60_000_000  # microseconds for which bars that have sounded are kept
@@ -36,7 +36,7 @@ SOON = 20_000  # microseconds until a fallback begins whose time has passed
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class EpochStart:
     """With what an epoch begins."""
 
     seed: int
@@ -48,11 +48,11 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SealedBars:
     """What became of promises when bars were sealed: `outdated` are heard as they were before
     changes that were to reach them."""
 
-    postponed: list[Promise]
+    postponed: list[ChangePromise]
     outdated: list[PlannedBar]
 
 
@@ -74,7 +74,7 @@ class Stream:
     ) -> None:
         """`sealed_before`: microseconds before its bar line from which on a bar is not revised."""
         self.name = name
-        self.opening = Opening(seed, model, usual_model or model, preset, controls, prompt)
+        self.opening = EpochStart(seed, model, usual_model or model, preset, controls, prompt)
         self.sealed_before = sealed_before
         self.title = name  # as it is shown to people
         self.is_station = True
@@ -96,12 +96,12 @@ class Stream:
         # plan, however long that is, there are only fallbacks.
         self.composed_until = 0
         self.late_bars = 0
-        self.listeners: list[Listener] = []
-        self.observers: list[Listener] = []  # of all streams alike
+        self.listeners: list[StreamListener] = []
+        self.observers: list[StreamListener] = []  # of all streams alike
         self.unheard_since: int | None = None
-        self.history: deque[Steered] = deque(maxlen=HISTORY)
-        self.kept = Kept()
-        self.mailbox = Mailbox()
+        self.history: deque[ChangeAnnounced] = deque(maxlen=HISTORY)
+        self.kept = ResumeState()
+        self.queue = SteeringQueue()
         self.promises = Promises(counts or PromiseCounts())
         self.changes = 0  # so many were made, or tried: the number of the last one
         self.in_step_since = 0  # when the composing process was last told of other due times
@@ -216,7 +216,7 @@ class Stream:
         self.state = PLAYING
         return bar, later
 
-    def begin(self, opening: Opening, number: int, first: int, due: int) -> None:
+    def begin(self, opening: EpochStart, number: int, first: int, due: int) -> None:
         """Begin anew under another number: the bars of the epoch before are void."""
         sounded = (i + 1 for i, planned in self.bars.items() if planned.due < due)
         self.last_epoch_end = max(sounded, default=self.first)
@@ -229,7 +229,7 @@ class Stream:
         self._made.clear()
         self.promises.void()
         self.history.clear()
-        self.kept = Kept(first)
+        self.kept = ResumeState(first)
         self.in_step_since = 0
         self.begun_with = opening.controls
         self.is_lost = False
@@ -245,13 +245,13 @@ class Stream:
     def _frontier(self, bar: int) -> int:
         return self.bars[bar].frontier(self.sealed_before)
 
-    def settle(self, now: int) -> Settled:
+    def settle(self, now: int) -> SealedBars:
         """Seal what is due, and see what it means for changes that were promised."""
         before = self.sealed
         self.seal(now)
         sealed = range(before + 1, self.sealed + 1)
         outdated = [bar for bar in map(self._if_outdated, sealed) if bar is not None]
-        return Settled(self.promises.settle(self.sealed, self._change_of), outdated)
+        return SealedBars(self.promises.settle(self.sealed, self._change_of), outdated)
 
     def accept(self, planned: PlannedBar) -> int | None:
         """Take a composed bar: it is due when the one before it ends, whatever the composing
@@ -297,7 +297,7 @@ class Stream:
         self.failures += 1
         self._failed_at = self.missing
 
-    def leapt(self, leap: Leapt) -> None:
+    def leapt(self, leap: BarsLeapt) -> None:
         """The composing process has pushed its music back."""
         by = leap.to - leap.bar
         self._made = [(bar + by * (bar > leap.bar), change) for bar, change in self._made]
@@ -313,7 +313,7 @@ class Stream:
 
     # -- changes ---------------------------------------------------------------------------------
 
-    def promise(self, change: int, composed: int) -> tuple[Promise, list[PlannedBar]]:
+    def promise(self, change: int, composed: int) -> tuple[ChangePromise, list[PlannedBar]]:
         """A change was made; `composed` is the first bar that is composed under it. The promise,
         and the bars that are heard as they were before it, though it was to reach them."""
         self._made.append((composed, change))
@@ -325,7 +325,7 @@ class Stream:
             promise.bar += 1
         return promise, outdated
 
-    def note(self, events: list[Steered]) -> None:
+    def note(self, events: list[ChangeAnnounced]) -> None:
         """What was changed, for late listeners and for whoever takes this up."""
         for event in events:
             self.history.append(event)
@@ -337,7 +337,7 @@ class Stream:
             if event.change == change:
                 self.history[place] = replace(event, bar=bar, due=due)
 
-    def latest(self, event: Steered) -> Steered:
+    def latest(self, event: ChangeAnnounced) -> ChangeAnnounced:
         """What was told of a change, with the bar in which it is heard as far as is known now."""
         known = (one for one in self.history if (one.change, one.by) == (event.change, event.by))
         return next(known, event)

@@ -7,17 +7,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from engine.fallback import BEFORE_A_FALLBACK
-from server.composing.messages import Composed, GoOn, Order, Rest, Shift
+from engine.composing.fallback import BEFORE_A_FALLBACK
+from server.composing.messages import BarReport, GoOnOrder, Order, RestOrder, ShiftOrder
 from server.house.counters import Counters
 from server.house.events import (
     NEEDED_BEFORE,
+    BarKeptAsItWas,
     BarPlanned,
-    HeardAsItWas,
+    ChangePostponed,
     PlannedBar,
-    Postponed,
 )
-from server.house.stream import Settled, Stream
+from server.house.stream import SealedBars, Stream
 from server.house.watch import Watch
 from server.playing.bridging import bridged
 
@@ -50,14 +50,14 @@ class Timekeeping:
         """These bars are heard as they were before a change that was to reach them."""
         for planned in outdated:
             self.counters.outdated_bars += 1
-            stream.tell(HeardAsItWas(planned))
+            stream.tell(BarKeptAsItWas(planned))
 
-    def _tell_settled(self, stream: Stream, settled: Settled) -> None:
+    def _tell_settled(self, stream: Stream, settled: SealedBars) -> None:
         self.tell_outdated(stream, settled.outdated)
         for promise in settled.postponed:
             due = stream.due_of(promise.bar) or stream.planned_until
             stream.postpone(promise.change, promise.bar, due)
-            stream.tell(Postponed(promise.change, promise.bar, due))
+            stream.tell(ChangePostponed(promise.change, promise.bar, due))
 
     def _look(self, stream: Stream) -> None:
         """Something of a stream is due: a promise, or a bar that is not there."""
@@ -81,16 +81,16 @@ class Timekeeping:
 
     def rest(self, stream: Stream) -> None:
         """A stream was stopped."""
-        self._send(Rest(stream.number, stream.resting_bar(self.now())))
+        self._send(RestOrder(stream.number, stream.resting_bar(self.now())))
 
     def play_on(self, stream: Stream, bar: int) -> None:
         """A stream goes on in this bar."""
         planned = stream.bars.get(bar)
         if planned is None:
-            self._send(GoOn(stream.number, bar, stream.begins, 0))
+            self._send(GoOnOrder(stream.number, bar, stream.begins, 0))
         else:
             stream.in_step_since = self.now()
-            self._send(GoOn(stream.number, bar, planned.due, planned.bar.tick))
+            self._send(GoOnOrder(stream.number, bar, planned.due, planned.bar.tick))
             if stream.composed_until < stream.missing:
                 self.go_on(stream)
         self.watch.expect(stream)
@@ -101,7 +101,7 @@ class Timekeeping:
         last = stream.bars[stream.missing - 1].bar
         stream.in_step_since = self.now()  # this says it all
         self._send(
-            GoOn(stream.number, stream.missing, stream.planned_until, last.tick + last.ticks)
+            GoOnOrder(stream.number, stream.missing, stream.planned_until, last.tick + last.ticks)
         )
 
     # -- in step with composing ------------------------------------------------------------------
@@ -113,7 +113,7 @@ class Timekeeping:
         if later > 0:
             stream.move(planned.index, later)
 
-    def keep_in_step(self, stream: Stream, report: Composed) -> None:
+    def keep_in_step(self, stream: Stream, report: BarReport) -> None:
         """Tell the composing process when it takes a bar to be due that is due at another time,
         because the stream began later, or a bar was bridged by a fallback of another length. Not
         at once again: what is on its way was composed before it heard of it."""
@@ -122,4 +122,4 @@ class Timekeeping:
         is_apart = abs(later) > OUT_OF_STEP
         if is_next and is_apart and now - stream.in_step_since > IN_STEP_WITHIN:
             stream.in_step_since = now
-            self._send(Shift(stream.number, report.index + 1, later))
+            self._send(ShiftOrder(stream.number, report.index + 1, later))

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 
-from server.clock import seconds_until
+from server.base.clock import seconds_until
 from server.house.stream import Stream
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from server.playing.outputs import ClockTick, Event, NoteOff, NoteOn, Program, Start, Stop
+from server.playing.outputs import ClockStart, ClockStop, ClockTick, Event, NoteOff, NoteOn, Program
 from server.playing.schedule import TICKS_PER_SIXTEENTH
 
 Message = tuple[int, ...]
@@ -27,12 +27,12 @@ def messages(event: Event, channel_of: Callable[[int], int]) -> list[Message]:
             return [(PROGRAM | channel_of(part) - 1, program)]
         case ClockTick():
             return [(CLOCK,)]
-        case Start(0):
+        case ClockStart(0):
             return [(START,)]
-        case Start(position):
+        case ClockStart(position):
             sixteenths = position // TICKS_PER_SIXTEENTH % MAX_POSITION
             return [(SONG_POSITION, sixteenths & 127, sixteenths >> 7), (CONTINUE,)]
-        case Stop():
+        case ClockStop():
             return [(STOP,)]
     return []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from engine.errors import PortError
-from engine.score import PARTS
+from common.errors import PortError
+from engine.music.score import PARTS
 from server.midi.messages import messages, silence
 from server.midi.ports import Port, open_existing, open_virtual
 from server.midi.settings import PortSettings

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.midi import jack
 
 CLIENT = "perpetuo"

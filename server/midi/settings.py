@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.score import DRUMS, PARTS
+from engine.music.score import DRUMS, PARTS
 from server.configuration.options import option
 
 # Channels as musicians count them; General MIDI has percussion on the tenth.

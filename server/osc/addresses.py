@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from engine.control_values import Json, shown
-from engine.controls import CONTROL
-from engine.errors import PerpetuoError
+from common.errors import PerpetuoError
+from engine.controls.controls import CONTROL
+from engine.controls.values import Json, shown
 from server.osc.packets import Value
 from server.osc.settings import DUE, MODES, WHAT
 from server.osc.values import json_of
@@ -85,25 +85,25 @@ class QueryAll:
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
+class SetTransport:
     stream: str | None
     verb: str
 
 
 @dataclass(frozen=True, slots=True)
-class UsePreset:
+class SetPreset:
     stream: str | None
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reseed:
+class SetSeed:
     stream: str | None
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
-class LoadModel:
+class SetModel:
     stream: str | None
     model: str
 
@@ -135,7 +135,7 @@ class ReloadPresets:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
+class OscPing:
     values: tuple[Value, ...]
 
 
@@ -144,7 +144,7 @@ class Nothing:
     """To be passed over in silence: news of another server, the release of a button."""
 
 
-Steering = SetControl | Transport | UsePreset | Reseed | LoadModel
+Steering = SetControl | SetTransport | SetPreset | SetSeed | SetModel
 Request = (
     Steering
     | Query
@@ -153,7 +153,7 @@ Request = (
     | Unsubscribe
     | ListNames
     | ReloadPresets
-    | Ping
+    | OscPing
     | Nothing
 )
 
@@ -189,7 +189,7 @@ def unknown(word: str, stations: Iterable[str] = ()) -> OscError:
 
 
 def _transport(word: str, stream: str | None, values: Sequence[Value]) -> Request:
-    return Transport(stream, word) if _pressed(word, values) else Nothing()
+    return SetTransport(stream, word) if _pressed(word, values) else Nothing()
 
 
 def _reload(word: str, stream: str | None, values: Sequence[Value]) -> Request:
@@ -204,11 +204,11 @@ def _pressed(word: str, values: Sequence[Value]) -> bool:
 
 
 def _preset(word: str, stream: str | None, values: Sequence[Value]) -> Request:
-    return UsePreset(stream, _name(word, values)) if values else Query(stream, word)
+    return SetPreset(stream, _name(word, values)) if values else Query(stream, word)
 
 
 def _load(word: str, stream: str | None, values: Sequence[Value]) -> Request:
-    return LoadModel(stream, _name(word, values)) if values else Query(stream, word)
+    return SetModel(stream, _name(word, values)) if values else Query(stream, word)
 
 
 def _name(word: str, values: Sequence[Value]) -> str:
@@ -223,11 +223,11 @@ def _seed(word: str, stream: str | None, values: Sequence[Value]) -> Request:
         case []:
             return Query(stream, word)
         case [int(seed)] if not isinstance(seed, bool):
-            return Reseed(stream, seed)
+            return SetSeed(stream, seed)
         case [float(number)] if number.is_integer():
-            return Reseed(stream, int(number))
+            return SetSeed(stream, int(number))
         case [str(text)] if re.fullmatch(r"[0-9]{1,16}", text):
-            return Reseed(stream, int(text))
+            return SetSeed(stream, int(text))
     raise OscError("seed takes one whole number from 0 to 2^53-1, as text if it is above 2^31")
 
 
@@ -240,7 +240,7 @@ def _names(word: str, stream: str | None, values: Sequence[Value]) -> Request:
 
 
 def _ping(word: str, stream: str | None, values: Sequence[Value]) -> Request:
-    return Ping(tuple(values))
+    return OscPing(tuple(values))
 
 
 def _subscribe(word: str, stream: str | None, values: Sequence[Value]) -> Request:

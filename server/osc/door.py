@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.errors import PortError
-from server.house.events import Postponed, StreamEvent, Turned
-from server.osc.audience import Address, Audience, Counts, Interest, Outlet
+from common.errors import PortError
+from server.house.events import ChangePostponed, StateTurned, StreamEvent
 from server.osc.receiver import Receiver, is_self
-from server.osc.sender import Forerunner, OscOutput, tell_news
+from server.osc.sender import AheadSender, OscOutput, tell_news
 from server.osc.settings import PORT, TRIED, OscSettings, OscTarget
+from server.osc.subscribers import Address, DatagramSender, OscCounts, Subscribers, Subscription
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -39,9 +39,9 @@ class OscDoor:
     """
 
     def __init__(self) -> None:
-        self.counts = Counts()  # of the event loop
-        self.note_counts = Counts()  # of the dispatching thread: what it sent
-        self._forerunners: dict[str, Forerunner] = {}
+        self.counts = OscCounts()  # of the event loop
+        self.note_counts = OscCounts()  # of the dispatching thread: what it sent
+        self._forerunners: dict[str, AheadSender] = {}
 
     async def open(
         self,
@@ -56,15 +56,15 @@ class OscDoor:
         self._loop = asyncio.get_running_loop()
         self._socket = await self._bind(settings)
         self.address: Address = self._socket.getsockname()[:2]
-        self._outlet = Outlet(self._socket, self.counts)
-        self._note_outlet = Outlet(self._socket, self.note_counts)
+        self._outlet = DatagramSender(self._socket, self.counts)
+        self._note_outlet = DatagramSender(self._socket, self.note_counts)
         try:
             targets = [await self._target(target) for target in settings.targets]
         except PortError:
             self._socket.close()
             raise
         known = [target for target in targets if target is not None]
-        self._audience = Audience(known, settings.max_subscribers)
+        self._audience = Subscribers(known, settings.max_subscribers)
         self._receiver = Receiver(
             house,
             settings,
@@ -90,8 +90,8 @@ class OscDoor:
         self._house.newcomers.remove(self)
         for stream in self._house.stations.values():
             self._house.unlisten(stream, self)
-        for forerunner in self._forerunners.values():
-            forerunner.close()
+        for ahead_sender in self._forerunners.values():
+            ahead_sender.close()
         await self._receiver.close()
         self._transport.close()
 
@@ -104,16 +104,16 @@ class OscDoor:
         self._meet(stream)
         self._forerunners[stream.name].hear(event)
         tell_news(stream, event, self._audience, self._outlet)
-        if isinstance(event, Postponed):
+        if isinstance(event, ChangePostponed):
             self._receiver.tell_postponed(stream, event)
-        if isinstance(event, Turned) and event.state == "ended":
+        if isinstance(event, StateTurned) and event.state == "ended":
             self._forerunners.pop(stream.name).close()
 
     def _meet(self, stream: Stream) -> None:
         if stream.name in self._forerunners:
             return
         self._audience.open_for(stream.name)
-        self._forerunners[stream.name] = Forerunner(
+        self._forerunners[stream.name] = AheadSender(
             self._house,
             stream,
             self._audience,
@@ -152,7 +152,7 @@ class OscDoor:
             raise
         return own
 
-    async def _target(self, target: OscTarget) -> Interest | None:
+    async def _target(self, target: OscTarget) -> Subscription | None:
         """A target by its number; names are looked up once, as that may take long."""
         try:
             found = await self._loop.getaddrinfo(
@@ -167,7 +167,7 @@ class OscDoor:
                 f"the OSC target {target.host} port {target.port} is this server itself: give the"
                 " port on which the other program listens"
             )
-        return Interest(address, target.mode, target.what, target.stations)
+        return Subscription(address, target.mode, target.what, target.stations)
 
 
 def _unusable(host: str, port: int, error: Exception) -> PortError:

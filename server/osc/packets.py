@@ -32,19 +32,19 @@ class GarbageError(Exception):
     """A datagram was no OSC, or more of it than is taken."""
 
 
-class Message(NamedTuple):
+class PacketMessage(NamedTuple):
     address: str
     values: tuple[Value, ...]
 
 
-class Timed(NamedTuple):
+class PacketBundle(NamedTuple):
     """Messages that belong together, and when they are to be carried out."""
 
     timetag: int
-    messages: tuple[Message, ...]
+    messages: tuple[PacketMessage, ...]
 
 
-def decode(datagram: bytes) -> tuple[Timed, ...]:
+def decode(datagram: bytes) -> tuple[PacketBundle, ...]:
     """What a datagram holds, in its order; bundles in bundles come out flat.
 
     A bundle inside another one is never due before that one. Raises GarbageError, nothing else.
@@ -60,26 +60,26 @@ def decode(datagram: bytes) -> tuple[Timed, ...]:
     return found
 
 
-def _walk(data: bytes, not_before: int, depth: int) -> Iterator[Timed]:
+def _walk(data: bytes, not_before: int, depth: int) -> Iterator[PacketBundle]:
     if not data.startswith(_BUNDLE):
-        yield Timed(not_before, (_message(data),))
+        yield PacketBundle(not_before, (_message(data),))
         return
     if depth == MAX_DEPTH:
         raise GarbageError(f"bundles are taken {MAX_DEPTH} deep")
     if len(data) < 16:
         raise GarbageError("it is a bundle without a timetag")
     timetag = max(int.from_bytes(data[8:16], "big"), not_before)
-    together: list[Message] = []
+    together: list[PacketMessage] = []
     for element in _elements(data):
         if element.startswith(_BUNDLE):
             if together:
-                yield Timed(timetag, tuple(together))
+                yield PacketBundle(timetag, tuple(together))
                 together = []
             yield from _walk(element, timetag, depth + 1)
         else:
             together.append(_message(element))
     if together:
-        yield Timed(timetag, tuple(together))
+        yield PacketBundle(timetag, tuple(together))
 
 
 def _elements(bundle: bytes) -> Iterator[bytes]:
@@ -93,25 +93,25 @@ def _elements(bundle: bytes) -> Iterator[bytes]:
         index += size
 
 
-def _message(data: bytes) -> Message:
+def _message(data: bytes) -> PacketMessage:
     if not data.startswith(b"/"):
         raise GarbageError("it begins neither with / nor with #bundle")
     address, index = osc_types.get_string(data, 0)
     if index >= len(data):  # old programs leave the types out where there are no values
-        return Message(address, ())
+        return PacketMessage(address, ())
     types, index = osc_types.get_string(data, index)
     if not types.startswith(","):
         raise GarbageError("its types do not begin with a comma")
     values: list[Value] = []
-    for letter in types[1:]:
-        if letter in _CONSTANTS:
-            values.append(_CONSTANTS[letter])
-        elif letter in _READERS:
-            value, index = _READERS[letter](data, index)
+    for queued in types[1:]:
+        if queued in _CONSTANTS:
+            values.append(_CONSTANTS[queued])
+        elif queued in _READERS:
+            value, index = _READERS[queued](data, index)
             values.append(value)
-        elif letter not in "[]":  # arrays are read as the values in them
+        elif queued not in "[]":  # arrays are read as the values in them
             raise GarbageError("it has a value of a type that OSC does not know")
-    return Message(address, tuple(values))
+    return PacketMessage(address, tuple(values))
 
 
 def _single(data: bytes, index: int) -> tuple[float, int]:
@@ -157,8 +157,8 @@ def encode(address: str, *values: Value) -> bytes:
     """One message; floats travel in single precision, which is what most programs read."""
     types, data = ",", b""
     for value in values:
-        letter, written = _written(value)
-        types += letter
+        queued, written = _written(value)
+        types += queued
         data += written
     return osc_types.write_string(address) + osc_types.write_string(types) + data
 

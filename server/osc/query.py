@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.control_table import CONTROLS
-from engine.control_values import Control
+from engine.controls.table import CONTROLS
+from engine.controls.values import Control
 from server.osc.addresses import ROOT, SERVER_WORDS, VERBS
 from server.osc.settings import PORT
 

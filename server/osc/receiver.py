@@ -12,36 +12,44 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.control_table import CONTROLS
-from engine.controls import CONTROL
-from engine.errors import PerpetuoError
-from server.house.events import Postponed
+from common.errors import PerpetuoError
+from engine.controls.controls import CONTROL
+from engine.controls.table import CONTROLS
+from server.base.privacy import without_folders
+from server.house.events import ChangePostponed
 from server.osc import settings as osc
 from server.osc.addresses import (
     ListNames,
-    LoadModel,
     Nothing,
     OscError,
-    Ping,
+    OscPing,
     Query,
     QueryAll,
     ReloadPresets,
-    Reseed,
     SetControl,
+    SetModel,
+    SetPreset,
+    SetSeed,
+    SetTransport,
     Subscribe,
-    Transport,
     Unsubscribe,
-    UsePreset,
     request_of,
     unknown,
 )
-from server.osc.agenda import Agenda, Timers
-from server.osc.audience import GRACE, LIFETIME, Address, Audience, Counts, Interest, Outlet
 from server.osc.limits import Allowances, Complaint, Gate, address_of
-from server.osc.packets import GarbageError, Message, Value, decode, encode
-from server.osc.steering import Asker, Helm
+from server.osc.packets import GarbageError, PacketMessage, Value, decode, encode
+from server.osc.request_steering import Asker, OscSteering
+from server.osc.subscribers import (
+    GRACE,
+    LIFETIME,
+    Address,
+    DatagramSender,
+    OscCounts,
+    Subscribers,
+    Subscription,
+)
+from server.osc.timetags import Timers, TimetagScheduler
 from server.osc.values import arguments_of
-from server.privacy import without_folders
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -61,8 +69,8 @@ class Receiver(asyncio.DatagramProtocol):
         self,
         house: House,
         settings: osc.OscSettings,
-        audience: Audience,
-        outlet: Outlet,
+        audience: Subscribers,
+        outlet: DatagramSender,
         *,
         own: Address,
         timers: Timers,
@@ -74,19 +82,19 @@ class Receiver(asyncio.DatagramProtocol):
         self._gate = Gate(settings.networks())
         self._allowances = Allowances(settings.rate)
         self._rate = settings.rate
-        self._agenda = Agenda(timers, clock)
-        self._helm = Helm(house, self)
+        self._agenda = TimetagScheduler(timers, clock)
+        self._steering = OscSteering(house, self)
         self._strangers = Complaint(log, "OSC from {} is not allowed: add it to osc.allow if meant")
         self._garbage = Complaint(log, "what {} is no OSC message or bundle")
         self._floods = Complaint(log, "{} sends too many OSC messages: some are dropped")
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> OscCounts:
         return self._outlet.counts
 
     async def close(self) -> None:
         self._agenda.clear()
-        await self._helm.close()
+        await self._steering.close()
 
     # -- datagrams -------------------------------------------------------------------------------
 
@@ -128,7 +136,7 @@ class Receiver(asyncio.DatagramProtocol):
 
     # -- messages --------------------------------------------------------------------------------
 
-    def _carry_out(self, sender: Address, messages: tuple[Message, ...]) -> None:
+    def _carry_out(self, sender: Address, messages: tuple[PacketMessage, ...]) -> None:
         for message in messages:
             asker = Asker(sender, message.address)
             try:
@@ -138,10 +146,10 @@ class Receiver(asyncio.DatagramProtocol):
             except PerpetuoError as error:
                 self.refused(asker, str(error))
 
-    def _serve(self, message: Message, asker: Asker) -> None:
+    def _serve(self, message: PacketMessage, asker: Asker) -> None:
         match request_of(message.address, message.values):
-            case SetControl() | Transport() | UsePreset() | Reseed() | LoadModel() as request:
-                self._helm.take(self._stream(request.stream), request, asker)
+            case SetControl() | SetTransport() | SetPreset() | SetSeed() | SetModel() as request:
+                self._steering.take(self._stream(request.stream), request, asker)
             case Query(name, word):
                 self._reply(asker, asker.address, *self._answer(self._stream(name), word))
             case QueryAll(name):
@@ -162,7 +170,7 @@ class Receiver(asyncio.DatagramProtocol):
                     raise OscError("this server has no presets to read again")
                 self._reload()
                 self._reply(asker, "/perpetuo/done", "reload")
-            case Ping(values):
+            case OscPing(values):
                 self._reply(asker, "/perpetuo/pong", *values)
             case Nothing():
                 pass
@@ -192,7 +200,9 @@ class Receiver(asyncio.DatagramProtocol):
     def _subscribe(self, wish: Subscribe, asker: Asker) -> None:
         stream, address = self._stream(wish.stream), self._whereto(wish.host, wish.port, asker)
         until = self._timers.time() + LIFETIME + GRACE
-        self._audience.subscribe(stream.name, Interest(address, wish.mode, wish.what, (), until))
+        self._audience.subscribe(
+            stream.name, Subscription(address, wish.mode, wish.what, (), until)
+        )
         self._reply(asker, _of(stream, "subscribed"), *address, LIFETIME, wish.mode, *wish.what)
 
     def _whereto(self, host: str | None, port: int | None, asker: Asker) -> Address:
@@ -229,9 +239,9 @@ class Receiver(asyncio.DatagramProtocol):
         bar = stream.resting_bar(self._house.now())
         self._reply(asker, _of(stream, "heard"), control, bar)
 
-    def tell_postponed(self, stream: Stream, event: Postponed) -> None:
+    def tell_postponed(self, stream: Stream, event: ChangePostponed) -> None:
         """Something was announced for a bar in which it is not heard."""
-        self._helm.postponed(stream, event)
+        self._steering.postponed(stream, event)
 
     def postponed(self, asker: Asker, stream: Stream, what: str, bar: int) -> None:
         if asker.sender not in self._audience.everyone(stream.name, osc.CONTROLS):

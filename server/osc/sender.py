@@ -6,23 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from engine.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from engine.music.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from server.base.wire import WireBar, WireNote
 from server.house.events import (
-    Moved,
+    BarsMoved,
+    ChangeAnnounced,
+    ChangePostponed,
     Panicked,
     PlannedBar,
-    Postponed,
-    Steered,
+    StateTurned,
     StreamEvent,
-    Turned,
 )
-from server.osc.agenda import Handle, Timers
-from server.osc.audience import Audience, Outlet
 from server.osc.packets import Value, encode, encode_bundle, timetag_of
 from server.osc.settings import AHEAD, BARS, CHORDS, CONTROLS, DUE, NOTES, SECTIONS
+from server.osc.subscribers import DatagramSender, Subscribers
+from server.osc.timetags import TimerHandle, Timers
 from server.osc.values import arguments_of
-from server.playing.outputs import BarLine, ClockTick, Event, NoteOff, NoteOn
-from server.wire import WireBar, WireNote
+from server.playing.outputs import BarBegin, ClockTick, Event, NoteOff, NoteOn
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -61,7 +61,7 @@ class OscOutput:
 
     wants_clock = True
 
-    def __init__(self, stream: Stream, audience: Audience, outlet: Outlet) -> None:
+    def __init__(self, stream: Stream, audience: Subscribers, outlet: DatagramSender) -> None:
         self.name = f"osc {stream.name}"
         self._stream, self._audience, self._outlet = stream, audience, outlet
         self._to = _Addresses(stream.name)
@@ -80,7 +80,7 @@ class OscOutput:
             case NoteOff(part, pitch):
                 if due < self._ends.pop((part, pitch), 0) - SOONER:
                     self._tell(NOTES, self._to.off, part, pitch)
-            case BarLine():
+            case BarBegin():
                 self._begin(event, due)
             case ClockTick() if self._next_chord and due >= self._next_chord[0]:
                 self._tell(CHORDS, self._to.chord, self._next_chord[1])
@@ -99,7 +99,7 @@ class OscOutput:
     def close(self) -> None:
         """The socket is the door's."""
 
-    def _begin(self, line: BarLine, due: int) -> None:
+    def _begin(self, line: BarBegin, due: int) -> None:
         first, second = line.chords
         self._next_chord = None
         planned = self._stream.bars.get(line.index)  # one look-up, safe from any thread
@@ -121,7 +121,7 @@ class OscOutput:
             self._outlet.message(listeners, address, *values)
 
 
-class Forerunner:
+class AheadSender:
     """One station ahead of time, as bundles; runs in the event loop.
 
     A bar is sent `lead` microseconds before its bar line, when it is committed and cannot be
@@ -133,8 +133,8 @@ class Forerunner:
         self,
         house: House,
         stream: Stream,
-        audience: Audience,
-        outlet: Outlet,
+        audience: Subscribers,
+        outlet: DatagramSender,
         *,
         lead: int,
         timers: Timers,
@@ -145,15 +145,15 @@ class Forerunner:
         self._to = _Addresses(stream.name)
         self._next = stream.first_open(house.now(), lead)
         self._epoch = stream.epoch
-        self._handle: Handle | None = None
+        self._handle: TimerHandle | None = None
         self._arm()
 
     def hear(self, event: StreamEvent) -> None:
-        if isinstance(event, Turned) and event.epoch != self._epoch:
+        if isinstance(event, StateTurned) and event.epoch != self._epoch:
             self._epoch, self._next = event.epoch, self._stream.first
-        elif isinstance(event, Moved):
+        elif isinstance(event, BarsMoved):
             self._next = min(self._next, event.bar)
-        stopped = isinstance(event, Turned) and event.state != "playing"
+        stopped = isinstance(event, StateTurned) and event.state != "playing"
         if stopped or isinstance(event, Panicked):
             self._tell([(0, encode(self._to.silence))], NOTES)
         self._arm()
@@ -235,18 +235,20 @@ class Forerunner:
             self._outlet.send(encode_bundle(timetag, *together[due]), listeners)
 
 
-def tell_news(stream: Stream, event: StreamEvent, audience: Audience, outlet: Outlet) -> None:
+def tell_news(
+    stream: Stream, event: StreamEvent, audience: Subscribers, outlet: DatagramSender
+) -> None:
     """Tell who follows the controls of a station what was changed, whoever did it."""
     followers = audience.everyone(stream.name, CONTROLS)
     if not followers:
         return
     root = f"/perpetuo/{stream.name}"
-    if isinstance(event, Steered):
+    if isinstance(event, ChangeAnnounced):
         for name, value in event.controls.items():
             outlet.message(followers, f"{root}/{name}", *arguments_of(name, value))
-    elif isinstance(event, Postponed):
+    elif isinstance(event, ChangePostponed):
         late = next((one for one in stream.history if one.change == event.change), None)
         for name in late.controls if late else ():
             outlet.message(followers, f"{root}/postponed", name, event.bar)
-    elif isinstance(event, Turned):
+    elif isinstance(event, StateTurned):
         outlet.message(followers, f"{root}/state", event.state)

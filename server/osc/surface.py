@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.control_table import CONTROLS
-from engine.control_values import AUTO, Control
-from engine.harmony import SCALES, TONIC_NAMES
-from engine.score import PARTS
-from engine.time import Metre
+from engine.controls.table import CONTROLS
+from engine.controls.values import AUTO, Control
+from engine.music.harmony import SCALES, TONIC_NAMES
+from engine.music.score import PARTS
+from engine.music.time import Metre
 from server.osc.addresses import ROOT, VERBS
 from server.osc.settings import BARS, CHORDS, DUE, SECTIONS
 from server.osc.settings import CONTROLS as CONTROL_NEWS

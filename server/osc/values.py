@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.control_kinds import ALL_FIELDS
-from engine.control_values import AUTO, Control, Json, shown
-from engine.controls import control_named
-from engine.errors import ControlError
+from common.errors import ControlError
+from engine.controls.controls import control_named
+from engine.controls.kinds import ALL_FIELDS
+from engine.controls.values import AUTO, Control, Json, shown
 from server.osc.packets import Value
 
 _LISTS = ("scale", "parts")

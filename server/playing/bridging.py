@@ -1,12 +1,12 @@
-"""Bars on the wire bridged by `engine.fallback`."""
+"""Bars on the wire bridged by `engine.composing.fallback`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.fallback import Past, Struck, fallback
-from engine.time import Metre
-from server.wire import WireBar, WireNote
+from engine.composing.fallback import FallbackNote, PastBar, fallback
+from engine.music.time import Metre
+from server.base.wire import WireBar, WireNote
 
 
 def bridged(before: Sequence[WireBar]) -> WireBar:
@@ -33,8 +33,8 @@ def bridged(before: Sequence[WireBar]) -> WireBar:
     )
 
 
-def _past(bar: WireBar) -> Past:
+def _past(bar: WireBar) -> PastBar:
     notes = tuple(
-        Struck(n.tick, n.length, n.pitch, n.velocity, n.part - 1, n.shift) for n in bar.notes
+        FallbackNote(n.tick, n.length, n.pitch, n.velocity, n.part - 1, n.shift) for n in bar.notes
     )
-    return Past(bar.index, Metre.parse(bar.metre), notes, (bar.key, bar.programs), bar.late)
+    return PastBar(bar.index, Metre.parse(bar.metre), notes, (bar.key, bar.programs), bar.late)

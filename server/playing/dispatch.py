@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from server.base.wire import WireBar
 from server.playing.lateness import Lateness
-from server.playing.outputs import ClockTick, Event, Output, Program, Start, Stop
-from server.playing.schedule import TICKS_PER_SIXTEENTH, Schedule, Timed
-from server.wire import WireBar
+from server.playing.outputs import ClockStart, ClockStop, ClockTick, Event, Output, Program
+from server.playing.schedule import TICKS_PER_SIXTEENTH, Schedule, TimedEvent
 
 log = logging.getLogger("perpetuo.player")
 
@@ -32,7 +32,7 @@ class PortReport(NamedTuple):
 
 
 @dataclass(eq=False)
-class Outlet:
+class OutputState:
     """An output and how it fares."""
 
     stream: str
@@ -47,10 +47,10 @@ class Outlet:
 
 
 @dataclass
-class Voice:
+class PlayedStream:
     """One stream on outputs that share an offset."""
 
-    outlets: list[Outlet]
+    outlets: list[OutputState]
     offset: int
     schedule: Schedule = field(default_factory=Schedule)
 
@@ -65,19 +65,19 @@ class Dispatch:
         self.lateness = Lateness()
         self.faults = 0  # exceptions that were survived
         self._clock, self._report = clock, report
-        self._voices: dict[str, list[Voice]] = {}
+        self._voices: dict[str, list[PlayedStream]] = {}
 
     # -- what it is told ---------------------------------------------------------------------------
 
-    def add(self, stream: str, outlets: Sequence[Outlet], offset: int) -> None:
-        self._voices.setdefault(stream, []).append(Voice(list(outlets), offset))
+    def add(self, stream: str, outlets: Sequence[OutputState], offset: int) -> None:
+        self._voices.setdefault(stream, []).append(PlayedStream(list(outlets), offset))
 
     def remove(self, stream: str) -> None:
         self._end(self._voices.pop(stream, []))
 
-    def _end(self, voices: Sequence[Voice]) -> None:
+    def _end(self, voices: Sequence[PlayedStream]) -> None:
         """All of them are silent before the first is closed, which may take a moment."""
-        unused: list[Outlet] = []
+        unused: list[OutputState] = []
         for voice in voices:
             self._stop(voice)
             for outlet in voice.outlets:
@@ -119,14 +119,14 @@ class Dispatch:
         for voice in self._of(stream):
             self._send_all(voice, voice.schedule.send_now(event, self._clock()))
 
-    def lost(self, outlet: Outlet, reason: str) -> None:
+    def lost(self, outlet: OutputState, reason: str) -> None:
         """It takes nothing until `found`."""
         if outlet.alive and not outlet.removed:
             outlet.alive = outlet.follows_clock = False
             name = outlet.output.name
             self._tell(outlet, f"{name} is gone: {reason}. It is looked for every second.")
 
-    def found(self, outlet: Outlet) -> None:
+    def found(self, outlet: OutputState) -> None:
         """It was opened again."""
         if outlet.removed:
             if not self._is_used(outlet.output):
@@ -175,33 +175,33 @@ class Dispatch:
         """Notes that were not struck because it was too late."""
         return sum(voice.schedule.missed for voice in self._all())
 
-    def _play(self, voice: Voice, events: Iterable[Timed]) -> None:
+    def _play(self, voice: PlayedStream, events: Iterable[TimedEvent]) -> None:
         for due, event in events:
             self.lateness.record(self._clock() - due)
             for outlet in voice.outlets:
                 self._pass_on(outlet, event, due)
 
-    def _send_all(self, voice: Voice, events: Iterable[Timed]) -> None:
+    def _send_all(self, voice: PlayedStream, events: Iterable[TimedEvent]) -> None:
         for due, event in events:
             for outlet in voice.outlets:
                 self._pass_on(outlet, event, due)
 
-    def _pass_on(self, outlet: Outlet, event: Event, due: int) -> None:
+    def _pass_on(self, outlet: OutputState, event: Event, due: int) -> None:
         """Send an event, clock events only to those that want them and in an order that makes
         sense to one that was away meanwhile."""
-        if isinstance(event, Start | Stop | ClockTick):
+        if isinstance(event, ClockStart | ClockStop | ClockTick):
             if not outlet.output.wants_clock:
                 return
             if isinstance(event, ClockTick) and not outlet.follows_clock:
                 if event.position % TICKS_PER_SIXTEENTH:
                     return
-                self._send(outlet, Start(event.position), due)
-            if isinstance(event, Stop) and not outlet.follows_clock:
+                self._send(outlet, ClockStart(event.position), due)
+            if isinstance(event, ClockStop) and not outlet.follows_clock:
                 return
-            outlet.follows_clock = outlet.alive and not isinstance(event, Stop)
+            outlet.follows_clock = outlet.alive and not isinstance(event, ClockStop)
         self._send(outlet, event, due)
 
-    def _send(self, outlet: Outlet, event: Event, due: int) -> None:
+    def _send(self, outlet: OutputState, event: Event, due: int) -> None:
         if not outlet.alive:
             return
         try:
@@ -213,22 +213,22 @@ class Dispatch:
             log.exception("%s: a fault of ours", outlet.output.name)
             self.lost(outlet, "playing into it failed")
 
-    def _stop(self, voice: Voice) -> None:
+    def _stop(self, voice: PlayedStream) -> None:
         self._send_all(voice, voice.schedule.stop(self._clock()))
 
-    def _begin_again(self, voice: Voice) -> None:
+    def _begin_again(self, voice: PlayedStream) -> None:
         """After a fault: nothing planned is trusted any more."""
         for outlet in voice.outlets:
             outlet.silence()
             outlet.follows_clock = False
         voice.schedule = Schedule(wants_clock=voice.schedule.wants_clock)
 
-    def _tell(self, outlet: Outlet, message: str) -> None:
+    def _tell(self, outlet: OutputState, message: str) -> None:
         log.log(logging.INFO if outlet.alive else logging.WARNING, "%s", message)
         report = PortReport(outlet.stream, outlet.output.name, outlet.alive, message)
         _careful(partial(self._report, report), outlet)
 
-    def _of(self, stream: str) -> list[Voice]:
+    def _of(self, stream: str) -> list[PlayedStream]:
         return self._voices.get(stream, [])
 
     def _is_used(self, output: Output) -> bool:
@@ -236,12 +236,12 @@ class Dispatch:
         outlets = (outlet for voice in self._all() for outlet in voice.outlets)
         return any(outlet.output is output for outlet in outlets)
 
-    def _all(self) -> Iterator[Voice]:
+    def _all(self) -> Iterator[PlayedStream]:
         for voices in self._voices.values():
             yield from voices
 
 
-def _careful(call: Callable[[], object], outlet: Outlet) -> None:
+def _careful(call: Callable[[], object], outlet: OutputState) -> None:
     """What fails for one output must not keep the others from being silenced and closed."""
     try:
         call()

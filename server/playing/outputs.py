@@ -26,7 +26,7 @@ class Program(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BarLine:
+class BarBegin:
     """A bar begins; for outputs that show or count bars."""
 
     index: int
@@ -40,17 +40,17 @@ class ClockTick(NamedTuple):
     position: int
 
 
-class Start(NamedTuple):
+class ClockStart(NamedTuple):
     """Playing begins at this tick (0: from the beginning, else it continues there)."""
 
     position: int
 
 
-class Stop(NamedTuple):
+class ClockStop(NamedTuple):
     pass
 
 
-Event = NoteOn | NoteOff | Program | BarLine | ClockTick | Start | Stop
+Event = NoteOn | NoteOff | Program | BarBegin | ClockTick | ClockStart | ClockStop
 
 
 class Output(Protocol):

@@ -16,11 +16,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from server.clock import monotonic_us, seconds_until
-from server.playing.dispatch import Dispatch, Outlet, PortReport
+from server.base.clock import monotonic_us, seconds_until
+from server.base.wire import WireBar
+from server.playing.dispatch import Dispatch, OutputState, PortReport
 from server.playing.lateness import Lateness
 from server.playing.outputs import Event, Output
-from server.wire import WireBar
 
 log = logging.getLogger("perpetuo.player")
 
@@ -48,7 +48,7 @@ class Player:
         self._clock = clock
         self._dispatch = Dispatch(clock, report)
         self._orders: deque[Callable[[], None]] = deque()
-        self._outlets: list[Outlet] = []
+        self._outlets: list[OutputState] = []
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="output watch", daemon=True)
@@ -73,7 +73,7 @@ class Player:
     def add(self, stream: str, outputs: Sequence[Output], offset: int = 0) -> None:
         """Play a stream into these outputs as well, so many microseconds later than due (or
         earlier). The player closes them when the stream is removed."""
-        outlets = [Outlet(stream, output, output.is_alive()) for output in outputs]
+        outlets = [OutputState(stream, output, output.is_alive()) for output in outputs]
         self._outlets = [*self._outlets, *outlets]
         self._order(self._dispatch.add, stream, outlets, offset)
 
@@ -175,7 +175,7 @@ class Player:
             for outlet in self._outlets:
                 self._look_after(outlet, may_revive=looks % REVIVE_EVERY == 0)
 
-    def _look_after(self, outlet: Outlet, *, may_revive: bool) -> None:
+    def _look_after(self, outlet: OutputState, *, may_revive: bool) -> None:
         """Nothing is sent to an output that is not alive, so it may be opened here meanwhile."""
         output, dispatch = outlet.output, self._dispatch
         try:

@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from server.base.wire import WireBar, WireNote
 from server.playing.outputs import (
-    BarLine,
+    BarBegin,
+    ClockStart,
+    ClockStop,
     ClockTick,
     Event,
     NoteOff,
     NoteOn,
     Program,
-    Start,
-    Stop,
 )
-from server.wire import WireBar, WireNote
 
 MAX_EARLY = 100_000  # by how much a note's shift may bring it before its bar line
 STALE = 100_000  # a note or clock tick that is later than this is not played any more
@@ -39,13 +39,13 @@ Key = tuple[int, int]  # part, pitch
 _OFF, _EDGE, _PROGRAM, _TICK, _BAR, _ON = range(6)
 
 
-class Timed(NamedTuple):
+class TimedEvent(NamedTuple):
     due: int
     event: Event
 
 
 @dataclass(slots=True)
-class Planned:
+class ScheduledBar:
     revision: int
     due: int
     bar: WireBar
@@ -62,7 +62,7 @@ class Planned:
         return self.first - PREPARED
 
 
-class _Carried(NamedTuple):
+class _TiedNote(NamedTuple):
     """A note that sounds on into the next bar, at least for so many ticks."""
 
     number: int
@@ -79,13 +79,13 @@ class Schedule:
         self.running = True
         self.programs: tuple[int, ...] = ()  # as last sent
         self.ignored = self.missed = 0
-        self._planned: dict[int, Planned] = {}
+        self._planned: dict[int, ScheduledBar] = {}
         self._begun = -1  # index of the last bar that has begun
         self._may_go_back = False
         self._line = self._end = 0  # when that bar begins and ends
         self._bars = 0  # begun so far, whatever their index
         self._clock: int | None = None  # the position of its next tick, while it runs
-        self._carried: dict[Key, _Carried] = {}
+        self._carried: dict[Key, _TiedNote] = {}
         self._sounding: dict[Key, int] = {}  # the number of the note that sounds
         self._numbers = self._pushed = 0
         self._heap: list[tuple[int, int, int, Event | None, int]] = []
@@ -100,7 +100,7 @@ class Schedule:
             self.ignored += 1
             return False
         first = min((_time(n.tick, bar.tempo) + n.shift for n in bar.notes), default=0)
-        self._planned[index] = Planned(revision, due, bar, min(MAX_EARLY, max(0, -first)))
+        self._planned[index] = ScheduledBar(revision, due, bar, min(MAX_EARLY, max(0, -first)))
         while len(self._planned) > MAX_PLANNED:
             del self._planned[min(self._planned)]
         return True
@@ -113,12 +113,12 @@ class Schedule:
         if self._may_go_back:
             self._begun = min(self._begun, bar - 1)
 
-    def stop(self, now: int) -> list[Timed]:
+    def stop(self, now: int) -> list[TimedEvent]:
         """End what sounds and rest; the bars stay planned."""
         ended = self.silence(now)
         if self._clock is not None:
             self._clock = None
-            ended.append(Timed(now, Stop()))
+            ended.append(TimedEvent(now, ClockStop()))
         self._heap.clear()
         self._carried.clear()
         self.programs = ()  # some may not have been sent yet
@@ -150,13 +150,13 @@ class Schedule:
         self._end = line
         self._push(line, _EDGE, None, self._bars)
 
-    def silence(self, now: int) -> list[Timed]:
+    def silence(self, now: int) -> list[TimedEvent]:
         """End what sounds; the music goes on at the next note."""
-        ended = [Timed(now, NoteOff(*key)) for key in sorted(self._sounding)]
+        ended = [TimedEvent(now, NoteOff(*key)) for key in sorted(self._sounding)]
         self._sounding.clear()
         return ended
 
-    def send_now(self, event: Event, now: int) -> list[Timed]:
+    def send_now(self, event: Event, now: int) -> list[TimedEvent]:
         """Play an event that belongs to no bar; a note with a length is ended after it."""
         self._numbers += 1
         if isinstance(event, NoteOn) and event.length > 0:
@@ -164,10 +164,10 @@ class Schedule:
             self._push(now + event.length, _OFF, off, self._numbers)
         if isinstance(event, NoteOff):
             sounds = self._sounding.pop((event.part, event.pitch), None) is not None
-            return [Timed(now, event)] if sounds else []
+            return [TimedEvent(now, event)] if sounds else []
         if isinstance(event, NoteOn):
-            return list(self._strike(Timed(now, event), self._numbers, now))
-        return [Timed(now, event)]
+            return list(self._strike(TimedEvent(now, event), self._numbers, now))
+        return [TimedEvent(now, event)]
 
     # -- what it says ------------------------------------------------------------------------------
 
@@ -178,18 +178,18 @@ class Schedule:
         dues += [self._heap[0][0]] if self._heap else []
         return min(dues, default=None)
 
-    def due_events(self, now: int) -> list[Timed]:
+    def due_events(self, now: int) -> list[TimedEvent]:
         """What is due by now and was not given before, in order."""
         while (coming := self._coming()) is not None and self._planned[coming].begins <= now:
             self._begin(coming, now)
-        events: list[Timed] = []
+        events: list[TimedEvent] = []
         while self._heap and self._heap[0][0] <= now:
             due, rank, _, event, number = heapq.heappop(self._heap)
             if rank == _EDGE:
                 events += self._edge(due, number)
             else:
                 assert event is not None, "only the edge of a bar has no event"
-                events += self._played(Timed(due, event), number, now)
+                events += self._played(TimedEvent(due, event), number, now)
         return events
 
     # -- bars begin --------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ class Schedule:
         self._line, self._end = due, due + bar.length
         self._bars += 1
         self._push(self._end, _EDGE, None, self._bars)
-        self._push(due, _BAR, BarLine(bar.index, bar.section, bar.chords))
+        self._push(due, _BAR, BarBegin(bar.index, bar.section, bar.chords))
         self._begin_programs(planned)
         if self.wants_clock:
             for tick in range(bar.ticks):
@@ -223,14 +223,14 @@ class Schedule:
                 self._push(at, _TICK, ClockTick(bar.tick + tick))
         self._begin_notes(planned, carried)
 
-    def _begin_programs(self, planned: Planned) -> None:
+    def _begin_programs(self, planned: ScheduledBar) -> None:
         programs, before = planned.bar.programs, self.programs
         for part, program in enumerate(programs):
             if part >= len(before) or before[part] != program:
                 self._push(planned.first, _PROGRAM, Program(part + 1, program))
         self.programs = programs
 
-    def _begin_notes(self, planned: Planned, carried: dict[Key, _Carried]) -> None:
+    def _begin_notes(self, planned: ScheduledBar, carried: dict[Key, _TiedNote]) -> None:
         bar, due = planned.bar, planned.due
         struck: list[tuple[int, WireNote]] = []
         for note in bar.notes:
@@ -259,14 +259,14 @@ class Schedule:
         key: Key,
         tick: int,
         tie: int,
-        planned: Planned,
+        planned: ScheduledBar,
         on: int,
         shift: int = 0,
     ) -> None:
         """End a note at a tick of a bar, or carry it into the next one."""
         bar = planned.bar
         if tick > bar.ticks or tie & 1:
-            self._carried[key] = _Carried(number, max(0, tick - bar.ticks), on)
+            self._carried[key] = _TiedNote(number, max(0, tick - bar.ticks), on)
             return
         off = planned.due + _time(tick, bar.tempo) + shift
         self._push(max(off, on + SHORTEST), _OFF, NoteOff(*key), number)
@@ -296,7 +296,7 @@ class Schedule:
 
     # -- events are played -------------------------------------------------------------------------
 
-    def _edge(self, due: int, bars: int) -> list[Timed]:
+    def _edge(self, due: int, bars: int) -> list[TimedEvent]:
         """A bar ends: if none follows, what it carries ends with it and the clock stops."""
         if self._bars != bars:
             return []
@@ -308,14 +308,14 @@ class Schedule:
         for key, carried in sorted(self._carried.items()):
             if self._sounding.get(key) == carried.number:
                 del self._sounding[key]
-                events.append(Timed(due, NoteOff(*key)))
+                events.append(TimedEvent(due, NoteOff(*key)))
         self._end_carried(due)  # those that are struck later still: shifted beyond their bar
         if self._clock is not None:
             self._clock = None
-            events.append(Timed(due, Stop()))
+            events.append(TimedEvent(due, ClockStop()))
         return events
 
-    def _played(self, timed: Timed, number: int, now: int) -> Iterator[Timed]:
+    def _played(self, timed: TimedEvent, number: int, now: int) -> Iterator[TimedEvent]:
         event = timed.event
         if isinstance(event, NoteOn):
             yield from self._strike(timed, number, now)
@@ -328,35 +328,35 @@ class Schedule:
         else:
             yield timed
 
-    def _strike(self, timed: Timed, number: int, now: int) -> Iterator[Timed]:
+    def _strike(self, timed: TimedEvent, number: int, now: int) -> Iterator[TimedEvent]:
         event = timed.event
         assert isinstance(event, NoteOn), "only notes are struck"
         key = event.part, event.pitch
         if self._sounding.pop(key, None) is not None:
-            yield Timed(timed.due, NoteOff(*key))
+            yield TimedEvent(timed.due, NoteOff(*key))
         if timed.due < now - STALE:
             self.missed += 1
             return
         self._sounding[key] = number
         yield timed
 
-    def _tick(self, timed: Timed, tick: ClockTick, now: int) -> Iterator[Timed]:
+    def _tick(self, timed: TimedEvent, tick: ClockTick, now: int) -> Iterator[TimedEvent]:
         """Clock ticks that are too late are left out, as a burst of them would be heard as a
         tempo. The clock is started again at its place, and wherever the music leaps."""
         stale = timed.due < now - STALE
         if self._clock is not None and (stale or self._clock != tick.position):
             self._clock = None
-            yield Timed(timed.due, Stop())
+            yield TimedEvent(timed.due, ClockStop())
         if stale:
             return
         if self._clock is None:
             if tick.position % TICKS_PER_SIXTEENTH:
                 return
-            yield Timed(timed.due, Start(tick.position))
+            yield TimedEvent(timed.due, ClockStart(tick.position))
         self._clock = tick.position + 1
         yield timed
 
 
 def _time(ticks: int, tempo: int) -> int:
-    """Microseconds, rounded to the nearest as `engine.time.Timeline` does."""
+    """Microseconds, rounded to the nearest as `engine.music.time.Timeline` does."""
     return (2 * ticks * tempo + 24) // 48

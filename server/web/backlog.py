@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 20
 Body = tuple[bytes, ...]
 
 
-class Kept(NamedTuple):
+class KeptMessage(NamedTuple):
     number: int
     at: int  # when it was added
     size: int
@@ -34,7 +34,7 @@ class Backlog:
         self._sent = 0  # number of the latest one that was handed out
         self._age = age
         self._bytes = 0
-        self._kept: deque[Kept] = deque()
+        self._kept: deque[KeptMessage] = deque()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -42,7 +42,7 @@ class Backlog:
     def add(self, body: Body, now: int) -> None:
         self.last += 1
         size = sum(map(len, body))
-        self._kept.append(Kept(self.last, now, size, body))
+        self._kept.append(KeptMessage(self.last, now, size, body))
         self._bytes += size
         while len(self._kept) > MAX_COUNT or self._bytes > MAX_BYTES or self._is_old(now):
             self._drop()

@@ -16,7 +16,7 @@ from server.web.codes import ENDS
 from server.web.fields import MAX_INTEGER, PROTOCOL
 from server.web.incoming import AnyRequest, FromClient, Hello, Ping, decode_request
 from server.web.outgoing import ErrorMessage, Pong, encode
-from server.web.session import MAX_WAITING, Line, Session, part
+from server.web.session import MAX_WAITING, ClientConnection, Session, part
 from server.web.sessions import Sessions, Visitor
 
 log = logging.getLogger("perpetuo.web")
@@ -64,7 +64,7 @@ class Allowance:
 class Conversation:
     """See the module. `session` is None until the client has said hello."""
 
-    def __init__(self, sessions: Sessions, visitor: Visitor, line: Line) -> None:
+    def __init__(self, sessions: Sessions, visitor: Visitor, line: ClientConnection) -> None:
         self.session: Session | None = None
         self.is_over = False
         self._sessions, self._visitor, self._line = sessions, visitor, line

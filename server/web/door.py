@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from engine.errors import ConfigError
+from common.errors import ConfigError
 from server.web.accepting import HttpServer
 from server.web.admission import Scope, admits, header, knows_host, shown_token, visitor
 from server.web.connections import Connections, network_of
@@ -21,7 +21,7 @@ from server.web.incoming import AnyRequest
 from server.web.line import LINE, ClientLine, HttpLine
 from server.web.listening import allow_files, bound_to
 from server.web.metrics import Metric, house_metrics, web_metrics
-from server.web.requests import carry_out
+from server.web.request_handling import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings

@@ -1,7 +1,7 @@
 """What clients send, protocol version 1: the one source of schema, tables and checks.
 
 Every message is a JSON object in a text frame; `type` names it. docs/protocol.md tells what they
-mean and when they are sent; `server.web.protocol_doc` derives its tables from here.
+mean and when they are sent; `server.serving.protocol_doc` derives its tables from here.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.web.settings import WebSettings
 
 log = logging.getLogger("perpetuo.web")

@@ -1,6 +1,6 @@
 """A session: one client, over one connection after the other.
 
-No sockets, no loop, no clock of its own: a `Line` takes what is sent, the house says the time.
+No sockets, no loop, no clock of its own: a `ClientConnection` takes what is sent, the house says the time.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import logging
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
-from server.house.events import StreamEvent, Turned
-from server.privacy import without_folders
+from server.base.privacy import without_folders
+from server.house.events import StateTurned, StreamEvent
 from server.web.backlog import Backlog, Body
 from server.web.codes import ENDS
 from server.web.incoming import AnyRequest
 from server.web.outgoing import Bye, ErrorMessage, FromServer, encode
-from server.web.telling import Teller, bar_body, bars_from, body_of, state_of
+from server.web.stream_messages import StreamMessages, bar_body, bars_from, body_of, state_of
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -26,7 +26,7 @@ log = logging.getLogger("perpetuo.web")
 MAX_WAITING = 64  # requests of one session that wait to be carried out
 
 
-class Line(Protocol):
+class ClientConnection(Protocol):
     """A connection to a client. Nothing here blocks or raises."""
 
     @property
@@ -41,7 +41,7 @@ class Line(Protocol):
         ...
 
 
-def part(line: Line, end: str, ends: Counter[str]) -> None:
+def part(line: ClientConnection, end: str, ends: Counter[str]) -> None:
     """Close a connection with one of the `ENDS`, and count it."""
     ends[end] += 1
     code, meaning = ENDS[end]
@@ -56,7 +56,7 @@ class Session:
     def __init__(
         self,
         house: House,
-        teller: Teller,
+        messages: StreamMessages,
         ends: Counter[str],
         *,
         key: str,
@@ -67,7 +67,7 @@ class Session:
     ) -> None:
         self.key, self.name, self.address = key, name, address
         self.steers_stations = False
-        self.line: Line | None = None
+        self.line: ClientConnection | None = None
         self.cut_at: int | None = None  # when the connection was lost
         self.listening: dict[str, Stream] = {}
         self.own: set[str] = set()
@@ -76,17 +76,17 @@ class Session:
         self.is_working = False
         self.unanswered = 0  # requests that are being carried out
         self.is_over = False
-        self._house, self._teller, self._ends, self._queue = house, teller, ends, queue
+        self._house, self._messages, self._ends, self._queue = house, messages, ends, queue
         self._backlog = Backlog(grace)
 
     # -- the connection --------------------------------------------------------------------------
 
-    def attach(self, line: Line) -> None:
+    def attach(self, line: ClientConnection) -> None:
         if self.line is not None:
             part(self.line, "taken_over", self._ends)
         self.line, self.cut_at = line, None
 
-    def detach(self, line: Line) -> None:
+    def detach(self, line: ClientConnection) -> None:
         """The connection is lost, unless another one took over already."""
         if self.line is line:
             self.line, self.cut_at = None, self._house.now()
@@ -109,10 +109,10 @@ class Session:
 
     def hear(self, stream: Stream, event: StreamEvent) -> None:
         """As a `Listener` of the house."""
-        if isinstance(event, Turned) and event.state == "ended":
+        if isinstance(event, StateTurned) and event.state == "ended":
             self.listening.pop(stream.name, None)
             self.own.discard(stream.name)
-        body = self._teller.body(stream, event)
+        body = self._messages.body(stream, event)
         if body:
             self._say(body)
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.control_table import ROLES
-from engine.controls_doc import describe
-from engine.score import PARTS
-from engine.time import TICKS_PER_QUARTER
+from engine.controls.reference import describe
+from engine.controls.table import ROLES
+from engine.music.score import PARTS
+from engine.music.time import TICKS_PER_QUARTER
 from server.web.fields import PROTOCOL
 from server.web.incoming import Hello
 from server.web.outgoing import Capabilities, ControlRow, Limits, StationRow, Welcome, encode
-from server.web.session import Line, Session
+from server.web.session import ClientConnection, Session
 from server.web.settings import EVERYONE, NOBODY, TOKEN, WebSettings
-from server.web.telling import Teller, preset_row, station_row
+from server.web.stream_messages import StreamMessages, preset_row, station_row
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -45,7 +45,7 @@ class Sessions:
         self.house, self.settings = house, settings
         # Paths of a station's sound by form, once there is any.
         self.streams_of: Callable[[str], Mapping[str, str]] = lambda station: {}
-        self._teller = Teller()
+        self._messages = StreamMessages()
         self._by_key: dict[str, Session] = {}
         self._count = 0
         self.ends: Counter[str] = Counter()  # connections that the server closed, by code
@@ -81,7 +81,7 @@ class Sessions:
 
     # -- coming and going ------------------------------------------------------------------------
 
-    def greet(self, hello: Hello, visitor: Visitor, line: Line) -> Session:
+    def greet(self, hello: Hello, visitor: Visitor, line: ClientConnection) -> Session:
         """The session of a client that said hello; it is welcomed, and told what it missed."""
         known = self._by_key.get(hello.resume.session) if hello.resume else None
         session = known or self._begin(visitor)
@@ -99,7 +99,7 @@ class Sessions:
         self._count += 1
         session = Session(
             self.house,
-            self._teller,
+            self._messages,
             self.ends,
             key=secrets.token_urlsafe(16),
             name=f"web-{self._count}",

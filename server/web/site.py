@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from engine.controls_doc import describe
-from engine.errors import StreamError
+from common.errors import StreamError
+from engine.controls.reference import describe
 from server.web.admission import Scope, header, named, query, shown_token
 from server.web.metrics import CONTENT_TYPE, Metric, exposition
 from server.web.sessions import Sessions
-from server.web.telling import preset_row, state_of
+from server.web.stream_messages import preset_row, state_of
 
 # What OSCQuery says of an OSC path or one attribute of it (see `server.osc.query.describe`).
 OscQuery = Callable[[str, str | None], dict[str, Any] | None]

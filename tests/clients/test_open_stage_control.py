@@ -12,23 +12,23 @@ from typing import Any
 
 import pytest
 
-from engine.control_table import CONTROLS
-from engine.control_values import AUTO, Control
-from engine.controls import Controls
-from server.cli import main
-from server.configuration.presets import load_presets
+from engine.controls.controls import Controls
+from engine.controls.table import CONTROLS
+from engine.controls.values import AUTO, Control
+from engine.library.presets import load_presets
+from server.commands.cli import main
 from server.osc.addresses import (
     NEWS,
     VERBS,
     QueryAll,
-    Reseed,
     SetControl,
+    SetPreset,
+    SetSeed,
+    SetTransport,
     Subscribe,
-    Transport,
-    UsePreset,
     request_of,
 )
-from server.osc.audience import LIFETIME
+from server.osc.subscribers import LIFETIME
 from server.osc.surface import RENEWAL, Surface
 from server.osc.values import arguments_of
 from tests.clients.hosts import CLIENTS, program
@@ -177,12 +177,12 @@ def test_every_button_and_preset_is_understood() -> None:
         ]
     )
     requests = [requested(*sent) for (sent,) in answers]
-    assert requests[: len(VERBS)] == [Transport("night", verb) for verb in VERBS]
-    assert requests[len(VERBS) :][: len(presets)] == [UsePreset("night", n) for n in presets]
+    assert requests[: len(VERBS)] == [SetTransport("night", verb) for verb in VERBS]
+    assert requests[len(VERBS) :][: len(presets)] == [SetPreset("night", n) for n in presets]
     assert requests[len(VERBS) + len(presets) : -1] == [
         SetControl("night", control.name, AUTO) for control in CONTROLS
     ]
-    assert isinstance(requests[-1], Reseed)
+    assert isinstance(requests[-1], SetSeed)
 
 
 def test_key_style_and_parts_are_put_together() -> None:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from engine.control_table import CONTROLS
+from engine.controls.table import CONTROLS
 from tests.clients.hosts import BEATS, CLIENTS, agree, patient, program, run
 from tests.server.served import serving
 

@@ -6,13 +6,13 @@ import math
 
 from hypothesis import strategies as st
 
-from engine.control_kinds import EVENT_FIELDS
-from engine.control_table import CONTROLS
-from engine.control_values import Control
-from engine.controls import Controls
-from engine.errors import ControlError
-from engine.harmony import SCALES, TONIC_NAMES
-from engine.score import PARTS
+from common.errors import ControlError
+from engine.controls.controls import Controls
+from engine.controls.kinds import EVENT_FIELDS
+from engine.controls.table import CONTROLS
+from engine.controls.values import Control
+from engine.music.harmony import SCALES, TONIC_NAMES
+from engine.music.score import PARTS
 
 _CHORD_WORDS = st.sampled_from(
     ["Am", "F", "G7", "Bbmaj7", "F#dim", "I", "vi", "IV", "bVII", "viio", "N"]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from engine.analysis import transposed
-from engine.fields import DRUM_PITCHES, LENGTHS
-from engine.score import DRUMS, NOTE, PARTS, Score, note_order
-from engine.time import Metre
+from engine.music.analysis import transposed
+from engine.music.fields import DRUM_PITCHES, LENGTHS
+from engine.music.score import DRUMS, NOTE, PARTS, Score, note_order
+from engine.music.time import Metre
 
 _METRES = [Metre.parse(text) for text in ("4/4", "3/4", "6/8", "5/8", "2/4", "8/4", "11/8", "1/8")]
 _GAPS = st.sampled_from([0, 0, 0, 0, 3, 6, 6, 12, 12, 24]) | st.integers(0, 500)

@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.bars import Bar
-from engine.composer import Composer, Hand
-from engine.control_values import Json
-from engine.score import TIED_FROM, TIED_ON, Note, as_array
+from engine.composing.composer import Composer, Hand
+from engine.controls.values import Json
+from engine.music.bars import Bar
+from engine.music.score import TIED_FROM, TIED_ON, Note, as_array
 
 Action = tuple[str, Any]
 

@@ -11,19 +11,19 @@ from control_strategies import control_settings, values_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.control_key import Key
-from engine.control_table import CONTROLS, ROLES
-from engine.control_values import AUTO, MAX_TEXT, Control, finite, number_text
-from engine.controls import (
+from common.errors import ControlError, PlanError
+from engine.controls.controls import (
     CONTROL,
     Controls,
     control_named,
     parse_assignment,
     style_weights,
 )
-from engine.errors import ControlError, PlanError
-from engine.harmony import SCALES, TONIC_NAMES
-from engine.time import Metre
+from engine.controls.key import Key
+from engine.controls.table import CONTROLS, ROLES
+from engine.controls.values import AUTO, MAX_TEXT, Control, finite, number_text
+from engine.music.harmony import SCALES, TONIC_NAMES
+from engine.music.time import Metre
 
 every_control = pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 junk = st.recursive(

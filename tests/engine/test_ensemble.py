@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bars import Bar
-from engine.composer import Composer
-from engine.controls import Controls
-from engine.ensemble import COMPANY, HURRY, MOST_HURRIED, PROMISED, Composed, Ensemble
-from engine.errors import CapacityError, ControlError
-from engine.member import EXPECTED_DEMAND
-from engine.runtime import Network
+from common.errors import CapacityError, ControlError
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
+from engine.ensemble.ensemble import COMPANY, HURRY, MOST_HURRIED, PROMISED, ComposedBar, Ensemble
+from engine.ensemble.stream_clock import EXPECTED_DEMAND
+from engine.music.bars import Bar
+from engine.network.runtime import Network
 from tests.bundles import NETWORKS, tiny
 from tests.engine.sessions import as_heard, check_bars, compose, replay
 from tests.fakes import TableNetwork
@@ -34,9 +34,9 @@ def alone(
     return compose(Composer(model, model.pool(1), seed, stream, controls), bars)
 
 
-def settle(ensemble: Ensemble, now: int) -> list[Composed]:
+def settle(ensemble: Ensemble, now: int) -> list[ComposedBar]:
     """All that can be composed at a time."""
-    found: list[Composed] = []
+    found: list[ComposedBar] = []
     while True:
         done, count = ensemble.step(now)
         found += done
@@ -44,8 +44,8 @@ def settle(ensemble: Ensemble, now: int) -> list[Composed]:
             return found
 
 
-def by_stream(composed: Iterable[Composed]) -> dict[int, list[Composed]]:
-    found: dict[int, list[Composed]] = {}
+def by_stream(composed: Iterable[ComposedBar]) -> dict[int, list[ComposedBar]]:
+    found: dict[int, list[ComposedBar]] = {}
     for one in composed:
         found.setdefault(one.stream, []).append(one)
     return found
@@ -53,10 +53,10 @@ def by_stream(composed: Iterable[Composed]) -> dict[int, list[Composed]]:
 
 @pytest.mark.parametrize("model", [TABLE, tiny("gpt"), tiny("lstm")], ids=["table", *NETWORKS])
 def test_a_stream_sounds_the_same_alone_and_among_others(model: Model) -> None:
-    ensemble = of(model, seats=3)
+    ensemble = of(model, rows=3)
     for stream in range(5):
         ensemble.join(stream, 10 + stream, start=stream * 100_000)
-    found: list[Composed] = []
+    found: list[ComposedBar] = []
     for now in range(0, 9 * SECOND, SECOND):
         found += settle(ensemble, now)
         if now == 3 * SECOND:
@@ -117,7 +117,7 @@ def test_streams_of_a_pool_compose_together_whenever_their_bars_begin() -> None:
 
 
 def test_the_stream_whose_music_ends_first_is_served_first() -> None:
-    ensemble = of(TABLE, seats=1)
+    ensemble = of(TABLE, rows=1)
     for stream, start in enumerate((9 * SECOND, 2 * SECOND, 5 * SECOND)):
         ensemble.join(stream, stream, start)
     served = []
@@ -139,18 +139,18 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
 
 def test_who_waits_computes_before_who_is_further_ahead() -> None:
     """With few seats for many streams, no bar is composed later than it is due."""
-    ensemble = of(TABLE, seats=2, lookahead=2)
+    ensemble = of(TABLE, rows=2, lookahead=2)
     for stream in range(9):
         ensemble.join(stream, stream, SECOND + stream * 1000, Controls.from_dict({"tempo": 120}))
     for now in range(0, 30 * SECOND, SECOND // 4):
         settle(ensemble, now)
         for member in ensemble.members.values():
             assert member.due > now
-        assert sum(not m.composer.seat.is_aside for m in ensemble.members.values()) <= 2
+        assert sum(not m.composer.lease.is_aside for m in ensemble.members.values()) <= 2
 
 
 def test_a_seat_is_taken_as_soon_as_somebody_leaves() -> None:
-    ensemble = of(TABLE, seats=1)
+    ensemble = of(TABLE, rows=1)
     for stream in range(3):
         ensemble.join(stream, stream, 0)
     ensemble.step(0)
@@ -212,13 +212,13 @@ Moment = tuple[int, int, dict[str, object]]  # a wait, whose change, and what
         min_size=1,
         max_size=6,
     ),
-    seats=st.integers(1, 5),
+    rows=st.integers(1, 5),
 )
 @settings(max_examples=12, deadline=None)
 def test_what_was_heard_can_be_replayed_however_few_seats_there_are(
-    model: Model, moments: list[Moment], seats: int
+    model: Model, moments: list[Moment], rows: int
 ) -> None:
-    ensemble = of(model, lookahead=3, seats=seats)
+    ensemble = of(model, lookahead=3, rows=rows)
     streams = range(4)
     for stream in streams:
         ensemble.join(stream, 5 + stream, 700_000 * stream)
@@ -320,8 +320,8 @@ def test_demand_is_measured_from_what_was_composed() -> None:
 
 
 @pytest.mark.parametrize("seats", [1, 2, 8])
-def test_an_ensemble_that_runs_for_long_holds_no_more(seats: int) -> None:
-    ensemble = of(TABLE, seats=seats)
+def test_an_ensemble_that_runs_for_long_holds_no_more(rows: int) -> None:
+    ensemble = of(TABLE, rows=rows)
     for stream in range(3):
         ensemble.join(stream, stream, 0)
     for now in range(0, 200 * SECOND, 2 * SECOND):

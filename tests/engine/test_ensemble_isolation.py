@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.bars import Bar
-from engine.composer import Composer
-from engine.ensemble import Ensemble
-from engine.member import Member
-from engine.runtime import Pool
+from engine.composing.composer import Composer
+from engine.ensemble.ensemble import Ensemble
+from engine.ensemble.stream_clock import StreamClock
+from engine.music.bars import Bar
+from engine.network.runtime import Pool
 from tests.bundles import NETWORKS, tiny
 
 SECOND = 1_000_000
@@ -27,7 +27,7 @@ def bug(*args: Any, **values: Any) -> Any:
 
 
 def planning(composer: Composer) -> None:
-    composer.foresight.plan = bug  # type: ignore[method-assign]
+    composer.plan_ahead.plan = bug  # type: ignore[method-assign]
 
 
 def preparing(composer: Composer) -> None:
@@ -88,8 +88,8 @@ def composed(ensemble: Ensemble, spoil: Callable[[Ensemble], None]) -> dict[int,
     return {stream: bars[:BARS] for stream, bars in found.items()}
 
 
-def of(kind: str, seats: int) -> Ensemble:
-    ensemble = Ensemble(tiny(kind), seats=seats)
+def of(kind: str, rows: int) -> Ensemble:
+    ensemble = Ensemble(tiny(kind), rows=rows)
     for stream in range(STREAMS):
         ensemble.join(stream, 10 + stream, start=0)
     return ensemble
@@ -109,9 +109,9 @@ def check_others(ensemble: Ensemble, kind: str, found: dict[int, list[Bar]]) -> 
 @pytest.mark.parametrize("seats", [STREAMS, 3])
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_all_others_are_composed_bit_for_bit_as_without_it(
-    kind: str, seats: int, fault: Callable[[Composer], None]
+    kind: str, rows: int, fault: Callable[[Composer], None]
 ) -> None:
-    ensemble = of(kind, seats)
+    ensemble = of(kind, rows)
     found = composed(ensemble, lambda ensemble: fault(ensemble.members[CULPRIT].composer))
     check_others(ensemble, kind, found)
     ensemble.join(9, 10, start=0, number=0)  # its place can be taken
@@ -126,7 +126,7 @@ def test_a_call_that_fails_when_every_state_was_written_is_done_again_without_a_
     session = tiny(kind).session
     call, run = session.run_with_iobinding, Pool.run
     asked: list[list[int]] = []
-    culprits: list[Member] = []
+    culprits: list[StreamClock] = []
     failures = 0
 
     def noting(pool: Pool, rows: list[int]) -> int:

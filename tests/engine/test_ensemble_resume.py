@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bars import Bar
-from engine.composer import Composer
-from engine.control_log import Change
-from engine.ensemble import PROMISED, Ensemble
-from engine.errors import CapacityError, ControlError, PlanError, SnapshotError
-from engine.member import EXPECTED_DEMAND, SECOND
-from engine.runtime import Network, Pool
-from engine.snapshot import restore, save
+from common.errors import CapacityError, ControlError, PlanError, SnapshotError
+from engine.composing.composer import Composer
+from engine.composing.snapshot import restore, save
+from engine.ensemble.ensemble import PROMISED, Ensemble
+from engine.ensemble.stream_clock import EXPECTED_DEMAND, SECOND
+from engine.files.control_log import LoggedChange
+from engine.music.bars import Bar
+from engine.network.runtime import Network, Pool
 from tests.bundles import NETWORKS, tiny
 from tests.engine.sessions import CHANGES, as_heard
 from tests.fakes import TableNetwork
@@ -34,7 +34,7 @@ class Listener:
     now: int = 0
     bars: dict[int, Bar] = field(default_factory=dict)
     dues: dict[int, int] = field(default_factory=dict)
-    log: list[Change] = field(default_factory=list)
+    log: list[LoggedChange] = field(default_factory=list)
 
     def run(self, until: int, calls: int = 1 << 30) -> None:
         """Compose up to a time; after so many steps break off, in the middle of a bar."""
@@ -55,7 +55,7 @@ class Listener:
         member.pass_time(self.now, self.ensemble.horizon)
         plan = {member.composer.first_open + ahead: {"chord": 5}} if ahead else {}
         bar = self.ensemble.change(0, self.now, values, plan)
-        self.log.append(Change(bar, values, plan))
+        self.log.append(LoggedChange(bar, values, plan))
 
     @property
     def revisions(self) -> dict[int, int]:
@@ -82,7 +82,7 @@ def test_it_goes_on_identically_under_changes_before_and_after_the_snapshot(
     kind: str, before: Any, after: Any, broken: int, lookahead: int
 ) -> None:
     network = tiny(kind)
-    first = Listener(Ensemble(network, lookahead=lookahead, seats=2))
+    first = Listener(Ensemble(network, lookahead=lookahead, rows=2))
     first.ensemble.join(0, 11, 0)
     first.ensemble.join(1, 12, 300_000)
     for steps, values, ahead in before:
@@ -100,7 +100,7 @@ def test_it_goes_on_identically_under_changes_before_and_after_the_snapshot(
 
     # The process dies here. The uninterrupted stream goes on for comparison.
     bar = max(first.playing + 1, opening)
-    second = Listener(Ensemble(network, lookahead=lookahead, seats=2), now=first.now)
+    second = Listener(Ensemble(network, lookahead=lookahead, rows=2), now=first.now)
     second.bars = {index: kept for index, kept in first.bars.items() if index >= bar}
     due = first.ensemble.members[0].dues.get(bar)
     first.run(first.now + 20 * SECOND)
@@ -184,17 +184,17 @@ def test_other_work_takes_its_share_of_what_may_be_promised() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (Change(3, {"densty": 1}), ControlError),
-        (Change(3, {"style": {"baroque": 1}}), ControlError),
-        (Change(3, {}, {4: {"chord": 9999}}), PlanError),
-        (Change(3, {}, {2: {"chord": 5}}), PlanError),
+        (LoggedChange(3, {"densty": 1}), ControlError),
+        (LoggedChange(3, {"style": {"baroque": 1}}), ControlError),
+        (LoggedChange(3, {}, {4: {"chord": 9999}}), PlanError),
+        (LoggedChange(3, {}, {2: {"chord": 5}}), PlanError),
     ],
 )
 def test_a_log_that_cannot_be_followed_is_refused_and_takes_no_row(
-    change: Change, error: type[Exception]
+    change: LoggedChange, error: type[Exception]
 ) -> None:
     network = tiny("lstm")
-    ensemble = Ensemble(network, seats=1)
+    ensemble = Ensemble(network, rows=1)
     with pytest.raises(error):
         ensemble.resume(0, lambda pool: Composer(network, pool, 5), 6, 0, [change])
     with pytest.raises(SnapshotError):

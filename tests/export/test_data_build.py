@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.analysis import analyse
-from engine.codecs import codec
-from engine.errors import DatasetError, OutputError
-from engine.score import Score, note_order
-from engine.smf import read, to_score, write
-from export import data_command
-from export.data.build import Options, build, temporary_dataset
+from common.errors import DatasetError, OutputError
+from engine.files.midi import read, to_score, write
+from engine.music.analysis import analyse
+from engine.music.score import Score, note_order
+from engine.representations.codec import codec
+from export.commands import data as data_command
+from export.data.build import DatasetOptions, build, temporary_dataset
 from export.data.dataset import Dataset
 from export.data.sources import SPLITS
 from tests.tunes import tune
@@ -52,7 +52,7 @@ def sound_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
     for i in range(3):
         (folder / f"{i}.mid").write_bytes(write(tune(i)))
-    build([folder], folder / "set", Options())
+    build([folder], folder / "set", DatasetOptions())
     return folder / "set"
 
 
@@ -61,7 +61,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_dataset_holds_every_piece_as_the_codec_encodes_it(music: Path, tmp_path: Path) -> None:
-    build([music], tmp_path / "set", Options())
+    build([music], tmp_path / "set", DatasetOptions())
     data = Dataset.open(tmp_path / "set")
     names = [line.split("\t")[0] for line in (tmp_path / "set/pieces.tsv").read_text().splitlines()]
     assert len(data.pieces) == 24
@@ -82,7 +82,7 @@ def test_a_dataset_holds_every_piece_as_the_codec_encodes_it(music: Path, tmp_pa
 
 
 def test_bad_files_are_listed_with_their_reason(music: Path, tmp_path: Path) -> None:
-    figures = build([music], tmp_path / "set", Options())
+    figures = build([music], tmp_path / "set", DatasetOptions())
     reasons = {Path(row["file"]).name: row["reason"] for row in figures["left_out"]}
     assert sorted(reasons) == ["bad.mid", "bad.xml", "empty.mid", "short.mid"]
     assert "no MIDI file" in reasons["bad.mid"]
@@ -93,8 +93,8 @@ def test_bad_files_are_listed_with_their_reason(music: Path, tmp_path: Path) -> 
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes(music: Path, tmp_path: Path) -> None:
-    build([music], tmp_path / "one", Options(jobs=1))
-    build([music], tmp_path / "two", Options(jobs=2))
+    build([music], tmp_path / "one", DatasetOptions(jobs=1))
+    build([music], tmp_path / "two", DatasetOptions(jobs=2))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -114,7 +114,7 @@ def test_copies_go_also_transposed_in_other_values_and_as_a_part(tmp_path: Path)
     }
     for name, score in variants.items():
         (folder / f"{name}.mid").write_bytes(write(score))
-    figures = build([folder], tmp_path / "set", Options())
+    figures = build([folder], tmp_path / "set", DatasetOptions())
     dropped = {row["dropped"]: row["same_as"] for row in figures["duplicates"]}
     assert dropped == {
         "1-tune.mid": "0-copy.mid",
@@ -135,7 +135,7 @@ def test_related_pieces_share_a_split(tmp_path: Path) -> None:
             alone.notes["onset"] += shared.end
             notes = note_order(np.concatenate((shared.notes, alone.notes)))
             (folder / f"{i:02}{name}.mid").write_bytes(write(replace(shared, notes=notes)))
-    build([folder], tmp_path / "set", Options())
+    build([folder], tmp_path / "set", DatasetOptions())
     data = Dataset.open(tmp_path / "set")
     assert len(data.pieces) == 48
     assert (data.pieces["split"][::2] == data.pieces["split"][1::2]).all()
@@ -152,7 +152,7 @@ def test_a_manifest_tells_style_split_and_velocity(music: Path, tmp_path: Path) 
         rows.append(f"Rag Time/{i:02}.mid,Rag,expressive,train,rags,CC-BY,R,,maintainer: Ada")
     rows.append("Folk/gone.mid,Folk,flat,train,songs,CC0,T,,")
     (music / "MANIFEST.csv").write_text("\n".join(rows))
-    figures = build([music], tmp_path / "set", Options())
+    figures = build([music], tmp_path / "set", DatasetOptions())
     data = Dataset.open(tmp_path / "set")
     assert data.style_names == ("ragtime", "romantic")
     songs = data.pieces[data.pieces["style"] == 1]
@@ -170,7 +170,7 @@ def test_a_manifest_tells_style_split_and_velocity(music: Path, tmp_path: Path) 
     assert {"file": "Folk/gone.mid", "reason": "named in the manifest, but not there"} in figures[
         "left_out"
     ]
-    without = build([music], tmp_path / "less", Options(exclude=("rags",)))
+    without = build([music], tmp_path / "less", DatasetOptions(exclude=("rags",)))
     assert list(without["styles"]) == ["romantic"]
 
 
@@ -185,7 +185,7 @@ def test_flat_velocities_are_left_open_without_a_manifest(tmp_path: Path) -> Non
 
 
 def test_the_performance_representation_is_stored_as_well(music: Path, tmp_path: Path) -> None:
-    build([music], tmp_path / "set", Options(representation="performance"))
+    build([music], tmp_path / "set", DatasetOptions(representation="performance"))
     data = Dataset.open(tmp_path / "set")
     assert data.codec.name == "performance"
     assert data.events.max() < data.codec.fields[0].size
@@ -194,23 +194,27 @@ def test_the_performance_representation_is_stored_as_well(music: Path, tmp_path:
 
 def test_an_existing_dataset_is_replaced_only_when_asked(music: Path, tmp_path: Path) -> None:
     target = tmp_path / "set"
-    build([music / "Folk"], target, Options())
+    build([music / "Folk"], target, DatasetOptions())
     before = contents(target)
     with pytest.raises(OutputError, match="--force"):
-        build([music], target, Options())
+        build([music], target, DatasetOptions())
     assert contents(target) == before
-    build([music], target, Options(force=True))
+    build([music], target, DatasetOptions(force=True))
     assert len(Dataset.open(target).pieces) == 24
     with pytest.raises(OutputError, match="something else"):
-        build([music], music, Options(force=True))
+        build([music], music, DatasetOptions(force=True))
 
 
 def test_a_failed_run_leaves_nothing_behind(music: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no files of music"):
-        build([tmp_path / "music" / "readme.txt"], tmp_path / "set", Options(exclude=("music",)))
+        build(
+            [tmp_path / "music" / "readme.txt"],
+            tmp_path / "set",
+            DatasetOptions(exclude=("music",)),
+        )
     with pytest.raises(DatasetError, match="none of 4 files"):
         build([music / "Folk" / n for n in ("bad.mid", "bad.xml", "empty.mid", "short.mid")],
-              tmp_path / "set", Options())  # fmt: skip
+              tmp_path / "set", DatasetOptions())  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["music"]
 
 
@@ -260,6 +264,6 @@ def test_the_command_prints_a_summary_or_json(
 def test_a_small_set_has_something_in_every_split(tmp_path: Path, count: int) -> None:
     for i in range(count):
         (tmp_path / f"{i}.mid").write_bytes(write(tune(i)))
-    build([tmp_path], tmp_path / "set", Options())
+    build([tmp_path], tmp_path / "set", DatasetOptions())
     splits = Dataset.open(tmp_path / "set").pieces["split"]
     assert set(splits.tolist()) == {0, 1, 2}

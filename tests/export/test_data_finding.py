@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DatasetError, PerpetuoError
-from engine.smf import read, write
+from common.errors import DatasetError, PerpetuoError
+from engine.files.midi import read, write
 from export.data import zipped
-from export.data.build import Options, build
+from export.data.build import DatasetOptions, build
 from export.data.finding import HIDDEN, find
 from export.data.sources import find_sources
-from server.cli import main
-from tests.engine.test_smf import file_of
+from server.commands.cli import main
+from tests.engine.test_files_midi import file_of
 from tests.tunes import tune
 
 MEMBER = write(tune(1))
@@ -67,7 +67,7 @@ def test_nothing_but_what_is_skipped_is_an_error_that_says_so(tmp_path: Path) ->
     put(tmp_path / "music", "a.abc")
     for place in (tmp_path / "music", tmp_path / "music/a.abc"):
         with pytest.raises(DatasetError, match=r"no files of music there.*ABC notation"):
-            build([place], tmp_path / "set", Options())
+            build([place], tmp_path / "set", DatasetOptions())
 
 
 def test_zip_files_are_read_like_folders(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_zip_files_are_read_like_folders(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     members = {f"deep/{path.name}": path.read_bytes() for path in (whole / "songs").iterdir()}
     zip_of(packed / "songs.zip", **members, **{"deep/read.me": b"", "__MACOSX/._0.mid": b""})
-    figures = build([packed], tmp_path / "set", Options(jobs=1))
-    expected = build([whole], tmp_path / "other", Options(jobs=1))
+    figures = build([packed], tmp_path / "set", DatasetOptions(jobs=1))
+    expected = build([whole], tmp_path / "other", DatasetOptions(jobs=1))
     assert figures["styles"] == expected["styles"]
     assert figures["notes"] == expected["notes"]
     assert {row["files"][0] for row in figures["skipped"]} == {
@@ -131,7 +131,7 @@ def test_zip_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_member_is_bounded_as_a_file_is(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", **{"big.mid": bytes(65 << 20), "a.mid": MEMBER})
     assert path.stat().st_size < 1 << 20
-    figures = build([path], tmp_path / "set", Options(jobs=1))
+    figures = build([path], tmp_path / "set", DatasetOptions(jobs=1))
     (left_out,) = figures["left_out"]
     assert left_out == {"file": "big.mid", "reason": "larger than 64 MB when unpacked"}
 
@@ -141,7 +141,7 @@ def test_damaged_members_are_listed_with_their_reason(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[60] ^= 0xFF  # inside the packed bytes of the first
     path.write_bytes(data)
-    figures = build([path], tmp_path / "set", Options(jobs=1))
+    figures = build([path], tmp_path / "set", DatasetOptions(jobs=1))
     (left_out,) = figures["left_out"]
     assert left_out["file"] == "a.mid"
     assert "damaged in its zip file" in left_out["reason"]
@@ -166,7 +166,7 @@ def test_names_in_no_encoding_are_read_and_shown_as_text(tmp_path: Path) -> None
     place = tmp_path / name
     zip_of(place / f"{name}.zip", **{f"{i}.mid": write(tune(i)) for i in range(3)})
     put(place, f"{name}/{name}.mid", f"{name}.mid", f"a.{name}")
-    build([place, place / f"{name}.zip"], tmp_path / "set", Options(jobs=1))
+    build([place, place / f"{name}.zip"], tmp_path / "set", DatasetOptions(jobs=1))
     shown = "\ufffdt\ufffd"
     found, _, skipped = find_sources([place])
     assert {(s.file, s.style) for s in found} == {
@@ -213,7 +213,7 @@ def test_pipes_devices_and_dead_links_do_not_block(tmp_path: Path) -> None:
 
 def test_a_prepared_dataset_among_the_music_is_one_line(tmp_path: Path) -> None:
     music = put(tmp_path / "music", "1.mid", "2.mid", "3.mid")
-    build([music], music / "set", Options(jobs=1))
+    build([music], music / "set", DatasetOptions(jobs=1))
     assert names(music)[1] == {"set": "a prepared dataset, not music"}
 
 
@@ -223,7 +223,7 @@ def test_patterns_of_type_2_are_pieces_of_one_split(tmp_path: Path) -> None:
     for i in range(12):
         tracks = [write(tune(100 * i + j, 80)).split(b"MTrk")[2][4:] for j in range(3)]
         (music / f"{i:02}.mid").write_bytes(file_of(*tracks, b"\x00\xff\x2f\x00", kind=2))
-    figures = build([music], tmp_path / "set", Options(jobs=1))
+    figures = build([music], tmp_path / "set", DatasetOptions(jobs=1))
     assert figures["pieces"] == 36
     rows = [r.split("\t") for r in (tmp_path / "set/pieces.tsv").read_text().splitlines()[1:]]
     assert [row[0] for row in rows[:3]] == ["00.mid#1", "00.mid#2", "00.mid#3"]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.score import DRUMS, NOTE, Score
+from engine.music.score import DRUMS, NOTE, Score
 from export.data.likeness import LEAST_TURNS, fingerprint, likenesses
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import DatasetError
-from engine.score import DRUMS, bar_grid
-from engine.smf import to_score
-from engine.time import Metre
+from common.errors import DatasetError
+from engine.files.midi import to_score
+from engine.music.score import DRUMS, bar_grid
+from engine.music.time import Metre
 from export.data.musicxml import looks_like_xml, read_musicxml
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.smf import to_score
-from export.data.build import Options, build
+from engine.files.midi import to_score
+from export.data.build import DatasetOptions, build
 from export.data.musicxml import read_musicxml
 from export.data.repeats import MAX_TIMES, NOT_FOLLOWED, Order, order_of
 from tests.export.test_data_musicxml import note, rows, sheet
@@ -73,10 +73,10 @@ def measures(text: str) -> list[ElementTree.Element]:
 
 
 def played(text: str) -> str:
-    letters = [token for token in text.split() if len(token) == 1 and token.isupper()]
+    queued_requests = [token for token in text.split() if len(token) == 1 and token.isupper()]
     order = order_of([measures(text)])
     assert order.unfollowed == ""
-    return "".join(letters[i] for i in order.measures)
+    return "".join(queued_requests[i] for i in order.measures)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_what_is_clear_is_played_out(written: str, expected: str) -> None:
     ],
 )
 def test_what_is_not_clear_is_said(written: str, expected: str, reason: str) -> None:
-    letters = [token for token in written.split() if len(token) == 1 and token.isupper()]
+    queued_requests = [token for token in written.split() if len(token) == 1 and token.isupper()]
     order = order_of([measures(written)])
-    assert "".join(letters[i] for i in order.measures) == expected
+    assert "".join(queued_requests[i] for i in order.measures) == expected
     assert order.unfollowed.startswith(NOT_FOLLOWED)
     assert reason in order.unfollowed
 
@@ -199,7 +199,7 @@ def test_the_report_names_pieces_whose_jumps_were_not_followed(tmp_path: Path) -
     bars = [note("CDEFGAB"[i % 7], 4, 4) * 4 for i in range(8)]
     (tmp_path / "clear.musicxml").write_bytes(sheet(*bars, bars[0] + END.format(BACK)))
     (tmp_path / "unclear.musicxml").write_bytes(sheet(*bars[::-1], bars[3] + words("D.S. al Fine")))
-    figures = build([tmp_path], tmp_path / "set", Options(jobs=1))
+    figures = build([tmp_path], tmp_path / "set", DatasetOptions(jobs=1))
     (told,) = figures["not_followed"]
     assert told["file"] == "unclear.musicxml"
     assert "words alone" in told["reason"]

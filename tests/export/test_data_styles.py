@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import ConfigError, DatasetError
+from common.errors import ConfigError, DatasetError
 from export.data.sources import find_sources
 from export.data.styles import MAX_STYLES, OTHER, SYNONYMS, clean, gather_rare, read_mapping, slug
 

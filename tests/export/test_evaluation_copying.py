@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.score import DRUMS, NOTE, Score
+from engine.music.score import DRUMS, NOTE, Score
 from export.evaluation import copying as module
 from export.evaluation.copying import LEAST_RUN, copying, covered_share, longest_runs
 

@@ -6,13 +6,13 @@ from math import log2
 
 import pytest
 
-from engine.bars import Bar
-from engine.controls import Controls
-from engine.errors import ConfigError
-from engine.fields import ECHO_LOOSE, ECHO_NEAR
-from engine.plan import BarPlan
-from engine.score import DRUMS, TIED_FROM, TIED_ON, Note
-from engine.time import COMMON_TIME
+from common.errors import ConfigError
+from engine.controls.controls import Controls
+from engine.music.bars import Bar
+from engine.music.fields import ECHO_LOOSE, ECHO_NEAR
+from engine.music.plan import BarPlan
+from engine.music.score import DRUMS, TIED_FROM, TIED_ON, Note
+from engine.music.time import COMMON_TIME
 from export.evaluation.endurance import (
     BLOCK_BARS,
     ENTROPY_BARS,

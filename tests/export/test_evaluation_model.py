@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine.codecs import codec
-from engine.controls import Controls
-from engine.errors import ConfigError, DatasetError, OutputError
-from engine.fields import ATTRIBUTES, CONTEXT, ECHO_EXACT, ECHO_NEW
-from engine.harmony import chord_id, key_id
-from engine.runtime import Network as Bundle
-from engine.score import DRUMS, NOTE, PARTS, TIED_FROM, Note, Score
-from engine.smf import write
-from engine.time import Metre
-from export import evaluate_command
-from export.bundling import bundle_bytes, specification_of
-from export.data.build import Options as DataOptions
+from common.errors import ConfigError, DatasetError, OutputError
+from engine.controls.controls import Controls
+from engine.files.midi import write
+from engine.music.fields import ATTRIBUTES, CONTEXT, ECHO_EXACT, ECHO_NEW
+from engine.music.harmony import chord_id, key_id
+from engine.music.score import DRUMS, NOTE, PARTS, TIED_FROM, Note, Score
+from engine.music.time import Metre
+from engine.network.runtime import Network as Bundle
+from engine.representations.codec import codec
+from export.commands import evaluate as evaluate_command
+from export.data.build import DatasetOptions as DataOptions
 from export.data.build import build
 from export.data.dataset import Dataset
 from export.evaluation.composing import (
@@ -39,7 +38,8 @@ from export.evaluation.composing import (
 )
 from export.evaluation.forcing import forced_likelihoods
 from export.evaluation.music import opened, read_music
-from export.networks import Network, Shape
+from export.networks.bundling import bundle_bytes, specification_of
+from export.networks.modules import Network, Shape
 
 STYLES = ("folk", "hymn")
 BAR = 96

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.fields import NO_CHORD
-from engine.harmony import chord_id, key_id
-from engine.score import DRUMS
+from engine.music.fields import NO_CHORD
+from engine.music.harmony import chord_id, key_id
+from engine.music.score import DRUMS
 from export.evaluation.obedience import Harmony, harmony, obedience, obedience_of, ranks
 
 values = st.lists(st.integers(-50, 50), min_size=3, max_size=30).filter(lambda v: len(set(v)) > 1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine.score import NOTE, Score
+from engine.music.score import NOTE, Score
 from export.evaluation.overlap import compare, compare_by_style, divergence, halves, overlap
 from export.evaluation.statistics import measure
 

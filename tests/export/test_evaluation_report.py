@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from engine.score import NOTE, Score
+from engine.music.score import NOTE, Score
 from export.evaluation.baselines import Corpus, markov, unigram
 from export.evaluation.copying import copying
 from export.evaluation.obedience import Harmony, obedience

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.score import DRUMS, NOTE, Score
-from engine.time import Metre
+from engine.music.score import DRUMS, NOTE, Score
+from engine.music.time import Metre
 from export.evaluation.statistics import (
     FIGURE,
     LAGS,
-    Piece,
+    MeasuredPiece,
     mean_similarity,
     measure,
     shared_by_lag,
@@ -38,7 +38,7 @@ def bars(patterns):
 
 
 def samples(name, piece):
-    return FIGURE[name].samples(Piece.of(piece))[1].tolist()
+    return FIGURE[name].samples(MeasuredPiece.of(piece))[1].tolist()
 
 
 def test_a_scale_in_quarters():
@@ -101,7 +101,7 @@ def test_equal_and_nearly_equal_bars():
     piece = bars([first, other, first, varied])
     assert samples("repeated", piece) == [0, 1, 0]
     assert samples("nearly repeated", piece) == [0, 1, 1]
-    likeness = Piece.of(piece).likeness
+    likeness = MeasuredPiece.of(piece).likeness
     assert likeness[2, 1] == 1.0
     assert likeness[3, 0] == likeness[3, 2] == pytest.approx(7 / 9)
     assert likeness[1, 0] == 0.0
@@ -133,10 +133,10 @@ def test_bars_follow_the_metre():
 
 
 def test_windows_hold_about_sixteen_bars():
-    assert Piece.of(bars([[60]] * 7)).windows == 1
-    assert Piece.of(bars([[60]] * 23)).windows == 1
-    assert Piece.of(bars([[60]] * 24)).windows == 2
-    assert Piece.of(bars([[60]] * 40)).windows == 3
+    assert MeasuredPiece.of(bars([[60]] * 7)).windows == 1
+    assert MeasuredPiece.of(bars([[60]] * 23)).windows == 1
+    assert MeasuredPiece.of(bars([[60]] * 24)).windows == 2
+    assert MeasuredPiece.of(bars([[60]] * 40)).windows == 3
 
 
 def test_a_piece_without_notes_has_no_samples():
@@ -159,7 +159,7 @@ scores = st.lists(notes, min_size=1, max_size=60).map(score)
 def test_every_sample_is_counted_once(piece):
     found = measure(piece)
     for name, figure in FIGURE.items():
-        window, values = figure.samples(Piece.of(piece))
+        window, values = figure.samples(MeasuredPiece.of(piece))
         assert len(window) == len(values) == found.histograms[name].sum()
         assert not np.isnan(values).any()
         if name in ("scale", "groove", "repeated", "nearly repeated", "empty"):

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from engine.errors import ConfigError
-from engine.library import model_file
-from engine.runtime import Network as Bundle
-from export.bundling import bundle_bytes, read_card, specification_of
-from export.heritage import card_of, heritage_of
-from export.run_folder import load_checkpoint
-from export.train import train
-from server.cli import main
+from common.errors import ConfigError
+from engine.library.models import model_file
+from engine.network.runtime import Network as Bundle
+from export.heritage.heritage import card_of, heritage_of
+from export.networks.bundling import bundle_bytes, read_card, specification_of
+from export.training.run_folder import load_checkpoint
+from export.training.trainer import train
+from server.commands.cli import main
 from tests.export.trainings import config, tune_dataset
 
 SOURCE = {"name": "A page of pieces", "credit": "Ada", "licence": "CC BY-SA 3.0"}

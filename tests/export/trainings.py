@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from engine.smf import write
-from export.data.build import Options, build
-from export.training_config import TrainingConfig
+from engine.files.midi import write
+from export.data.build import DatasetOptions, build
+from export.training.config import TrainingConfig
 from tests.tunes import tune
 
 
@@ -20,7 +20,7 @@ def tune_dataset(folder: Path, *, flat: bool = False) -> Path:
         if flat:
             score.notes["velocity"] = 64
         (style / f"{i:02}.mid").write_bytes(write(score))
-    build([folder], folder / "set", Options())
+    build([folder], folder / "set", DatasetOptions())
     return folder / "set"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from server.wire import WireBar, WireNote
+from server.base.wire import WireBar, WireNote
 
 TEMPO = 480_000  # 20 ms a tick
 

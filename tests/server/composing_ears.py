@@ -10,14 +10,23 @@ from typing import Any
 
 import msgspec
 
-from engine.composer import Composer
-from engine.controls import Controls
-from engine.runtime import Network
-from server.composing.link import Link
-from server.composing.messages import Changed, Composed, Join, Joined, Kept, Load, Report, Trouble
-from server.composing.settings import Settings
-from server.composing.spelling import wire_bar
-from server.wire import WireBar, decode_bar
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
+from engine.network.runtime import Network
+from server.base.wire import WireBar, decode_bar
+from server.composing.client import ComposerClient
+from server.composing.messages import (
+    BarReport,
+    ChangeReport,
+    JoinOrder,
+    JoinReport,
+    LoadReport,
+    Report,
+    SnapshotReport,
+    TroubleReport,
+)
+from server.composing.settings import ComposerSettings
+from server.composing.wire_bars import wire_bar
 
 PATIENCE = 120.0  # seconds after which a test gives up
 # Bars of 0.4 s, so that tests which wait for music are short.
@@ -28,11 +37,11 @@ BRISK: dict[str, Any] = {"tempo": 300, "metre": "2/4"}
 class Ear:
     """Keeps all reports; `until` waits for what they should tell."""
 
-    bars: dict[int, dict[int, Composed]] = field(default_factory=dict)
+    bars: dict[int, dict[int, BarReport]] = field(default_factory=dict)
     order: list[tuple[int, int, int]] = field(default_factory=list)  # stream, index, revision
-    kept: list[Kept] = field(default_factory=list)
-    loads: list[Load] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    kept: list[SnapshotReport] = field(default_factory=list)
+    loads: list[LoadReport] = field(default_factory=list)
+    troubles: list[TroubleReport] = field(default_factory=list)
     others: list[Report] = field(default_factory=list)
     ends: int = 0
     returns: int = 0
@@ -40,16 +49,16 @@ class Ear:
 
     def hear(self, report: Report) -> None:
         match report:
-            case Composed():
+            case BarReport():
                 held = self.bars.setdefault(report.stream, {}).get(report.index)
                 assert held is None or held.revision < report.revision
                 self.bars[report.stream][report.index] = report
                 self.order.append((report.stream, report.index, report.revision))
-            case Kept():
+            case SnapshotReport():
                 self.kept.append(report)
-            case Load():
+            case LoadReport():
                 self.loads.append(report)
-            case Trouble():
+            case TroubleReport():
                 self.troubles.append(report)
             case _:
                 self.others.append(report)
@@ -84,9 +93,9 @@ class Ear:
 
 
 @contextlib.asynccontextmanager
-async def linked(**settings: Any) -> AsyncIterator[tuple[Link, Ear]]:
+async def linked(**settings: Any) -> AsyncIterator[tuple[ComposerClient, Ear]]:
     ear = Ear()
-    link = Link(Settings(**settings), ear.hear, ear.end, ear.ready)
+    link = ComposerClient(ComposerSettings(**settings), ear.hear, ear.end, ear.ready)
     try:
         await link.start()
         yield link, ear
@@ -94,7 +103,7 @@ async def linked(**settings: Any) -> AsyncIterator[tuple[Link, Ear]]:
         await link.close(PATIENCE)
 
 
-async def join(link: Link, stream: int, **values: Any) -> Joined:
+async def join(link: ComposerClient, stream: int, **values: Any) -> JoinReport:
     defaults: dict[str, Any] = {
         "name": f"stream {stream}",
         "model": link.settings.model,
@@ -102,8 +111,8 @@ async def join(link: Link, stream: int, **values: Any) -> Joined:
         "number": stream,
         "controls": BRISK,
     }
-    answer = await link.request(Join(0, stream, **{**defaults, **values}))
-    assert isinstance(answer, Joined)
+    answer = await link.request(JoinOrder(0, stream, **{**defaults, **values}))
+    assert isinstance(answer, JoinReport)
     return answer
 
 
@@ -111,7 +120,7 @@ def expected(
     network: Network,
     stream: int,
     bars: int,
-    changes: Sequence[tuple[Changed, dict[str, Any]]] = (),
+    changes: Sequence[tuple[ChangeReport, dict[str, Any]]] = (),
     controls: dict[str, Any] = BRISK,
 ) -> list[WireBar]:
     """What a stream that never stops plays: each change made at the bar that was announced."""

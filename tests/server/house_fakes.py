@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from engine.errors import CapacityError, StreamError
+from common.errors import CapacityError, StreamError
+from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.messages import (
-    Change,
-    Changed,
-    Composed,
-    Join,
-    Joined,
-    Keep,
-    Kept,
+    BarReport,
+    ChangeOrder,
+    ChangeReport,
+    JoinOrder,
+    JoinReport,
     Order,
     Report,
+    SnapshotOrder,
+    SnapshotReport,
 )
 from server.house.events import StreamEvent
 from server.house.stream import Stream
-from server.wire import WireBar, WireNote, encode_bar
 
 SECOND = 1_000_000
 BAR = 2 * SECOND  # 4/4 at 120
@@ -64,32 +64,32 @@ class ScriptedLine:
         if self.refuse:
             raise CapacityError(self.refuse)
         match order:
-            case Join():
+            case JoinOrder():
                 due = order.due or self.clock() + SECOND // 2
                 first = 0
                 if order.resume is not None:
                     first, due = order.resume.bar, order.resume.due or due
                 self.dues[order.stream] = due - first * BAR
-                return Joined(
+                return JoinReport(
                     order.request, order.stream, "0" * 64, order.model, order.controls, first, due
                 )
-            case Change():
+            case ChangeOrder():
                 bar = self.first_open.get(order.stream, 0)
                 due = self.dues[order.stream] + bar * BAR
-                changed = Changed(order.request, order.stream, bar, due, order.set)
+                changed = ChangeReport(order.request, order.stream, bar, due, order.set)
                 self.hear(changed)
                 return changed
-            case Keep():
+            case SnapshotOrder():
                 bar = self.first_open.get(order.stream, 0)
-                kept = Kept(order.request, order.stream, bar, f"/kept/{order.stream}")
+                kept = SnapshotReport(order.request, order.stream, bar, f"/kept/{order.stream}")
                 self.hear(kept)
                 return kept
         raise StreamError(f"{order} is not scripted")
 
-    def composed(self, number: int, index: int, revision: int = 0, pitch: int = 60) -> Composed:
+    def composed(self, number: int, index: int, revision: int = 0, pitch: int = 60) -> BarReport:
         bar = wire_bar(index, revision, pitch)
         due = self.dues[number] + index * BAR
-        return Composed(number, index, revision, due, BAR, encode_bar(bar))
+        return BarReport(number, index, revision, due, BAR, encode_bar(bar))
 
     def sent(self, kind: type[Any]) -> list[Any]:
         return [order for order in self.orders if isinstance(order, kind)]

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from server.base.wire import WireBar
 from server.configuration.settings import Configuration, StationSettings
 from server.house.events import BarPlanned, StreamEvent
 from server.house.stream import Stream
 from server.playing.outputs import Event, NoteOff, NoteOn
-from server.serving import Opened, Server
-from server.wire import WireBar
+from server.serving.server import OpenedServer, Server
 
 # 2/4 at 300: a bar lasts 0.4 seconds.
 BRISK: dict[str, Any] = {"tempo": 300, "metre": "2/4", "density": 4}
@@ -40,7 +40,7 @@ def configuration(model: Path, state: Path, **changes: Any) -> Configuration:
 
 
 @asynccontextmanager
-async def opened(configuration: Configuration) -> AsyncIterator[tuple[Server, Opened]]:
+async def opened(configuration: Configuration) -> AsyncIterator[tuple[Server, OpenedServer]]:
     """A running server, and what it tells of itself."""
     server = Server(configuration)
     told = await server.open()
@@ -65,12 +65,12 @@ async def play_into(server: Server, output: RecordingOutput) -> None:
             await asyncio.sleep(0.02)
 
 
-def socket_address(told: Opened) -> str:
+def socket_address(told: OpenedServer) -> str:
     """Of the WebSocket."""
     return told.page.replace("http", "ws", 1)
 
 
-def osc_address(told: Opened) -> tuple[str, int]:
+def osc_address(told: OpenedServer) -> tuple[str, int]:
     return "127.0.0.1", int(told.osc.split()[-1])
 
 

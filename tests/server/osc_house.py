@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.controls import Controls
-from engine.errors import StreamError
-from server.composing.messages import Change, Changed
-from server.configuration.presets import Preset
+from common.errors import StreamError
+from engine.controls.controls import Controls
+from engine.library.presets import Preset
+from server.base.wire import WireBar, WireNote, encode_bar
+from server.composing.messages import ChangeOrder, ChangeReport
 from server.house.counters import Counters
-from server.house.events import BarPlanned, Moved, Panicked, PlannedBar, Turned
-from server.house.requests import Carried, Load, Request, Steer
+from server.house.events import BarPlanned, BarsMoved, Panicked, PlannedBar, StateTurned
+from server.house.requests import ChangeRequest, ModelRequest, RequestDone, StreamRequest
 from server.house.steering import Steering
-from server.house.stream import Opening, Stream
-from server.osc.audience import Address, Counts
+from server.house.stream import EpochStart, Stream
 from server.osc.packets import Value, decode, encode
-from server.wire import WireBar, WireNote, encode_bar
+from server.osc.subscribers import Address, OscCounts
 
 CALM = Preset("calm", "Calm", "Slow and soft.", {"tempo": 60, "density": 1})
 
@@ -36,15 +36,15 @@ class OscHouse:
         self.newcomers: list[Any] = []
         self.deeds: list[tuple[Any, ...]] = []
         self.hold: asyncio.Event | None = None  # while set, a change takes until it is
-        self.desk = StandInDesk(self)
-        self.steering = Steering(self.desk, self._preset_of, self._close)  # type: ignore[arg-type]
+        self.composing = StandInDesk(self)
+        self.steering = Steering(self.composing, self._preset_of, self._close)  # type: ignore[arg-type]
 
     def now(self) -> int:
         return self.time
 
-    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
+    def steer(self, stream: Stream, request: StreamRequest) -> asyncio.Future[RequestDone]:
         """As the real one: in order, what can be done together together."""
-        if isinstance(request, Load):
+        if isinstance(request, ModelRequest):
             raise StreamError(f"there is no model '{request.model}'")
         return self.steering.post(stream, request)
 
@@ -71,30 +71,30 @@ class OscHouse:
             stream.listeners.remove(listener)
 
     async def change(self, stream: Stream, controls: Mapping[str, Any], *, by: str) -> None:
-        await self.steer(stream, Steer(by=by, controls=controls))
+        await self.steer(stream, ChangeRequest(by=by, controls=controls))
 
     async def start(self, stream: Stream, *, by: str) -> None:
         self.deeds.append(("start", stream.name))
         stream.begin(stream.opening, stream.number + 100, 0, self.time)
-        stream.tell(Turned("playing", stream.epoch, f"started by {by}"))
+        stream.tell(StateTurned("playing", stream.epoch, f"started by {by}"))
 
     async def stop(self, stream: Stream, *, by: str) -> None:
         self.deeds.append(("stop", stream.name))
         stream.stop(self.time)
-        stream.tell(Turned("stopped", stream.epoch, f"stopped by {by}"))
+        stream.tell(StateTurned("stopped", stream.epoch, f"stopped by {by}"))
 
     async def go_on(self, stream: Stream, *, by: str) -> None:
         """From the bar in which it was stopped, which begins now."""
         self.deeds.append(("continue", stream.name))
         bar, later = stream.go_on(self.time)
-        stream.tell(Moved(bar, later))
-        stream.tell(Turned("playing", stream.epoch, f"continued by {by}"))
+        stream.tell(BarsMoved(bar, later))
+        stream.tell(StateTurned("playing", stream.epoch, f"continued by {by}"))
 
     def end(self, stream: Stream) -> None:
         """As `House.close` does it."""
         del self.streams[stream.name]
         stream.state = "ended"
-        stream.tell(Turned("ended", stream.epoch, "it is over"))
+        stream.tell(StateTurned("ended", stream.epoch, "it is over"))
         stream.listeners.clear()
 
     def panic(self, stream: Stream, *, by: str) -> None:
@@ -109,13 +109,13 @@ class OscHouse:
 
 
 class StandInDesk:
-    """What `server.house.desk.Desk` does for steering, without composing."""
+    """What `server.house.stream_composing.Desk` does for steering, without composing."""
 
     def __init__(self, house: OscHouse) -> None:
         self.house, self.now = house, house.now
         self.line, self.time, self.watch, self.counters = self, self, self, Counters()
 
-    async def ask(self, order: Change, answer: type[Changed]) -> Changed:
+    async def ask(self, order: ChangeOrder, answer: type[ChangeReport]) -> ChangeReport:
         await asyncio.sleep(0)
         stream = next(one for one in self.house.streams.values() if one.number == order.stream)
         changed = stream.controls.with_values(order.set)
@@ -123,18 +123,18 @@ class StandInDesk:
             await self.house.hold.wait()
         self.house.deeds.append(("change", stream.name, dict(order.set)))
         known = {name: changed.plain(name) for name in order.set}
-        made = Changed(order.request, order.stream, 7, 0, known)
+        made = ChangeReport(order.request, order.stream, 7, 0, known)
         self.house.steering.changed(stream, made)
         return made
 
-    async def begin(self, stream: Stream, opening: Opening, reason: str, *, due: int) -> None:
+    async def begin(self, stream: Stream, opening: EpochStart, reason: str, *, due: int) -> None:
         await asyncio.sleep(0)
         if opening.seed != stream.seed:
             self.house.deeds.append(("seed", stream.name, opening.seed))
         else:
             self.house.deeds.append(("start", stream.name))
         stream.begin(opening, stream.number + 100, 0, self.house.now())
-        stream.tell(Turned("playing", stream.epoch, reason))
+        stream.tell(StateTurned("playing", stream.epoch, reason))
 
     def rest(self, stream: Stream) -> None:
         self.house.deeds.append(("stop", stream.name))
@@ -214,7 +214,7 @@ class RecordingOutlet:
     """Keeps what would be sent, as (to whom, datagram)."""
 
     def __init__(self) -> None:
-        self.counts = Counts()
+        self.counts = OscCounts()
         self.sent: list[tuple[Address, bytes]] = []
 
     def send(self, datagram: bytes, addresses: Iterable[Address]) -> None:

@@ -13,19 +13,22 @@ from typing import Any
 import pytest
 
 from server.audio import radio as radio_module
-from server.audio.messages import Order, Report, Settings
+from server.audio.messages import Order, Report, SoundSettings
 from server.audio.radio import Radio
 from server.audio.settings import AudioSettings
 from tests.server.web_house import WebHouse
 
-PROCESS = Settings(soundfont="", loudness=-16.0, held=4.0)
+PROCESS = SoundSettings(soundfont="", loudness=-16.0, held=4.0)
 
 
 class FakeLink:
     """Takes orders down; tests say what the process reports."""
 
     def __init__(
-        self, settings: Settings, on_report: Callable[[Report], None], on_end: Callable[[], None]
+        self,
+        settings: SoundSettings,
+        on_report: Callable[[Report], None],
+        on_end: Callable[[], None],
     ) -> None:
         self.report, self.end = on_report, on_end
         self.sent: list[Order] = []

@@ -15,31 +15,31 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.control_log import ControlLog, read
-from engine.errors import PerpetuoError
-from engine.runtime import Network
+from common.errors import PerpetuoError
+from engine.files.control_log import ControlLog, read
+from engine.library.presets import Preset
+from engine.network.runtime import Network
+from server.base.wire import WireBar
+from server.commands.offline import Length, compose, composer_of
 from server.composing import messages, process
-from server.composing.spelling import wire_bar
-from server.configuration.presets import Preset
-from server.house.chronicle import Chronicle, LogRules, Segment
+from server.composing.wire_bars import wire_bar
 from server.house.events import (
     BarPlanned,
-    Moved,
+    BarsMoved,
+    ChangeAnnounced,
+    ChangePostponed,
     PlannedBar,
-    Postponed,
-    Steered,
+    StateTurned,
     StreamEvent,
-    Turned,
 )
 from server.house.house import House, HouseRules
-from server.house.kept import Kept
-from server.house.requests import Carried, Request
+from server.house.log_writer import ControlLogWriter, LogRules, LogSegment
+from server.house.requests import RequestDone, StreamRequest
+from server.house.resume_state import ResumeState
 from server.house.stream import Stream
-from server.offline import Length, compose, composer_of
-from server.playing.dispatch import Dispatch, Outlet
-from server.playing.feed import Feed
+from server.playing.dispatch import Dispatch, OutputState
 from server.playing.outputs import Event, NoteOff, NoteOn
-from server.wire import WireBar
+from server.serving.playing_streams import PlayingStreams
 from tests.bundles import tiny
 from tests.server.simulated_composing import SECOND, AtOnce, Composing, Models
 
@@ -91,7 +91,7 @@ class Mirror:
 
     def hear(self, stream: Stream, event: StreamEvent) -> None:
         match event:
-            case Turned():
+            case StateTurned():
                 if event.epoch != self.epoch:
                     self.bars.clear()
                     self.dues.clear()
@@ -99,11 +99,11 @@ class Mirror:
                 self.state, self.epoch = event.state, event.epoch
                 self.seed, self.model = stream.seed, stream.model
                 self.controls = stream.controls.complete()
-            case Steered():
+            case ChangeAnnounced():
                 self.controls |= event.controls
                 if event.change:
                     self.announced[event.change] = event.bar
-            case Postponed(change, bar):
+            case ChangePostponed(change, bar):
                 assert self.announced[change] < bar
                 self.announced[change] = bar
             case BarPlanned(planned):
@@ -111,7 +111,7 @@ class Mirror:
                 assert held is None or planned.revision > held.revision
                 self.bars[planned.index] = planned
                 self.dues[planned.index] = planned.due
-            case Moved(bar, later):
+            case BarsMoved(bar, later):
                 for index in self.dues:
                     if index >= bar:
                         self.dues[index] += later
@@ -150,7 +150,7 @@ class Ear:
         self.silence()
 
 
-class Listening(Feed):
+class Listening(PlayingStreams):
     """What the player's thread does, in this one."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
@@ -160,7 +160,7 @@ class Listening(Feed):
 
     def _attach(self, stream: Stream) -> None:
         ear = self.ears[stream.name] = Ear()
-        self.dispatch.add(stream.name, [Outlet(stream.name, ear)], 0)
+        self.dispatch.add(stream.name, [OutputState(stream.name, ear)], 0)
 
 
 class World:
@@ -175,10 +175,10 @@ class World:
         self.is_full = False
         monkeypatch.setattr(process, "Shelf", Models)
         monkeypatch.setattr(process, "key_of", lambda model: model)
-        monkeypatch.setattr("server.composing.saving.Keeper", AtOnce)
-        write = Segment.write
+        monkeypatch.setattr("server.composing.snapshots.Keeper", AtOnce)
+        write = LogSegment.write
         monkeypatch.setattr(
-            Segment, "write", lambda segment, line: self._write(write, segment, line)
+            LogSegment, "write", lambda segment, line: self._write(write, segment, line)
         )
         self.composing = Composing(self.now, folder / "streams")
         rules = HouseRules(idle=4 * SECOND, max_streams=3)
@@ -186,24 +186,26 @@ class World:
         self.composing.house = self.house
         self.mirrors: dict[str, Mirror] = {}
         self.heard: dict[tuple[str, int], dict[int, WireBar]] = {}
-        self.steered: list[tuple[Stream, Request, asyncio.Future[Carried]]] = []
+        self.steered: list[tuple[Stream, StreamRequest, asyncio.Future[RequestDone]]] = []
         self.answers: list[int] = []
         self._ticks: set[asyncio.Task[None]] = set()
         self.listening = Listening(self.now)
-        self.chronicle = Chronicle(
+        self.log_writer = ControlLogWriter(
             LogRules(self.logs, 1 << 20, 1000), self.now, self.house.counters, self._keep
         )
-        self.house.observers.append(self.chronicle)
+        self.house.observers.append(self.log_writer)
         self.house.observers.append(self)
 
     def now(self) -> int:
         return self.loop.microseconds
 
-    async def _keep(self, stream: Stream) -> Kept:
-        await self.house.desk.ask(messages.Keep(0, stream.number), messages.Kept)
+    async def _keep(self, stream: Stream) -> ResumeState:
+        await self.house.composing.ask(
+            messages.SnapshotOrder(0, stream.number), messages.SnapshotReport
+        )
         return stream.kept
 
-    def _write(self, write: Any, segment: Segment, line: bytes) -> None:
+    def _write(self, write: Any, segment: LogSegment, line: bytes) -> None:
         if self.is_full:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(segment, line)
@@ -228,10 +230,10 @@ class World:
         chosen: dict[str, Any] = {"preset": None, "seed": 7, "controls": BRISK, **more}
         return self.begin(self.house.add_station(name, **chosen))
 
-    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried] | None:
+    def steer(self, stream: Stream, request: StreamRequest) -> asyncio.Future[RequestDone] | None:
         """Ask for something; None if it is refused at once."""
 
-        async def ask() -> asyncio.Future[Carried]:
+        async def ask() -> asyncio.Future[RequestDone]:
             return self.house.steer(stream, request)
 
         try:
@@ -291,7 +293,7 @@ class World:
 
     async def _tick(self) -> None:
         self.house.tick()
-        task = self.loop.create_task(self.chronicle.tick())
+        task = self.loop.create_task(self.log_writer.tick())
         self._ticks.add(task)
         task.add_done_callback(self._ticks.discard)
 
@@ -324,8 +326,8 @@ class World:
 
         self.loop.run(close())
         self.loop.spin()
-        self.house.desk.time.watch.close()
-        self.chronicle.close()
+        self.house.composing.time.watch.close()
+        self.log_writer.close()
         self.listening.dispatch.step()
         self.loop.close()
 
@@ -344,7 +346,7 @@ class World:
         joined = sorted(self.composing.process.voices)
         assert joined == sorted(stream.number for stream in self.house.streams.values())
         assert not any(stream.is_lost for stream in self.house.streams.values())
-        assert not any(len(stream.mailbox) for stream in self.house.streams.values())
+        assert not any(len(stream.queue) for stream in self.house.streams.values())
 
     def _check_answers(self) -> None:
         assert sorted(self.answers) == list(range(len(self.steered))), "each is answered once"
@@ -396,6 +398,6 @@ class World:
             assert (again[index].ticks, again[index].tempo) == (bar.ticks, bar.tempo)
 
 
-def _looked_at(future: asyncio.Future[Carried]) -> None:
+def _looked_at(future: asyncio.Future[RequestDone]) -> None:
     if not future.cancelled():
         future.exception()

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.ensemble import Ensemble
-from engine.errors import CapacityError, PerpetuoError
+from common.errors import CapacityError, PerpetuoError
+from engine.ensemble.ensemble import Ensemble
+from server.base.framing import encode, order_frames, report_frames
+from server.base.wire import encode_bar
 from server.composing import messages
-from server.composing.framing import encode, order_frames, report_frames
-from server.composing.keeper import Snapshot, Written
-from server.composing.link import LineLost, error_of
-from server.composing.pace import Pace
-from server.composing.process import Process
-from server.composing.settings import Settings
-from server.composing.shelf import Choir
+from server.composing.client import ComposerLost, error_of
+from server.composing.models import LoadedModel
+from server.composing.pace import NetworkPace
+from server.composing.process import ComposerProcess
+from server.composing.settings import ComposerSettings
+from server.composing.snapshot_writer import StreamSnapshot, WrittenSnapshot
 from server.house.house import House
-from server.wire import encode_bar
 from tests.bundles import tiny
 from tests.server import house_fakes
 
@@ -30,60 +30,60 @@ SECOND = 1_000_000
 class Models:
     """Two networks: one that is there, and one that has to be loaded first."""
 
-    def __init__(self, settings: Settings, bell: object) -> None:
+    def __init__(self, settings: ComposerSettings, waker: object) -> None:
         self.settings = settings
-        self.default = self._choir("default", "gpt")
+        self.default = self._loaded_model("default", "gpt")
         self._known = {"default": self.default}
         self._wanted: set[str] = set()
         self.slow = 0  # looks for it until a model is there
 
-    def _choir(self, name: str, kind: str) -> Choir:
+    def _loaded_model(self, name: str, kind: str) -> LoadedModel:
         ensemble = Ensemble(
-            tiny(kind), lookahead=self.settings.lookahead, horizon=self.settings.horizon, seats=4
+            tiny(kind), lookahead=self.settings.lookahead, horizon=self.settings.horizon, rows=4
         )
-        return Choir(name, tiny(kind), ensemble, Pace(0.0, 1e-4, 4))
+        return LoadedModel(name, tiny(kind), ensemble, NetworkPace(0.0, 1e-4, 4))
 
     @property
-    def choirs(self) -> list[Choir]:
-        return sorted(self._known.values(), key=lambda choir: choir.ensemble.due)
+    def loaded_models(self) -> list[LoadedModel]:
+        return sorted(self._known.values(), key=lambda loaded_model: loaded_model.ensemble.due)
 
-    def find(self, key: str, model: str) -> Choir | None:
+    def find(self, key: str, model: str) -> LoadedModel | None:
         if model not in ("default", "lstm"):
             raise PerpetuoError(f"there is no model {model}")
         if model not in self._known:
             self._wanted.add(model)
         return self._known.get(model)
 
-    def arrivals(self) -> dict[str, Choir | Exception]:
+    def arrivals(self) -> dict[str, LoadedModel | Exception]:
         if not self._wanted or self.slow > 0:
             self.slow -= 1
             return {}
         self._wanted.clear()
-        self._known["lstm"] = self._choir("lstm", "lstm")
+        self._known["lstm"] = self._loaded_model("lstm", "lstm")
         return {"lstm": self._known["lstm"]}
 
-    def tidy(self, choir: Choir) -> None:
+    def tidy(self, loaded_model: LoadedModel) -> None:
         pass
 
-    def share_beside(self, choir: Choir) -> float:
+    def share_beside(self, loaded_model: LoadedModel) -> float:
         return 0.0
 
 
 class AtOnce:
     """Snapshots that are written as soon as they are given."""
 
-    def __init__(self, bell: object) -> None:
+    def __init__(self, waker: object) -> None:
         self.waiting = 0
-        self._written: list[Written] = []
+        self._written: list[WrittenSnapshot] = []
 
-    def keep(self, snapshot: Snapshot) -> None:
+    def keep(self, snapshot: StreamSnapshot) -> None:
         snapshot.path.write_bytes(snapshot.data)
-        self._written.append(Written(snapshot, ""))
+        self._written.append(WrittenSnapshot(snapshot, ""))
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
-    def written(self) -> list[Written]:
+    def written(self) -> list[WrittenSnapshot]:
         found, self._written = self._written, []
         return found
 
@@ -122,7 +122,7 @@ class Composing:
         self.clock, self.folder = clock, folder
         self.house: House | None = None
         self.wire: Wire | None = None
-        self.process: Process | None = None
+        self.process: ComposerProcess | None = None
         self.refuses = 0  # requests that are still refused
         self.lost = 0
         self.sent: list[messages.Order] = []
@@ -134,8 +134,8 @@ class Composing:
     def start(self) -> None:
         assert self.process is None
         self.wire = Wire()
-        settings = Settings(directory=str(self.folder), keep_every=4)
-        self.process = Process(self.wire, _Silent(), settings)  # type: ignore[arg-type]
+        settings = ComposerSettings(directory=str(self.folder), keep_every=4)
+        self.process = ComposerProcess(self.wire, _Silent(), settings)  # type: ignore[arg-type]
         self.process.now = self.process.saving.now = self.clock  # type: ignore[assignment]
         self.process.meter.due = self.clock()
         if self.house is not None:
@@ -150,7 +150,7 @@ class Composing:
         requests, self._requests = self._requests, {}
         for future in requests.values():
             if not future.done():
-                future.set_exception(LineLost("the composing process ended"))
+                future.set_exception(ComposerLost("the composing process ended"))
         numbers, self._numbers = frozenset(self._numbers), set()
         assert self.house is not None
         self.house.lost(numbers)
@@ -171,11 +171,11 @@ class Composing:
     def _take(self, report: messages.Report) -> None:
         future = self._requests.pop(getattr(report, "request", 0), None)
         assert self.house is not None
-        if future is None or isinstance(report, messages.Changed | messages.Kept):
+        if future is None or isinstance(report, messages.ChangeReport | messages.SnapshotReport):
             self.house.take_report(report)
         if future is None or future.done():
             return
-        if isinstance(report, messages.Refused):
+        if isinstance(report, messages.RefusalReport):
             future.set_exception(error_of(report))
         else:
             future.set_result(report)
@@ -195,13 +195,13 @@ class Composing:
         """As if this stream had been taken out."""
         assert self.process is not None
         voice = self.process.voices.pop(number)
-        voice.choir.ensemble.leave(number)
+        voice.loaded_model.ensemble.leave(number)
         self._numbers.discard(number)
 
-    def composed(self, number: int, index: int) -> messages.Composed:
+    def composed(self, number: int, index: int) -> messages.BarReport:
         """A bar, as it could come."""
         encoded = encode_bar(house_fakes.wire_bar(index))
-        return messages.Composed(number, index, 5, self.clock(), SECOND, encoded, 99)
+        return messages.BarReport(number, index, 5, self.clock(), SECOND, encoded, 99)
 
     # -- the line --------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class Composing:
         stream = getattr(order, "stream", 0)
         if stream not in self._numbers:
             return
-        if isinstance(order, messages.Leave):
+        if isinstance(order, messages.LeaveOrder):
             self._numbers.discard(stream)
         assert self.wire is not None
         self.sent.append(order)
@@ -221,10 +221,10 @@ class Composing:
             await asyncio.sleep(0)
             raise CapacityError("no room")
         await asyncio.sleep(0)
-        if isinstance(order, messages.Join) and self.wire is not None:
+        if isinstance(order, messages.JoinOrder) and self.wire is not None:
             self._numbers.add(order.stream)
         if self.wire is None or order.stream not in self._numbers:
-            raise LineLost("nothing composes")
+            raise ComposerLost("nothing composes")
         self._count += 1
         number = self._count
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -234,7 +234,7 @@ class Composing:
         try:
             return await future
         except PerpetuoError:
-            if isinstance(order, messages.Join):
+            if isinstance(order, messages.JoinOrder):
                 self._numbers.discard(order.stream)
             raise
         finally:

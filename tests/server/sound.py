@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from engine.errors import AudioError
+from common.errors import AudioError
 from server.audio import libraries
 from server.audio.format import CHANNELS, RATE, Samples
 

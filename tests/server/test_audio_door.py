@@ -11,7 +11,7 @@ import pytest
 
 from server.audio import door as door_module
 from server.audio.door import PIECE, AudioDoor
-from server.audio.messages import Chunk, Opened
+from server.audio.messages import ChunkReport, EncoderReport
 from server.web.line import TRANSPORT
 from server.web.settings import WebSettings
 from tests.server.radio import FakeLink, Time, opened, time
@@ -149,8 +149,8 @@ def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
         asked = Asked("/stream/study.mp3", Icy_MetaData="1")
         hearing = asyncio.create_task(it.answer(asked.scope, asked.receive, asked.send, True))
         await asyncio.sleep(0)
-        link.report(Opened("study", "mp3", b"", 0))
-        link.report(Chunk("study", "mp3", b"sound", "A", 0.2))
+        link.report(EncoderReport("study", "mp3", b"", 0))
+        link.report(ChunkReport("study", "mp3", b"sound", "A", 0.2))
         head, _, body = asked.connection.written.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         assert lines[0] == "HTTP/1.1 200 OK"
@@ -162,7 +162,7 @@ def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
         asked.gone.set()
         await hearing
         assert asked.sent == []
-        link.report(Chunk("study", "mp3", b"more", "A", 0.2))
+        link.report(ChunkReport("study", "mp3", b"more", "A", 0.2))
         assert asked.connection.written.endswith(b"sound")
 
     asyncio.run(go())
@@ -177,10 +177,10 @@ def test_a_playlist_waits_for_its_first_segments_and_keeps_the_token(
         asked = Asked("/stream/study.m3u8", query="token=abc%26def")
         waiting = asyncio.create_task(it.answer(asked.scope, asked.receive, asked.send, True))
         await asyncio.sleep(0)
-        link.report(Opened("study", "hls", b"head", 0))
+        link.report(EncoderReport("study", "hls", b"head", 0))
         for number in range(3):
             assert not waiting.done()
-            link.report(Chunk("study", "hls", bytes([number]), "", 4.0))
+            link.report(ChunkReport("study", "hls", bytes([number]), "", 4.0))
         await waiting
         assert asked.headers["content-type"] == "application/vnd.apple.mpegurl"
         assert "study/3.m4s?token=abc%26def" in asked.body.decode().splitlines()

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.smf import read
+from engine.files.midi import read
 from server.audio.events import events_of
 from server.audio.format import RATE
 from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from server.audio import icecast
-from server.audio.icecast import Push
+from server.audio.icecast import IcecastSource
 from server.audio.settings import IcecastSettings
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -28,7 +28,7 @@ class FakeRadio:
         self.faults = 0  # that joining still has
 
     @contextmanager
-    def joined(self, station: str, form: str, listener: Push) -> Iterator[None]:
+    def joined(self, station: str, form: str, listener: IcecastSource) -> Iterator[None]:
         if self.faults:
             self.faults -= 1
             raise ZeroDivisionError("nobody thought of this")
@@ -86,13 +86,15 @@ class FakeIcecast:
 
 
 @asynccontextmanager
-async def pushed(radio: FakeRadio, server: FakeIcecast, **more: Any) -> AsyncIterator[Push]:
+async def pushed(
+    radio: FakeRadio, server: FakeIcecast, **more: Any
+) -> AsyncIterator[IcecastSource]:
     async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         settings = IcecastSettings(
             host="127.0.0.1", port=port, mount="/study", password="secret", **more
         )
-        push = Push(radio, settings, "study")  # type: ignore[arg-type]
+        push = IcecastSource(radio, settings, "study")  # type: ignore[arg-type]
         running = asyncio.create_task(push.run())
         try:
             async with asyncio.timeout(PATIENCE):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import AudioError, CapacityError
+from common.errors import AudioError, CapacityError
 from server.audio.messages import (
     LAG,
-    Bar,
-    Begin,
-    Chunk,
-    Encode,
-    End,
-    Move,
-    Name,
-    Opened,
+    BarOrder,
+    BeginOrder,
+    ChunkReport,
+    EncodeOrder,
+    EncoderReport,
+    EndOrder,
+    MoveOrder,
+    NameOrder,
     Order,
-    Ready,
-    Turn,
+    SoundReady,
+    TurnOrder,
 )
 from server.audio.radio import LINGER
-from server.house.events import Moved, Panicked, Steered, Turned
+from server.house.events import BarsMoved, ChangeAnnounced, Panicked, StateTurned
 from tests.server.radio import Recorder, Time, opened, time
 from tests.server.web_house import LENGTH
 
@@ -39,11 +39,11 @@ def test_nothing_is_made_before_somebody_listens(time: Time) -> None:
     with radio.joined("study", "mp3", Recorder()):
         orders = link.taken()
     begin = house.now() - LAG - 4_000_000
-    assert orders[0] == Begin("study", begin)
-    assert orders[1] == Name("study", begin, "A quiet room")
+    assert orders[0] == BeginOrder("study", begin)
+    assert orders[1] == NameOrder("study", begin, "A quiet room")
     assert kinds(orders[2:]) == ["Bar"] * 5 + ["Encode"]
-    assert orders[-1] == Encode("study", "mp3", True)
-    assert [order.due for order in orders if isinstance(order, Bar)] == [
+    assert orders[-1] == EncodeOrder("study", "mp3", True)
+    assert [order.due for order in orders if isinstance(order, BarOrder)] == [
         10_000_000 + LENGTH * n for n in range(5)
     ]
 
@@ -56,16 +56,16 @@ def test_what_happens_to_a_station_is_passed_on_with_its_time(time: Time) -> Non
         house.time += 1000
         house.plan(study)
         house.plan(dance)
-        house.tell(study, Moved(3, 700))
+        house.tell(study, BarsMoved(3, 700))
         house.tell(study, Panicked())
-        house.tell(study, Turned("stopped", 0, "stopped"))
-        house.tell(study, Turned("playing", 0, "continued"))
-        house.tell(study, Turned("playing", 1, "seed 8"))
+        house.tell(study, StateTurned("stopped", 0, "stopped"))
+        house.tell(study, StateTurned("playing", 0, "continued"))
+        house.tell(study, StateTurned("playing", 1, "seed 8"))
         orders = link.taken()
     assert kinds(orders) == ["Bar", "Move", "Turn", "Turn", "Turn", "Turn"]
     assert all(order.at == house.time for order in orders)  # type: ignore[union-attr]
-    assert orders[1] == Move("study", house.time, 3, 700)
-    turns = [order.to for order in orders if isinstance(order, Turn)]
+    assert orders[1] == MoveOrder("study", house.time, 3, 700)
+    turns = [order.to for order in orders if isinstance(order, TurnOrder)]
     assert turns == ["silence", "stop", "go on", "anew"]
 
 
@@ -75,16 +75,16 @@ def test_another_preset_is_a_name_from_the_bar_on_where_it_is_heard(time: Time) 
     with radio.joined("study", "mp3", Recorder()):
         link.taken()
         study.preset = "dance"
-        house.tell(study, Steered({}, {}, 7, 12_345_678, "web-1"))
-        house.tell(study, Steered({"density": 3.0}, {}, 8, 22_345_678, "web-1"))
-        assert link.taken() == [Name("study", 12_345_678, "A quiet room - Dance")]
+        house.tell(study, ChangeAnnounced({}, {}, 7, 12_345_678, "web-1"))
+        house.tell(study, ChangeAnnounced({"density": 3.0}, {}, 8, 22_345_678, "web-1"))
+        assert link.taken() == [NameOrder("study", 12_345_678, "A quiet room - Dance")]
 
 
 def test_a_station_that_is_stopped_begins_silent(time: Time) -> None:
     radio, link, house = opened()
     house.find("study").state = "stopped"
     with radio.joined("study", "mp3", Recorder()):
-        assert [order.to for order in link.taken() if isinstance(order, Turn)] == ["stop"]
+        assert [order.to for order in link.taken() if isinstance(order, TurnOrder)] == ["stop"]
 
 
 def test_what_nobody_hears_any_more_ends_after_a_while(time: Time) -> None:
@@ -94,7 +94,7 @@ def test_what_nobody_hears_any_more_ends_after_a_while(time: Time) -> None:
         link.taken()
         time.now += LINGER + 1
         radio.tick()
-        assert link.taken() == [Encode("study", "hls", False)]
+        assert link.taken() == [EncodeOrder("study", "hls", False)]
         time.now += 1000
         radio.tick()
         assert link.taken() == []
@@ -103,7 +103,7 @@ def test_what_nobody_hears_any_more_ends_after_a_while(time: Time) -> None:
     assert link.taken() == []
     time.now += 2
     radio.tick()
-    assert link.taken() == [Encode("study", "mp3", False), End("study")]
+    assert link.taken() == [EncodeOrder("study", "mp3", False), EndOrder("study")]
     radio.tick()
     assert link.taken() == []
 
@@ -111,9 +111,9 @@ def test_what_nobody_hears_any_more_ends_after_a_while(time: Time) -> None:
 def test_all_is_made_all_the_time_if_the_settings_say_so(time: Time) -> None:
     radio, link, _ = opened(on_demand=False, stations=("dance",))
     begun = link.taken()
-    assert [order for order in begun if isinstance(order, Encode)] == [
-        Encode("dance", "mp3", True),
-        Encode("dance", "opus", True),
+    assert [order for order in begun if isinstance(order, EncodeOrder)] == [
+        EncodeOrder("dance", "mp3", True),
+        EncodeOrder("dance", "opus", True),
     ]
     time.now += 10 * LINGER
     radio.tick()
@@ -126,11 +126,11 @@ def test_listeners_hear_what_the_process_makes(time: Time) -> None:
     radio, link, _ = opened()
     mp3, opus = Recorder(), Recorder()
     with radio.joined("study", "mp3", mp3), radio.joined("study", "opus", opus):
-        link.report(Chunk("study", "opus", b"too early", "", 0.2))
-        link.report(Opened("study", "mp3", b"", 0))
-        link.report(Opened("study", "opus", b"OpusHead", 7))
+        link.report(ChunkReport("study", "opus", b"too early", "", 0.2))
+        link.report(EncoderReport("study", "mp3", b"", 0))
+        link.report(EncoderReport("study", "opus", b"OpusHead", 7))
         for form in ("mp3", "opus"):
-            link.report(Chunk("study", form, form.encode(), "A (B)", 0.2))
+            link.report(ChunkReport("study", form, form.encode(), "A (B)", 0.2))
     assert mp3.all == b"mp3"
     assert opus.all.startswith(b"OggS")
     assert opus.all.endswith(b"opus")
@@ -147,11 +147,11 @@ def test_after_the_process_has_died_the_next_one_goes_on_where_it_ended(time: Ti
         died = house.time
         house.time += 900_000
         assert link.taken() == []
-        link.report(Ready(1))
+        link.report(SoundReady(1))
         orders = link.taken()
-    assert orders[0] == Begin("study", died - LAG)
-    assert orders[-1] == Encode("study", "mp3", True)
-    link.report(Ready(2))
+    assert orders[0] == BeginOrder("study", died - LAG)
+    assert orders[-1] == EncodeOrder("study", "mp3", True)
+    link.report(SoundReady(2))
     assert link.taken() == []
 
 
@@ -161,10 +161,10 @@ def test_what_was_wanted_before_the_first_process_was_there_is_begun_then(time: 
     with radio.joined("study", "mp3", Recorder()):
         house.time += 900_000
         link.taken()  # to nobody
-        link.report(Ready(1))
+        link.report(SoundReady(1))
         orders = link.taken()
-    assert orders[0] == Begin("study", begun - LAG)
-    assert orders[-1] == Encode("study", "mp3", True)
+    assert orders[0] == BeginOrder("study", begun - LAG)
+    assert orders[-1] == EncodeOrder("study", "mp3", True)
 
 
 def test_only_so_many_may_listen_and_nobody_without_sound(time: Time) -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from server.audio.format import BLOCK, GRAIN, RATE, Samples, frames_of
 from server.audio.libraries import soundfont
-from server.audio.messages import Bar, Move, Name, Turn
+from server.audio.messages import BarOrder, MoveOrder, NameOrder, TurnOrder
 from server.audio.rendition import STEP, Rendition
 from server.audio.synth import FluidSynth
+from server.base.wire import WireBar, encode_bar
 from server.midi.messages import NOTE_OFF, NOTE_ON, PROGRAM, Message
-from server.wire import WireBar, encode_bar
 from tests.server.bars import TEMPO, bar, streams
 from tests.server.sound import need_libraries
 
@@ -54,7 +54,7 @@ class Scribe:
 
 def told(rendition: Rendition, bars: Iterable[WireBar], at: int = 0, due: int = BEGIN) -> int:
     for one in bars:
-        rendition.tell(Bar("x", at, one.index, one.revision, due, encode_bar(one)))
+        rendition.tell(BarOrder("x", at, one.index, one.revision, due, encode_bar(one)))
         due += one.length
     return due
 
@@ -100,8 +100,8 @@ def test_percussion_has_its_channel_and_the_others_their_seats() -> None:
     render(rendition, told(rendition, [drums]))
     assert {message[0] & 15 for _, message in scribe.of(NOTE_ON)} == {9, 0}
     assert (PROGRAM | 9, 8) in [message for _, message in scribe.of(PROGRAM)]
-    seats = {message[0] & 15 for _, message in scribe.heard[:7]}
-    assert seats == set(range(7))
+    rows = {message[0] & 15 for _, message in scribe.heard[:7]}
+    assert rows == set(range(7))
 
 
 def test_what_is_told_is_obeyed_when_the_sound_gets_there() -> None:
@@ -111,9 +111,9 @@ def test_what_is_told_is_obeyed_when_the_sound_gets_there() -> None:
     told(rendition, SCALE)
     revised = bar(1, [(1, 80, 0, 96)], revision=1)
     halfway = BEGIN + BAR // 2
-    rendition.tell(Name("x", BEGIN + BAR, "Later"))
-    rendition.tell(Bar("x", halfway, 1, 1, BEGIN + BAR, encode_bar(revised)))
-    rendition.tell(Turn("x", BEGIN + BAR + BAR // 2, "stop"))
+    rendition.tell(NameOrder("x", BEGIN + BAR, "Later"))
+    rendition.tell(BarOrder("x", halfway, 1, 1, BEGIN + BAR, encode_bar(revised)))
+    rendition.tell(TurnOrder("x", BEGIN + BAR + BAR // 2, "stop"))
     titles = []
     while rendition.time < BEGIN + 3 * BAR:
         block = rendition.render()
@@ -132,10 +132,10 @@ def test_a_stream_that_goes_on_is_heard_from_its_bar() -> None:
     scribe = Scribe()
     rendition = Rendition(scribe, BEGIN)
     told(rendition, SCALE)
-    rendition.tell(Turn("x", BEGIN + BAR + 100_000, "stop"))
+    rendition.tell(TurnOrder("x", BEGIN + BAR + 100_000, "stop"))
     later = 3 * BAR
-    rendition.tell(Move("x", BEGIN + 4 * BAR - 150_000, 1, later))
-    rendition.tell(Turn("x", BEGIN + 4 * BAR - 150_000, "go on"))
+    rendition.tell(MoveOrder("x", BEGIN + 4 * BAR - 150_000, 1, later))
+    rendition.tell(TurnOrder("x", BEGIN + 4 * BAR - 150_000, "go on"))
     render(rendition, BEGIN + 6 * BAR)
     frames = [frame for frame, _ in scribe.of(NOTE_ON)]
     silent = [
@@ -174,9 +174,9 @@ def test_nothing_hangs_whatever_happens(
     rendition = Rendition(scribe, BEGIN)
     end = told(rendition, bars)
     for quarter, turn in sorted(happenings):
-        rendition.tell(Turn("x", BEGIN + 250_000 * quarter, turn))  # type: ignore[arg-type]
+        rendition.tell(TurnOrder("x", BEGIN + 250_000 * quarter, turn))  # type: ignore[arg-type]
     last = max(end, BEGIN + 250_000 * 41)
-    rendition.tell(Turn("x", last, "stop"))
+    rendition.tell(TurnOrder("x", last, "stop"))
     render(rendition, last + 2 * STEP)
     assert not scribe.hanging()
 
@@ -219,7 +219,7 @@ def test_nothing_that_happens_to_a_stream_is_heard_as_a_click(
         told(rendition, [bar(2, [(1, 67, 0, 96)], revision=1)], at, BEGIN + 2 * BAR)
         at = BEGIN + 2 * BAR
     else:
-        rendition.tell(Turn("x", at, happens))  # type: ignore[arg-type]
+        rendition.tell(TurnOrder("x", at, happens))  # type: ignore[arg-type]
         at = BEGIN + 2 * BAR if happens == "anew" else at
     samples = render(rendition, at + BAR // 2)
     assert np.abs(samples).max() > 0.02

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import AudioError, ConfigError
+from common.errors import AudioError, ConfigError
 from server.audio import libraries
 from server.configuration.loading import load
 

@@ -9,7 +9,7 @@ import pytest
 
 from server.audio.format import BLOCK_SECONDS, SECOND, Samples
 from server.audio.master import Master
-from server.audio.messages import LAG, Chunk, Name, Opened, Report
+from server.audio.messages import LAG, ChunkReport, EncoderReport, NameOrder, Report
 from server.audio.sounding import LATE, LOST, Sounding
 
 BLOCK = round(BLOCK_SECONDS * SECOND)
@@ -51,7 +51,7 @@ def run(it: Sounding, now: int) -> list[Report]:
 
 
 def chunks(reports: list[Report]) -> list[bytes]:
-    return [report.data for report in reports if isinstance(report, Chunk)]
+    return [report.data for report in reports if isinstance(report, ChunkReport)]
 
 
 def test_a_block_is_made_when_all_is_told_of_it() -> None:
@@ -68,7 +68,7 @@ def test_who_comes_later_has_what_is_held_but_no_more_than_is_wanted() -> None:
     it = sounding()
     run(it, 30 * BLOCK + LAG)
     opened, *held = it.encode("mp3", 1.2)
-    assert opened == Opened("x", "mp3", b"head", 3)
+    assert opened == EncoderReport("x", "mp3", b"head", 3)
     assert len(chunks(held)) == 5
     assert len(chunks(list(it.encode("opus", 100)))) == 10
     assert list(it.encode("opus", 100)) == []
@@ -80,8 +80,8 @@ def test_who_comes_later_has_what_is_held_but_no_more_than_is_wanted() -> None:
 def test_titles_go_along() -> None:
     it = sounding()
     list(it.encode("mp3", HELD))
-    it.tell(Name("x", BLOCK + 5, "Other"))
-    titles = [r.title for r in run(it, 3 * BLOCK + LAG) if isinstance(r, Chunk)]
+    it.tell(NameOrder("x", BLOCK + 5, "Other"))
+    titles = [r.title for r in run(it, 3 * BLOCK + LAG) if isinstance(r, ChunkReport)]
     assert titles == ["", "Other", "Other"]
 
 

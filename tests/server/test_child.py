@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from engine.errors import BundleError, StreamError
+from common.errors import BundleError, StreamError
+from server.base.framing import encode, report_frames
 from server.child import starting, supervised
-from server.child.kind import Kind
+from server.child.kind import ChildKind
 from server.child.supervised import ENDED, STARTING, WAITING, Child
-from server.composing.framing import encode, report_frames
-from server.composing.messages import Close, Load, Ready, Report
+from server.composing.messages import CloseOrder, ComposerReady, LoadReport, Report
 
 SCRIPT = Path(__file__).with_name("child_script.py")
 PATIENCE = 60.0
-READY = Ready("default", "0", (), 1.0, 1)
+READY = ComposerReady("default", "0", (), 1.0, 1)
 
 
 @dataclass
@@ -72,10 +72,10 @@ async def scene(folder: Path, mode: str, **kind: Any) -> AsyncIterator[Scene]:
     (folder / "ready").write_bytes(encode(READY))
     values = {"hangs_after": 1.0, "first_pause": 0.02, "longest_pause": 0.1, **kind}
     made.child = Child(
-        Kind("the child", (sys.executable, "-S", str(SCRIPT)), **values),
+        ChildKind("the child", (sys.executable, "-S", str(SCRIPT)), **values),
         str(folder),
         report_frames,
-        greet=lambda report: isinstance(report, Ready),
+        greet=lambda report: isinstance(report, ComposerReady),
         take=made.hear,
         lost=made.lost,
         back=made.back,
@@ -298,7 +298,7 @@ def test_a_fault_of_whoever_hears_loses_nothing_that_follows(
 ) -> None:
     async def scenario() -> None:
         async with scene(tmp_path, "works") as it:
-            loads = [Load(n, 0.0, 0.0, 0, 0, 0.0, 0) for n in range(3)]
+            loads = [LoadReport(n, 0.0, 0.0, 0, 0, 0.0, 0) for n in range(3)]
             (tmp_path / "ready").write_bytes(b"".join(map(encode, [READY, *loads])))
 
             def hear(report: Report) -> None:
@@ -334,14 +334,14 @@ def test_one_that_does_not_heed_its_farewell_is_ended_in_time(tmp_path: Path) ->
             await it.child.start()
             os.kill(it.starts[0], signal.SIGSTOP)
             async with asyncio.timeout(PATIENCE):
-                await it.child.close(0.1, encode(Close()))
+                await it.child.close(0.1, encode(CloseOrder()))
             assert it.losses == 0
 
     played(scenario())
 
 
 def test_pauses_grow_up_to_a_limit() -> None:
-    kind = Kind("the child", (), first_pause=0.25, longest_pause=15.0)
+    kind = ChildKind("the child", (), first_pause=0.25, longest_pause=15.0)
     pauses = [kind.pause(failures) for failures in range(1, 12)]
     assert pauses == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
     assert kind.pause(10**6) == 15.0

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.composing.bell import Bell
-from server.composing.keeper import Keeper, Snapshot, snapshot_name
-from server.composing.meter import EVERY, Meter
+from server.composing.load_meter import EVERY, LoadMeter
 from server.composing.pace import FEW, MANY, measure, pace_of
+from server.composing.snapshot_writer import SnapshotWriter, StreamSnapshot, snapshot_name
+from server.composing.waker import Waker
 from tests.bundles import tiny
 
 
@@ -54,7 +54,7 @@ def test_a_network_is_measured() -> None:
 
 
 def test_a_load_counts_since_the_start_and_is_busy_since_the_last() -> None:
-    meter = Meter(1_000)
+    meter = LoadMeter(1_000)
     assert meter.due == 1_000 + EVERY
     meter.composed(7)
     meter.composed(3)
@@ -78,21 +78,21 @@ def test_every_stream_has_a_file_of_its_own_in_the_folder(one: str, other: str) 
 
 
 def test_what_is_kept_is_written_whole_in_order_and_told(tmp_path: Path) -> None:
-    bell = Bell()
-    keeper = Keeper(bell)
+    waker = Waker()
+    writer = SnapshotWriter(waker)
     for number, data in enumerate((b"old", b"new")):
-        keeper.keep(Snapshot(number, 5, number, tmp_path / "a.stream", data))
-    keeper.keep(Snapshot(2, 5, 2, tmp_path / "gone" / "a.stream", b""))
-    keeper.close()
-    written = keeper.written()
+        writer.keep(StreamSnapshot(number, 5, number, tmp_path / "a.stream", data))
+    writer.keep(StreamSnapshot(2, 5, 2, tmp_path / "gone" / "a.stream", b""))
+    writer.close()
+    written = writer.written()
     assert [(w.snapshot.request, bool(w.failure)) for w in written] == [
         (0, False),
         (1, False),
         (2, True),
     ]
     assert "No such file" in written[2].failure
-    assert bell.ear.recv(9) == b"!!!"
-    bell.close()
+    assert waker.ear.recv(9) == b"!!!"
+    waker.close()
     assert (tmp_path / "a.stream").read_bytes() == b"new"
-    assert keeper.waiting == 0
+    assert writer.waiting == 0
     assert [path.name for path in tmp_path.iterdir()] == ["a.stream"]

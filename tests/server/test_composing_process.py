@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control_prompt import Prompt
-from engine.errors import (
+from common.errors import (
     BundleError,
     CapacityError,
     ControlError,
@@ -25,18 +24,19 @@ from engine.errors import (
     SnapshotError,
     StreamError,
 )
-from engine.score import NOTE, Score
-from server.composing.link import LineLost, Link
+from engine.files.prompt import Prompt
+from engine.music.score import NOTE, Score
+from server.composing.client import ComposerClient, ComposerLost
 from server.composing.messages import (
-    Change,
-    Changed,
-    Join,
-    Keep,
-    Kept,
-    Leave,
-    LoggedChange,
-    Resume,
-    Shift,
+    ChangeOrder,
+    ChangeReport,
+    JoinOrder,
+    LeaveOrder,
+    PastChange,
+    ResumePoint,
+    ShiftOrder,
+    SnapshotOrder,
+    SnapshotReport,
 )
 from tests.bundles import tiny, tiny_bytes
 from tests.server.composing_ears import BRISK, PATIENCE, Ear, expected, join, linked
@@ -51,15 +51,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-async def change(link: Link, stream: int, values: dict[str, Any]) -> tuple[Changed, dict[str, Any]]:
-    answer = await link.request(Change(0, stream, values))
-    assert isinstance(answer, Changed)
+async def change(
+    link: ComposerClient, stream: int, values: dict[str, Any]
+) -> tuple[ChangeReport, dict[str, Any]]:
+    answer = await link.request(ChangeOrder(0, stream, values))
+    assert isinstance(answer, ChangeReport)
     return answer, values
 
 
-async def keep(link: Link, stream: int) -> Kept:
-    answer = await link.request(Keep(0, stream))
-    assert isinstance(answer, Kept)
+async def keep(link: ComposerClient, stream: int) -> SnapshotReport:
+    answer = await link.request(SnapshotOrder(0, stream))
+    assert isinstance(answer, SnapshotReport)
     return answer
 
 
@@ -117,25 +119,25 @@ def test_what_cannot_be_done_is_refused_by_kind_and_the_music_goes_on(
 ) -> None:
     (tmp_path / "bad.stream").write_bytes(b"nothing")
 
-    def resumed(snapshot: str) -> Resume:
-        return Resume(snapshot, (), 4, 0)
+    def resumed(snapshot: str) -> ResumePoint:
+        return ResumePoint(snapshot, (), 4, 0)
 
     refusals: list[tuple[type[PerpetuoError], Any]] = [
-        (StreamError, Change(0, 99, {"density": 3})),
-        (ControlError, Change(0, 0, {"densty": 3})),
-        (PlanError, Change(0, 0, {}, {90: {"chord": 9999}})),
-        (OutputError, Keep(0, 0)),
-        (BundleError, Join(0, 5, "x", "no such model", 1, 1, {})),
-        (PerpetuoError, Join(0, 5, "x", str(tmp_path / "missing.onnx"), 1, 1, {})),
-        (ControlError, Join(0, 5, "x", model, 1, 1, {"style": {"baroque": 1}})),
-        (StreamError, Join(0, 5, "x", model, -1, 1, {})),
-        (MidiError, Join(0, 5, "x", model, 1, 1, {}, prompt={"notes": 1})),
+        (StreamError, ChangeOrder(0, 99, {"density": 3})),
+        (ControlError, ChangeOrder(0, 0, {"densty": 3})),
+        (PlanError, ChangeOrder(0, 0, {}, {90: {"chord": 9999}})),
+        (OutputError, SnapshotOrder(0, 0)),
+        (BundleError, JoinOrder(0, 5, "x", "no such model", 1, 1, {})),
+        (PerpetuoError, JoinOrder(0, 5, "x", str(tmp_path / "missing.onnx"), 1, 1, {})),
+        (ControlError, JoinOrder(0, 5, "x", model, 1, 1, {"style": {"baroque": 1}})),
+        (StreamError, JoinOrder(0, 5, "x", model, -1, 1, {})),
+        (MidiError, JoinOrder(0, 5, "x", model, 1, 1, {}, prompt={"notes": 1})),
         (
             SnapshotError,
-            Join(0, 5, "x", model, 1, 1, {}, resume=resumed(str(tmp_path / "bad.stream"))),
+            JoinOrder(0, 5, "x", model, 1, 1, {}, resume=resumed(str(tmp_path / "bad.stream"))),
         ),
-        (PerpetuoError, Join(0, 5, "x", model, 1, 1, {}, resume=resumed("missing.stream"))),
-        (CapacityError, Join(0, 0, "x", model, 1, 1, {})),
+        (PerpetuoError, JoinOrder(0, 5, "x", model, 1, 1, {}, resume=resumed("missing.stream"))),
+        (CapacityError, JoinOrder(0, 0, "x", model, 1, 1, {})),
     ]
 
     async def play() -> None:
@@ -149,8 +151,8 @@ def test_what_cannot_be_done_is_refused_by_kind_and_the_music_goes_on(
             await join(link, 1)
             with pytest.raises(CapacityError, match="all 2 streams are taken"):
                 await join(link, 2)
-            link.send(Leave(1))
-            link.send(Leave(77))
+            link.send(LeaveOrder(1))
+            link.send(LeaveOrder(77))
             await join(link, 2)
             reached = max(ear.bars[0], default=0)
             await ear.until_bar(0, reached + 3)
@@ -166,7 +168,7 @@ def test_a_stream_that_has_left_is_heard_no_more_and_its_number_of_bars_stays(mo
             await join(link, 0)
             await join(link, 1)
             await ear.until_bar(0, 2)
-            link.send(Leave(0))
+            link.send(LeaveOrder(0))
             with pytest.raises(StreamError, match="stream 0 is not composed here"):
                 await change(link, 0, {"density": 2})
             reached = max(ear.bars[0])
@@ -219,8 +221,8 @@ def test_a_shift_moves_the_bars_that_follow(model: str) -> None:
             await join(link, 0)
             await ear.until_bar(0, 4)
             reached = max(ear.bars[0])
-            link.send(Shift(0, reached + 1, 700_000))
-            link.send(Shift(99, 3, 700_000))
+            link.send(ShiftOrder(0, reached + 1, 700_000))
+            link.send(ShiftOrder(99, 3, 700_000))
             changed, _ = await change(link, 0, {})
             await ear.until_bar(0, max(reached, changed.bar) + 2)
             dues = {index: (bar.due, bar.length) for index, bar in ear.bars[0].items()}
@@ -252,10 +254,10 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
             asked = asyncio.create_task(change(link, 1, {"density": 2}))
             await asyncio.sleep(0)
             os.kill(link.pid, signal.SIGKILL)
-            with pytest.raises(LineLost, match="the composing process ended"):
+            with pytest.raises(ComposerLost, match="the composing process ended"):
                 await asked
             assert (ear.ends, link.is_open) == (1, False)
-            with pytest.raises(LineLost, match="the composing process is not running"):
+            with pytest.raises(ComposerLost, match="the composing process is not running"):
                 await change(link, 1, {"density": 2})
             old = {stream: dict(held) for stream, held in ear.bars.items()}
 
@@ -267,12 +269,12 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
                 # What was planned beyond the last change is void.
                 bar = max(kept.bar, min(max(held) - 1, changes[-1][0].bar))
                 logged = tuple(
-                    LoggedChange(made.bar, values, {})
+                    PastChange(made.bar, values, {})
                     for made, values in changes
                     if stream == 0 and made.bar >= kept.bar
                 )
                 revisions = {i: one.revision for i, one in held.items() if i >= bar}
-                resume = Resume(kept.path, logged, bar, held[bar].due, revisions)
+                resume = ResumePoint(kept.path, logged, bar, held[bar].due, revisions)
                 answer = await join(link, stream + 10, number=stream, seed=0, resume=resume)
                 assert (answer.first, answer.due) == (bar, held[bar].due)
                 if stream == 0:
@@ -305,7 +307,7 @@ def test_closed_and_started_again_it_goes_on_at_its_bar(model: str, tmp_path: Pa
             kept = ear.kept[-1]
             assert Path(kept.path).parent == tmp_path
         async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (link, after):
-            resume = Resume(kept.path, (), kept.bar, 0)
+            resume = ResumePoint(kept.path, (), kept.bar, 0)
             answer = await join(link, 1, seed=0, resume=resume)
             assert answer.first == kept.bar
             assert answer.due > ear.bars[0][7].due - 10**7
@@ -320,9 +322,12 @@ def test_closed_and_started_again_it_goes_on_at_its_bar(model: str, tmp_path: Pa
 def test_without_a_snapshot_it_is_composed_from_its_beginning(model: str) -> None:
     async def play() -> None:
         async with linked(model=model) as (link, ear):
-            changes = [(Changed(0, 0, 5, 0, {}), {"density": 6}), (Changed(0, 0, 14, 0, {}), {})]
-            logged = tuple(LoggedChange(made.bar, values, {}) for made, values in changes)
-            answer = await join(link, 0, resume=Resume("", logged, 12, 0))
+            changes = [
+                (ChangeReport(0, 0, 5, 0, {}), {"density": 6}),
+                (ChangeReport(0, 0, 14, 0, {}), {}),
+            ]
+            logged = tuple(PastChange(made.bar, values, {}) for made, values in changes)
+            answer = await join(link, 0, resume=ResumePoint("", logged, 12, 0))
             assert answer.first == 12
             await ear.until_bar(0, 16)
             bars = ear.heard(0)
@@ -371,7 +376,7 @@ def test_another_model_is_loaded_on_demand(model: str, tmp_path: Path) -> None:
                 bars = ear.heard(stream)
                 assert bars == expected(tiny(kind), stream, len(bars))
             for stream in (1, 2):
-                link.send(Leave(stream))
+                link.send(LeaveOrder(stream))
             await join(link, 3, model=str(other))
             await ear.until_bar(3, 1)
 
@@ -410,7 +415,7 @@ def test_the_process_ends_when_the_server_dies(model: str) -> None:
     # Standard error is shared by both: it ends when both have ended.
     script = (
         "import asyncio, os, signal, sys\n"
-        "from server.composing.link import Link\n"
+        "from server.composing.client import Link\n"
         "from server.composing.settings import Settings\n"
         "async def main():\n"
         "    link = Link(Settings(model=sys.argv[1]), print, print, print)\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ConfigError
+from common.errors import ConfigError
 from server.configuration.loading import checked, load
 from server.configuration.reference import HEADING, reference, written_into
 from server.configuration.settings import Configuration, StationSettings, state_folder

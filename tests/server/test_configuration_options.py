@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import ConfigError
+from common.errors import ConfigError
 from server.configuration.options import Source, option, options_of
 
 FOLDER = Path("/etc/music")

@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.analysis import analyse
-from engine.control_log import Change, ControlLog
-from engine.control_log import read as read_log
-from engine.control_log import write as write_log
-from engine.control_prompt import Prompt
-from engine.errors import MidiError, PerpetuoError
-from engine.smf import read, to_performance_score, to_score, write
+from common.errors import MidiError, PerpetuoError
+from engine.files.control_log import ControlLog, LoggedChange
+from engine.files.control_log import read as read_log
+from engine.files.control_log import write as write_log
+from engine.files.midi import read, to_performance_score, to_score, write
+from engine.files.prompt import Prompt
+from engine.music.analysis import analyse
 from export.data.musicxml import read_musicxml
-from export.roll import MOST_LINES, roll
-from server import cli
+from export.evaluation.roll import MOST_LINES, roll
 from server.audio.events import events_of
 from server.audio.files import piece_of
 from server.audio.format import RATE
 from server.audio.length import LONGEST, STILLEST, refuse_endless
+from server.commands import cli
 from tests.tunes import tune
 
 FLIPS = 300
@@ -70,7 +70,7 @@ def test_damaged_midi_is_read_in_a_moment_and_rendered_for_no_longer_than_music_
 
 
 def test_damaged_sheets_and_logs_are_read_in_a_moment() -> None:
-    changes = (Change(3, {"density": 4.0}),)
+    changes = (LoggedChange(3, {"density": 4.0}),)
     log = ControlLog("m", "0" * 64, 7, prompt=Prompt.of(tune(3, 9)), changes=changes, end=9)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.control_log import ControlLog, write
-from engine.library import model_file
-from server.cli import USER_ERROR
+from engine.files.control_log import ControlLog, write
+from engine.library.models import model_file
+from server.commands.cli import USER_ERROR
 from tests.export.trainings import tune_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ SECONDS = 60  # for a command; they take a fraction of it, but for what they imp
 RUN = f"""
 import contextlib, io, json, resource, signal, sys
 resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
-from server.cli import main
+from server.commands.cli import main
 for words in json.load(sys.stdin):
     print(json.dumps(words), end="\\t", flush=True)
     said, told = io.StringIO(), io.StringIO()

@@ -9,13 +9,21 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.errors import CapacityError, ControlError, StreamError
-from server.composing.messages import Change, GoOn, Join, Kept, Leave, Rest, Shift
-from server.configuration.presets import Preset
-from server.house.events import BarPlanned, Moved, Steered, Turned
+from common.errors import CapacityError, ControlError, StreamError
+from engine.library.presets import Preset
+from server.base.wire import encode_bar
+from server.composing.messages import (
+    ChangeOrder,
+    GoOnOrder,
+    JoinOrder,
+    LeaveOrder,
+    RestOrder,
+    ShiftOrder,
+    SnapshotReport,
+)
+from server.house.events import BarPlanned, BarsMoved, ChangeAnnounced, StateTurned
 from server.house.house import House, HouseRules
 from server.house.stream import Stream
-from server.wire import encode_bar
 from tests.server.house_fakes import (
     BAR,
     SECOND,
@@ -58,10 +66,10 @@ class Scene:
     def pass_to(self, time: int) -> None:
         """Let it become this late, with all that becomes due."""
         self.clock.time = time
-        self.house.desk.time.watch.check(time)
+        self.house.composing.time.watch.check(time)
 
     def close(self) -> None:
-        self.house.desk.time.watch.close()
+        self.house.composing.time.watch.close()
 
 
 def played(scenario: Coroutine[Any, Any, None]) -> None:
@@ -72,7 +80,7 @@ def test_a_station_begins_with_its_preset_and_plans_what_is_composed() -> None:
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open(bars=3)
-        (join,) = scene.line.sent(Join)
+        (join,) = scene.line.sent(JoinOrder)
         assert join.controls["density"] == 1.0
         assert (join.seed, join.name) == (7, "calm-radio")
         assert sorted(station.bars) == [0, 1, 2]
@@ -138,14 +146,14 @@ def test_a_revised_bar_of_another_length_moves_what_is_planned_after_it() -> Non
         )
         later = slower.length - BAR
         assert later > 0
-        assert scene.notes.of(Moved) == [Moved(2, later)]
+        assert scene.notes.of(BarsMoved) == [BarsMoved(2, later)]
         dues = {index: planned.due for index, planned in station.bars.items()}
         assert dues == {0: before[0], 1: before[1], 2: before[2] + later, 3: before[3] + later}
         # The next revised one is due where this one ends, as the other process has it too.
         second = scene.line.composed(station.number, 2, revision=1)
         scene.house.take_report(structs.replace(second, due=second.due + later))
         assert station.bars[2].due == dues[2]
-        assert not scene.line.sent(Shift)
+        assert not scene.line.sent(ShiftOrder)
         scene.close()
 
     played(scenario())
@@ -162,7 +170,7 @@ def test_a_first_bar_that_comes_late_puts_the_stream_off_and_this_is_told_once()
         later = station.bars[0].due - due
         assert later > SECOND
         assert station.bars[2].due == due + 2 * BAR + later
-        assert scene.line.sent(Shift) == [Shift(station.number, 1, later)]
+        assert scene.line.sent(ShiftOrder) == [ShiftOrder(station.number, 1, later)]
         scene.close()
 
     played(scenario())
@@ -177,10 +185,10 @@ def test_a_bar_from_before_a_stream_went_on_moves_nothing() -> None:
         scene.clock.time = station.bars[1].due + BAR // 2
         await stop(scene.house, station)
         await go_on(scene.house, station)
-        told = scene.line.sent(Shift)
+        told = scene.line.sent(ShiftOrder)
         scene.deliver(station, 4)  # as if no time had passed
         assert station.bars[4].due == station.bars[3].end
-        assert scene.line.sent(Shift) == told
+        assert scene.line.sent(ShiftOrder) == told
         scene.close()
 
     played(scenario())
@@ -199,8 +207,8 @@ def test_after_a_fallback_of_another_length_both_processes_come_into_step() -> N
         ends = [station.bars[index].end for index in range(4)]
         assert [station.bars[index + 1].due for index in range(4)] == ends
         # It was told once, and all of it: what is wanted next, and when.
-        assert scene.line.sent(GoOn) == [GoOn(station.number, 3, ends[2], 3 * 96)]
-        assert not scene.line.sent(Shift)
+        assert scene.line.sent(GoOnOrder) == [GoOnOrder(station.number, 3, ends[2], 3 * 96)]
+        assert not scene.line.sent(ShiftOrder)
         scene.close()
 
     played(scenario())
@@ -214,7 +222,7 @@ def test_a_change_is_announced_with_the_bar_from_which_it_is_heard() -> None:
         event = await change(scene.house, station, {"density": 4})
         assert (event.bar, event.due) == (2, station.bars[2].due)
         assert station.controls.density == 4
-        assert scene.notes.of(Steered) == [event]
+        assert scene.notes.of(ChangeAnnounced) == [event]
         assert list(station.history) == [event]
         scene.close()
 
@@ -229,7 +237,7 @@ def test_a_bad_value_is_refused_and_nothing_is_sent() -> None:
             await change(scene.house, station, {"density": 1000})
         with pytest.raises(StreamError, match="calm"):
             await apply_preset(scene.house, station, "clam")
-        assert not scene.line.sent(Change)
+        assert not scene.line.sent(ChangeOrder)
         assert station.controls.density == 1
         scene.close()
 
@@ -256,18 +264,18 @@ def test_a_preset_that_is_made_for_another_model_begins_anew_with_it_and_the_nex
         await scene.house.add_station("other", preset=None, seed=1, controls={}, model="mine")
         await load(scene.house, station, "mine")
         heard = await apply_preset(scene.house, station, "pianist")
-        join = scene.line.sent(Join)[-1]
+        join = scene.line.sent(JoinOrder)[-1]
         assert (join.model, join.controls["tempo"]) == ("performance", 250)
         assert (station.model, station.preset, station.epoch) == ("performance", "pianist", 2)
         assert station.controls.density is None  # as the default has it, not as it was
         assert (heard.bar, heard.due) == (station.first, station.begins)
-        assert scene.notes.of(Steered)[-1] == heard
-        assert not scene.line.sent(Change)
+        assert scene.notes.of(ChangeAnnounced)[-1] == heard
+        assert not scene.line.sent(ChangeOrder)
         await apply_preset(scene.house, station, "busy")
-        assert scene.line.sent(Join)[-1].model == "mine"  # its own, not that of the house
+        assert scene.line.sent(JoinOrder)[-1].model == "mine"  # its own, not that of the house
         assert (station.model, station.preset) == ("mine", "busy")
         await apply_preset(scene.house, station, "calm")
-        assert len(scene.line.sent(Change)) == 1
+        assert len(scene.line.sent(ChangeOrder)) == 1
         scene.close()
 
     played(scenario())
@@ -312,21 +320,21 @@ def test_a_stopped_stream_goes_on_with_the_bar_in_which_it_was_stopped() -> None
         station = await scene.open()
         scene.clock.time = station.bars[1].due + BAR // 2
         await stop(scene.house, station)
-        assert scene.line.sent(Rest) == [Rest(station.number, 1)]
+        assert scene.line.sent(RestOrder) == [RestOrder(station.number, 1)]
         scene.deliver(station, 4)  # the plan grows as far as the lookahead goes
         dues = {index: planned.due for index, planned in station.bars.items()}
         assert dues[4] == dues[3] + BAR
         scene.pass_to(scene.clock.time + 100 * SECOND)
         assert station.late_bars == 0
         await go_on(scene.house, station)
-        (moved,) = scene.notes.of(Moved)
+        (moved,) = scene.notes.of(BarsMoved)
         assert station.bars[1].due == scene.clock.time + 120_000
-        assert moved == Moved(1, station.bars[1].due - dues[1])
+        assert moved == BarsMoved(1, station.bars[1].due - dues[1])
         assert station.bars[0].due == dues[0]
         assert station.bars[4].due - dues[4] == moved.later
         # Composing is told when the bar of the pause sounds again.
-        assert scene.line.sent(GoOn) == [GoOn(station.number, 1, station.bars[1].due, 96)]
-        assert [turned.state for turned in scene.notes.of(Turned)] == [
+        assert scene.line.sent(GoOnOrder) == [GoOnOrder(station.number, 1, station.bars[1].due, 96)]
+        assert [turned.state for turned in scene.notes.of(StateTurned)] == [
             "playing",
             "stopped",
             "playing",
@@ -347,7 +355,7 @@ def test_a_new_seed_begins_at_the_next_bar_line_and_voids_the_plan() -> None:
         assert station.begins == bar_line
         assert (station.seed, station.epoch) == (8, 1)
         assert not station.bars
-        assert scene.line.sent(Leave) == [Leave(old)]
+        assert scene.line.sent(LeaveOrder) == [LeaveOrder(old)]
         scene.house.take_report(scene.line.composed(old, 4))  # of the epoch before
         assert not station.bars
         scene.deliver(station, 0)
@@ -376,7 +384,7 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open()
-        scene.house.take_report(Kept(0, station.number, 1, "/kept"))
+        scene.house.take_report(SnapshotReport(0, station.number, 1, "/kept"))
         scene.line.first_open[station.number] = 2
         await change(scene.house, station, {"density": 4})
         scene.clock.time = station.bars[1].due + 1
@@ -385,7 +393,7 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
         assert station.is_lost
         while station.is_lost:
             await asyncio.sleep(0)
-        resume = scene.line.sent(Join)[-1].resume
+        resume = scene.line.sent(JoinOrder)[-1].resume
         assert (resume.snapshot, resume.bar, resume.due) == ("/kept", 2, before[2].due)
         assert [change.set for change in resume.changes] == [{"density": 4}]
         assert resume.revisions == {2: 0, 3: 0}
@@ -405,7 +413,7 @@ def test_changes_before_a_snapshot_are_not_made_again() -> None:
         await change(scene.house, station, {"density": 4})
         scene.line.first_open[station.number] = 3
         await change(scene.house, station, {"density": 5})
-        scene.house.take_report(Kept(0, station.number, 2, "/kept"))
+        scene.house.take_report(SnapshotReport(0, station.number, 2, "/kept"))
         assert [change.set for change in station.kept.changes] == [{"density": 5}]
         scene.close()
 
@@ -429,7 +437,7 @@ def test_an_own_stream_ends_when_nobody_has_listened_for_a_while() -> None:
         scene.clock.time += 2 * SECOND
         scene.house.tick()
         assert own.name not in scene.house.streams
-        assert scene.line.sent(Leave)[-1] == Leave(own.number, forget=True)
+        assert scene.line.sent(LeaveOrder)[-1] == LeaveOrder(own.number, forget=True)
         assert list(scene.house.stations) == ["calm-radio"]  # stations stay
         scene.close()
 

@@ -16,18 +16,18 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from engine.control_prompt import Prompt
-from engine.errors import PerpetuoError
+from common.errors import PerpetuoError
+from engine.files.prompt import Prompt
 from server.house.requests import (
-    Continue,
-    GivePrompt,
-    Load,
-    Request,
-    Reseed,
-    Start,
-    Steer,
-    Stop,
-    UsePreset,
+    ChangeRequest,
+    ContinueRequest,
+    ModelRequest,
+    PresetRequest,
+    PromptRequest,
+    SeedRequest,
+    StartRequest,
+    StopRequest,
+    StreamRequest,
 )
 from server.house.stream import Stream
 from tests.server.simulated import BRISK, World
@@ -68,50 +68,52 @@ class Happenings(RuleBasedStateMachine):
 
     # -- what is asked ---------------------------------------------------------------------------
 
-    def _ask(self, which: int, request: Request) -> None:
+    def _ask(self, which: int, request: StreamRequest) -> None:
         streams = list(self.world.house.streams.values())
         self.world.steer(streams[which % len(streams)], request)
 
     @rule(which=st.integers(0, 3), by=PEOPLE, value=st.sampled_from([0.5, 3, 6, 12]))
     def steer(self, which: int, by: str, value: float) -> None:
-        self._ask(which, Steer(by=by, controls={"density": value}))
+        self._ask(which, ChangeRequest(by=by, controls={"density": value}))
 
     @rule(which=st.integers(0, 3), by=PEOPLE, value=st.sampled_from([90, 240, 300]))
     def steer_tempo(self, which: int, by: str, value: float) -> None:
-        self._ask(which, Steer(by=by, controls={"tempo": value}))
+        self._ask(which, ChangeRequest(by=by, controls={"tempo": value}))
 
     @rule(which=st.integers(0, 3), by=PEOPLE)
     def steer_badly(self, which: int, by: str) -> None:
-        self._ask(which, Steer(by=by, controls={"low_pitch": 120, "high_pitch": 20}))
+        self._ask(which, ChangeRequest(by=by, controls={"low_pitch": 120, "high_pitch": 20}))
 
     @rule(which=st.integers(0, 3), by=PEOPLE, ahead=st.integers(0, 6))
     def plan(self, which: int, by: str, ahead: int) -> None:
         bar = self.station.missing + ahead - 2
-        self._ask(which, Steer(by=by, plan={max(bar, 0): {"density": 5}}))
+        self._ask(which, ChangeRequest(by=by, plan={max(bar, 0): {"density": 5}}))
 
     @rule(
         which=st.integers(0, 3),
         by=PEOPLE,
-        verb=st.sampled_from([Start, Stop, Continue, Stop, Continue]),
+        verb=st.sampled_from(
+            [StartRequest, StopRequest, ContinueRequest, StopRequest, ContinueRequest]
+        ),
     )
     def transport(self, which: int, by: str, verb: Any) -> None:
         self._ask(which, verb(by=by))
 
     @rule(which=st.integers(0, 3), by=PEOPLE, seed=st.integers(1, 3))
     def reseed(self, which: int, by: str, seed: int) -> None:
-        self._ask(which, Reseed(by=by, seed=seed))
+        self._ask(which, SeedRequest(by=by, seed=seed))
 
     @rule(which=st.integers(0, 3), by=PEOPLE, model=st.sampled_from(["default", "lstm", "none"]))
     def load(self, which: int, by: str, model: str) -> None:
-        self._ask(which, Load(by=by, model=model))
+        self._ask(which, ModelRequest(by=by, model=model))
 
     @rule(which=st.integers(0, 3), by=PEOPLE, name=st.sampled_from(["calm", "busy", "other"]))
     def preset(self, which: int, by: str, name: str) -> None:
-        self._ask(which, UsePreset(by=by, name=name))
+        self._ask(which, PresetRequest(by=by, name=name))
 
     @rule(which=st.integers(0, 3), by=PEOPLE)
     def prompt(self, which: int, by: str) -> None:
-        self._ask(which, GivePrompt(by=by, prompt=PROMPT))
+        self._ask(which, PromptRequest(by=by, prompt=PROMPT))
 
     # -- who comes and goes ----------------------------------------------------------------------
 

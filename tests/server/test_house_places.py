@@ -12,19 +12,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.composer import Composer
-from engine.control_log import Change, ControlLog, write
-from engine.errors import OutputError
-from engine.snapshot import save
-from server.composing.messages import Join
+from common.errors import OutputError
+from engine.composing.composer import Composer
+from engine.composing.snapshot import save
+from engine.files.control_log import ControlLog, LoggedChange, write
+from server.composing.messages import JoinOrder
 from server.configuration.settings import StationSettings
-from server.house import opening, writing
-from server.house.chronicle import Chronicle, LogRules
-from server.house.kept import MOST_HEARD
-from server.house.opening import Stations
-from server.house.requests import Steer
-from server.house.shelf import Place, Shelf
-from server.house.writing import DiskWriter
+from server.house import disk_writer, stations
+from server.house.disk_writer import DiskWriter
+from server.house.log_writer import ControlLogWriter, LogRules
+from server.house.places import PlaceStore, StationPlace
+from server.house.requests import ChangeRequest
+from server.house.resume_state import MOST_HEARD
+from server.house.stations import StationKeeper
 from tests.bundles import tiny
 from tests.server.house_fakes import BAR
 from tests.server.steering import go_on
@@ -38,8 +38,10 @@ class Placed(Scene):
 
     def __init__(self, folder: Path, station: StationSettings = STATION) -> None:
         super().__init__()
-        self.shelf = Shelf(folder)
-        self.stations = Stations(self.house, self.shelf, (station,), "default", folder / "logs")
+        self.shelf = PlaceStore(folder)
+        self.stations = StationKeeper(
+            self.house, self.shelf, (station,), "default", folder / "logs"
+        )
 
     async def begin(self) -> Any:
         await self.stations.open()
@@ -48,8 +50,8 @@ class Placed(Scene):
             self.deliver(stream, index)
         return stream
 
-    def place(self) -> Place:
-        return msgspec.json.decode(self.shelf.path("calm-radio").read_bytes(), type=Place)
+    def place(self) -> StationPlace:
+        return msgspec.json.decode(self.shelf.path("calm-radio").read_bytes(), type=StationPlace)
 
     async def end(self) -> None:
         await self.stations.close()
@@ -60,7 +62,7 @@ def test_what_is_acknowledged_is_on_disk(tmp_path: Path) -> None:
     async def scenario() -> None:
         scene = Placed(tmp_path)
         stream = await scene.begin()
-        carried = await scene.house.steer(stream, Steer(by="me", controls={"density": 4}))
+        carried = await scene.house.steer(stream, ChangeRequest(by="me", controls={"density": 4}))
         assert carried.saved is True
         assert carried.steered is not None
         assert carried.steered.saved is True
@@ -75,15 +77,17 @@ def test_what_is_not_on_disk_is_acknowledged_so_and_in_time(
 ) -> None:
     """A disk that hangs holds up neither the music nor the answer."""
     free = threading.Event()
-    monkeypatch.setattr(opening, "NOTED_WITHIN", 0.05)
-    monkeypatch.setattr(writing, "write_whole", lambda *_, **__: free.wait(10))
+    monkeypatch.setattr(stations, "NOTED_WITHIN", 0.05)
+    monkeypatch.setattr(disk_writer, "write_whole", lambda *_, **__: free.wait(10))
 
     async def scenario() -> None:
         scene = Placed(tmp_path)
         stream = await scene.begin()
         scene.stations.shelve()  # returns at once
         async with asyncio.timeout(5):
-            carried = await scene.house.steer(stream, Steer(by="me", controls={"density": 4}))
+            carried = await scene.house.steer(
+                stream, ChangeRequest(by="me", controls={"density": 4})
+            )
         assert carried.saved is False
         assert scene.house.counters.unsaved == 1
         free.set()
@@ -102,13 +106,13 @@ def test_a_full_disk_is_said_once_and_tried_again(
         scene = Placed(tmp_path)
         stream = await scene.begin()
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "write_whole", full)
+            patch.setattr(disk_writer, "write_whole", full)
             for value in (1, 2, 3):
-                change = Steer(by="me", controls={"density": value})
+                change = ChangeRequest(by="me", controls={"density": value})
                 assert (await scene.house.steer(stream, change)).saved is False
         assert caplog.text.count("the disk is full") == 1
         scene.stations.shelve()
-        carried = await scene.house.steer(stream, Steer(by="me", controls={"density": 4}))
+        carried = await scene.house.steer(stream, ChangeRequest(by="me", controls={"density": 4}))
         assert carried.saved is True
         await scene.end()
 
@@ -229,14 +233,14 @@ def test_a_damaged_place_is_said_kept_and_made_up_for(
     path.write_bytes(content)
     (tmp_path / "calm-radio.stream").write_bytes(save(composer))
     (tmp_path / "logs").mkdir()
-    changes = (Change(2, {"density": 5.0}), Change(8, {"dynamics": 30}))
+    changes = (LoggedChange(2, {"density": 5.0}), LoggedChange(8, {"dynamics": 30}))
     log = ControlLog("default", network.digest, 7, changes=changes)
     (tmp_path / "logs" / "calm-radio-20261130T101010-000001.jsonl").write_bytes(write(log))
 
     async def second() -> None:
         scene = Placed(tmp_path)
         stream = await scene.begin()
-        resume = scene.line.sent(Join)[0].resume
+        resume = scene.line.sent(JoinOrder)[0].resume
         assert resume is not None
         assert (resume.bar, resume.kept) == (6, 6)
         assert resume.snapshot == str(tmp_path / "calm-radio.stream")
@@ -289,10 +293,10 @@ def test_what_was_heard_otherwise_is_noted_for_the_next_run(tmp_path: Path) -> N
         kept = msgspec.structs.replace(place, kept_path=str(tmp_path / "snapshot"))
         path.write_bytes(msgspec.json.encode(kept))
         rules = LogRules(tmp_path / "logs", 100_000, 10)
-        chronicle = Chronicle(rules, scene.clock, scene.house.counters, scene.stations.keep)
-        scene.house.observers.append(chronicle)
+        log_writer = ControlLogWriter(rules, scene.clock, scene.house.counters, scene.stations.keep)
+        scene.house.observers.append(log_writer)
         await scene.begin()
-        chronicle.close()
+        log_writer.close()
         await scene.end()
         (log,) = (tmp_path / "logs").glob("*.jsonl")
         return log.read_bytes()
@@ -312,7 +316,7 @@ def test_hours_without_composing_are_not_composed_to_be_thrown_away(tmp_path: Pa
         scene.house.lost(frozenset({stream.number}))
         for _ in range(hours):
             scene.clock.time = stream.planned_until - 50_000
-            scene.house.desk.time.watch.check(scene.clock.time)
+            scene.house.composing.time.watch.check(scene.clock.time)
             stream.forget(scene.clock.time)
         scene.stations.shelve()
         assert len(stream.kept.heard) <= MOST_HEARD
@@ -327,7 +331,7 @@ def test_hours_without_composing_are_not_composed_to_be_thrown_away(tmp_path: Pa
     async def second() -> None:
         scene = Placed(tmp_path)
         stream = await scene.begin()
-        resume = scene.line.sent(Join)[0].resume
+        resume = scene.line.sent(JoinOrder)[0].resume
         assert resume is not None
         assert resume.bar == bar
         (leap,) = resume.changes

@@ -9,13 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import CapacityError, PerpetuoError, StreamError
-from server.composing.messages import Failed, GoOn
-from server.house.events import BarPlanned, HeardAsItWas, Postponed, Steered, Turned
-from server.house.requests import Continue, Load, Reseed, Start, Steer, Stop, UsePreset
+from common.errors import CapacityError, PerpetuoError, StreamError
+from server.composing.messages import FailureReport, GoOnOrder
+from server.house.events import (
+    BarKeptAsItWas,
+    BarPlanned,
+    ChangeAnnounced,
+    ChangePostponed,
+    StateTurned,
+)
+from server.house.requests import (
+    ChangeRequest,
+    ContinueRequest,
+    ModelRequest,
+    PresetRequest,
+    SeedRequest,
+    StartRequest,
+    StopRequest,
+)
 from server.house.stream import Stream
 from server.osc.addresses import SetControl
-from server.osc.steering import Asker, Helm
+from server.osc.request_steering import Asker, OscSteering
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
 from tests.server.house_fakes import Notebook
@@ -42,7 +56,7 @@ def playing(world: World, milliseconds: int = 2000) -> tuple[Stream, Notebook]:
 
 
 def steered(world: World, stream: Stream, by: str = "me", **controls: object) -> object:
-    return world.steer(stream, Steer(by=by, controls=controls))  # type: ignore[arg-type]
+    return world.steer(stream, ChangeRequest(by=by, controls=controls))  # type: ignore[arg-type]
 
 
 def to_before_a_bar(world: World, stream: Stream, milliseconds: int) -> int:
@@ -61,9 +75,9 @@ def test_a_change_is_heard_where_it_was_announced(world: World) -> None:
     station, notes = playing(world)
     steered(world, station, density=8)
     world.pass_time(3000, composes=6)
-    (event,) = notes.of(Steered)
+    (event,) = notes.of(ChangeAnnounced)
     assert station.bars[event.bar].serial == event.change
-    assert not notes.of(Postponed)
+    assert not notes.of(ChangePostponed)
     assert world.check_replay() == 1
 
 
@@ -74,11 +88,13 @@ def test_what_cannot_be_revised_in_time_is_heard_a_bar_later_and_that_is_said(
     bar = to_before_a_bar(world, station, 180)
     steered(world, station, density=8)
     world.turn(composes=1)  # it hears of the change, and composes nothing until too late
-    (event,) = notes.of(Steered)
+    (event,) = notes.of(ChangeAnnounced)
     assert event.bar == bar
     world.pass_time(150)
-    assert notes.of(Postponed) == [Postponed(event.change, bar + 1, station.bars[bar].end)]
-    assert [e.planned.index for e in notes.of(HeardAsItWas)] == [bar]
+    assert notes.of(ChangePostponed) == [
+        ChangePostponed(event.change, bar + 1, station.bars[bar].end)
+    ]
+    assert [e.planned.index for e in notes.of(BarKeptAsItWas)] == [bar]
     assert [(e.bar, e.due) for e in station.history] == [(bar + 1, station.bars[bar].end)]
     world.pass_time(3000, composes=6)
     assert station.bars[bar].serial < event.change == station.bars[bar + 1].serial
@@ -98,9 +114,9 @@ def test_a_change_that_is_known_to_come_too_late_is_announced_for_where_it_is_he
     world.turn(composes=1, delivers=0)  # made in that bar, and on its way
     world.pass_time(130, delivers=0)
     world.deliver(100)
-    (event,) = notes.of(Steered)
+    (event,) = notes.of(ChangeAnnounced)
     assert (event.composed, event.bar) == (bar, bar + 1)
-    assert not notes.of(Postponed)
+    assert not notes.of(ChangePostponed)
     world.pass_time(3000, composes=6)
     world.settle()
     assert world.check_replay() == 1
@@ -133,19 +149,19 @@ def test_an_answer_that_waits_for_the_disk_tells_where_a_change_is_heard_by_now(
     assert asked is not None
 
     async def ask() -> asyncio.Task[None]:
-        helm = Helm(world.house, answers)  # type: ignore[arg-type]
+        steering = OscSteering(world.house, answers)  # type: ignore[arg-type]
         asker = Asker(("127.0.0.1", 9), "/perpetuo/one/register")
         task = asyncio.create_task(answered(talk.sessions, session, asked))
         # Right after it, so that both are carried out together.
         order = SetControl("one", "register", 50)
-        asyncio.get_running_loop().call_soon(helm.take, station, order, asker)
+        asyncio.get_running_loop().call_soon(steering.take, station, order, asker)
         return task
 
     answering = world.loop.run(ask())
     world.turn(composes=1)
-    assert {event.bar for event in notes.of(Steered)} == {bar}
+    assert {event.bar for event in notes.of(ChangeAnnounced)} == {bar}
     world.pass_time(150)
-    (postponed,) = notes.of(Postponed)
+    (postponed,) = notes.of(ChangePostponed)
     assert postponed.bar == bar + 1
     on_disk.set_result(True)
     world.loop.spin()
@@ -161,11 +177,11 @@ def test_a_bar_that_is_bridged_postpones_what_was_to_be_heard_in_it(world: World
     world.pass_time(left - 250)  # almost all that was planned
     steered(world, station, density=8)
     world.turn(composes=1)
-    (event,) = notes.of(Steered)
+    (event,) = notes.of(ChangeAnnounced)
     world.pass_time(1000)
     assert station.is_bridged(event.bar)
     world.pass_time(3000, composes=6)
-    last = notes.of(Postponed)[-1]
+    last = notes.of(ChangePostponed)[-1]
     assert station.bars[last.bar].serial == event.change
     world.settle()
     world.check()
@@ -182,12 +198,14 @@ def test_bars_after_one_that_was_revised_are_heard_as_they_were_and_written_down
     station, notes = playing(world)
     steered(world, station, density=8)
     world.turn(composes=1)
-    (event,) = notes.of(Steered)
+    (event,) = notes.of(ChangeAnnounced)
     last = station.missing - 1
     while not station.bars[event.bar].serial:
         world.turn(composes=1)
     world.pass_time(4000)
-    assert [e.planned.index for e in notes.of(HeardAsItWas)] == list(range(event.bar + 1, last + 1))
+    assert [e.planned.index for e in notes.of(BarKeptAsItWas)] == list(
+        range(event.bar + 1, last + 1)
+    )
     assert station.is_bridged(last + 1)
     world.settle()
     assert world.check_replay() == 1
@@ -197,7 +215,7 @@ def test_promises_of_an_epoch_that_is_over_are_void(world: World) -> None:
     station, _ = playing(world)
     steered(world, station, density=8)
     world.turn(composes=1)
-    world.steer(station, Start(by="me"))
+    world.steer(station, StartRequest(by="me"))
     world.turn(composes=1)
     counts = world.house.counters.promises
     assert (counts.made, counts.void, counts.open) == (1, 1, 0)
@@ -207,17 +225,19 @@ def test_promises_of_an_epoch_that_is_over_are_void(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [Start(by="a"), Reseed(by="a", seed=3), Load(by="a", model="lstm")]
+    "first", [StartRequest(by="a"), SeedRequest(by="a", seed=3), ModelRequest(by="a", model="lstm")]
 )
-@pytest.mark.parametrize("second", [Start(by="b"), Reseed(by="b", seed=4)])
-def test_two_beginnings_at_once_leave_one_epoch(world: World, first: Start, second: Start) -> None:
+@pytest.mark.parametrize("second", [StartRequest(by="b"), SeedRequest(by="b", seed=4)])
+def test_two_beginnings_at_once_leave_one_epoch(
+    world: World, first: StartRequest, second: StartRequest
+) -> None:
     station, notes = playing(world)
     answers = [world.steer(station, request) for request in (first, second)]
     world.settle()
     world.check()
     assert all(answer is not None and answer.result() is not None for answer in answers)
     assert station.epoch == 2
-    assert [event.reason[-1] for event in notes.of(Turned)] == ["a", "b"]
+    assert [event.reason[-1] for event in notes.of(StateTurned)] == ["a", "b"]
     assert station.seed == getattr(second, "seed", getattr(first, "seed", 7))
 
 
@@ -229,7 +249,7 @@ def test_faders_of_two_people_are_made_together_and_each_is_told(world: World) -
         steered(world, station, "bob", density=value / 10)
     world.turn(composes=2)
     world.turn(composes=2)
-    assert [(e.by, dict(e.controls)) for e in notes.of(Steered)] == [
+    assert [(e.by, dict(e.controls)) for e in notes.of(ChangeAnnounced)] == [
         ("first", {"density": 1.0}),
         ("ann", {"dynamics": 59}),
         ("bob", {"density": 5.9}),
@@ -255,16 +275,16 @@ def test_one_bad_change_does_not_spoil_those_that_are_made_with_it(world: World)
 
 def test_a_stop_is_heard_at_once_and_holds_against_what_is_under_way(world: World) -> None:
     station, notes = playing(world)
-    world.steer(station, Load(by="me", model="lstm"))
+    world.steer(station, ModelRequest(by="me", model="lstm"))
     world.loop.spin()
-    world.steer(station, Stop(by="me"))
+    world.steer(station, StopRequest(by="me"))
     assert station.state == "stopped"  # before anything was answered
     world.settle()
     assert (station.state, station.epoch) == ("stopped", 1)
-    world.steer(station, Continue(by="me"))
+    world.steer(station, ContinueRequest(by="me"))
     world.pass_time(2000, composes=8)
     assert station.state == "playing"
-    assert [event.state for event in notes.of(Turned)][-1] == "playing"
+    assert [event.state for event in notes.of(StateTurned)][-1] == "playing"
     world.check()
 
 
@@ -284,7 +304,7 @@ def test_what_was_asked_when_the_process_died_is_asked_of_the_next(world: World)
 
 def test_a_process_that_dies_with_its_answer_to_a_join_is_noticed(world: World) -> None:
     station, notes = playing(world)
-    world.steer(station, Start(by="me"))
+    world.steer(station, StartRequest(by="me"))
     world.loop.spin()
     world.composing.work(2)
     world.die(reports=100)  # the answer, and the end, before whoever asked goes on
@@ -294,7 +314,7 @@ def test_a_process_that_dies_with_its_answer_to_a_join_is_noticed(world: World) 
     world.come_back()
     world.pass_time(3000, composes=8)
     assert station.bars
-    assert len(notes.of(Turned)) == 1
+    assert len(notes.of(StateTurned)) == 1
     world.settle()
     world.check()
 
@@ -339,14 +359,14 @@ def test_whoever_leaves_while_their_stream_begins_anew_leaves_nothing_behind(
     stream, _ = own(world)
     heard = Notebook()
     world.house.observers.append(heard)
-    world.steer(stream, Reseed(by="ann", seed=5))
+    world.steer(stream, SeedRequest(by="ann", seed=5))
     world.loop.spin()
     if lost:
         world.die()
     world.loop.run(world.house.close(stream, "ann has left"))
     world.settle()
     assert stream.name not in world.house.streams
-    assert [event.state for event in heard.of(Turned)] == ["ended"]
+    assert [event.state for event in heard.of(StateTurned)] == ["ended"]
     assert world.house.counters.streams_closed == 1
     world.check()  # nothing is composed for it
 
@@ -512,32 +532,32 @@ def test_one_stream_that_cannot_be_composed_is_taken_up_and_then_begins_anew(
     for _ in range(2):
         number = station.number
         world.composing.drop(number)
-        world.composing.wire.reports.append(Failed(number, "a fault"))  # type: ignore[union-attr]
+        world.composing.wire.reports.append(FailureReport(number, "a fault"))  # type: ignore[union-attr]
         world.deliver(100)
         while station.is_lost:
             world.turn(composes=2)
     world.settle()
     assert station.epoch == 1
     assert station.seed == 8  # other music: the same would come to the same end
-    assert "could not go on" in notes.of(Turned)[-1].reason
+    assert "could not go on" in notes.of(StateTurned)[-1].reason
     world.check()
 
 
 def test_a_preset_of_another_model_is_one_event(world: World) -> None:
     station, notes = playing(world)
-    answer = world.steer(station, UsePreset(by="me", name="other"))
+    answer = world.steer(station, PresetRequest(by="me", name="other"))
     world.settle()
     assert answer is not None
     assert answer.result().steered is not None
     assert (station.model, station.preset, station.epoch) == ("lstm", "other", 1)
-    assert len(notes.of(Turned)) == 1
+    assert len(notes.of(StateTurned)) == 1
     world.check()
 
 
 def test_composing_is_told_what_is_wanted_when_it_is_behind(world: World) -> None:
     station, _ = playing(world)
     world.pass_time(3000)
-    orders = [one for one in world.composing.sent if isinstance(one, GoOn)]
+    orders = [one for one in world.composing.sent if isinstance(one, GoOnOrder)]
     assert orders
     assert orders[-1].bar == station.missing
     assert orders[-1].due == station.planned_until

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.midi.output import MidiOutput
 from server.midi.ports import open_existing, survey
 from server.midi.settings import PortSettings

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.midi.messages import messages, silence
 from server.midi.output import MidiOutput
 from server.midi.ports import APIS, Port
 from server.midi.settings import PortSettings
 from server.playing.outputs import (
-    BarLine,
+    BarBegin,
+    ClockStart,
+    ClockStop,
     ClockTick,
     Event,
     NoteOff,
     NoteOn,
     Program,
-    Start,
-    Stop,
 )
 
 channel_of = PortSettings().channel_of
@@ -36,12 +36,12 @@ channel_of = PortSettings().channel_of
         (NoteOff(2, 60), [(0x81, 60, 64)]),
         (Program(8, 25), [(0xC9, 25)]),
         (ClockTick(7), [(0xF8,)]),
-        (Start(0), [(0xFA,)]),
-        (Start(96), [(0xF2, 16, 0), (0xFB,)]),
-        (Start(6 * 130), [(0xF2, 2, 1), (0xFB,)]),
-        (Start(6 * ((1 << 14) + 5)), [(0xF2, 5, 0), (0xFB,)]),
-        (Stop(), [(0xFC,)]),
-        (BarLine(3, "A", ("C", "F")), []),
+        (ClockStart(0), [(0xFA,)]),
+        (ClockStart(96), [(0xF2, 16, 0), (0xFB,)]),
+        (ClockStart(6 * 130), [(0xF2, 2, 1), (0xFB,)]),
+        (ClockStart(6 * ((1 << 14) + 5)), [(0xF2, 5, 0), (0xFB,)]),
+        (ClockStop(), [(0xFC,)]),
+        (BarBegin(3, "A", ("C", "F")), []),
     ],
 )
 def test_an_event_is_these_bytes(event: Event, expected: list[tuple[int, ...]]) -> None:
@@ -53,7 +53,7 @@ def test_every_message_is_a_status_and_seven_bit_data(
     part: int, pitch: int, velocity: int, position: int
 ) -> None:
     events: list[Event] = [NoteOn(part, pitch, velocity, 1), NoteOff(part, pitch)]
-    events += [Program(part, pitch), Start(6 * position)]
+    events += [Program(part, pitch), ClockStart(6 * position)]
     for event in events:
         for status, *data in messages(event, channel_of):
             assert 0x80 <= status <= 0xFF

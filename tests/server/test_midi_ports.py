@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.midi import jack, ports
 from server.midi.ports import APIS, ApiState, match, open_existing, open_virtual, survey
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.library import model_file
-from engine.smf import write
+from engine.files.midi import write
+from engine.library.models import model_file
 from server.audio.libraries import soundfont
-from server.console import complain, tolerate_any_encoding
+from server.commands.console import complain, tolerate_any_encoding
 from tests.tunes import tune
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ SHOWN = "\ufffdt\ufffd"
 
 RUN = """
 import contextlib, io, json, sys
-from server.cli import main
+from server.commands.cli import main
 for words in json.load(sys.stdin):
     said, told = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(said):

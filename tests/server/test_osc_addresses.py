@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from engine.control_table import CONTROLS
-from engine.controls import Controls
-from engine.errors import ControlError, PerpetuoError
+from common.errors import ControlError, PerpetuoError
+from engine.controls.controls import Controls
+from engine.controls.table import CONTROLS
 from server.osc.addresses import (
     NEWS,
     RESERVED,
     ListNames,
-    LoadModel,
     Nothing,
     OscError,
-    Ping,
+    OscPing,
     Query,
     QueryAll,
     ReloadPresets,
-    Reseed,
     SetControl,
+    SetModel,
+    SetPreset,
+    SetSeed,
+    SetTransport,
     Subscribe,
-    Transport,
     Unsubscribe,
-    UsePreset,
     request_of,
 )
 from server.osc.packets import decode, encode
@@ -44,23 +44,23 @@ ASKED = [
     ("/perpetuo/study/density", (), Query("study", "density")),
     ("/perpetuo/density", (), Query(None, "density")),
     ("/perpetuo/study", (), QueryAll("study")),
-    ("/perpetuo/study/start", (), Transport("study", "start")),
-    ("/perpetuo/stop", (1,), Transport(None, "stop")),
-    ("/perpetuo/continue", (True,), Transport(None, "continue")),
-    ("/perpetuo/panic", (None,), Transport(None, "panic")),
+    ("/perpetuo/study/start", (), SetTransport("study", "start")),
+    ("/perpetuo/stop", (1,), SetTransport(None, "stop")),
+    ("/perpetuo/continue", (True,), SetTransport(None, "continue")),
+    ("/perpetuo/panic", (None,), SetTransport(None, "panic")),
     ("/perpetuo/panic", (0.0,), Nothing()),
     ("/perpetuo/start", (False,), Nothing()),
-    ("/perpetuo/study/preset", ("calm",), UsePreset("study", "calm")),
+    ("/perpetuo/study/preset", ("calm",), SetPreset("study", "calm")),
     ("/perpetuo/study/preset", (), Query("study", "preset")),
-    ("/perpetuo/seed", (7,), Reseed(None, 7)),
-    ("/perpetuo/seed", (7.0,), Reseed(None, 7)),
-    ("/perpetuo/seed", ("9007199254740991",), Reseed(None, 2**53 - 1)),
+    ("/perpetuo/seed", (7,), SetSeed(None, 7)),
+    ("/perpetuo/seed", (7.0,), SetSeed(None, 7)),
+    ("/perpetuo/seed", ("9007199254740991",), SetSeed(None, 2**53 - 1)),
     ("/perpetuo/seed", (), Query(None, "seed")),
-    ("/perpetuo/load", ("default",), LoadModel(None, "default")),
+    ("/perpetuo/load", ("default",), SetModel(None, "default")),
     ("/perpetuo/state", (), Query(None, "state")),
     ("/perpetuo/stations", (), ListNames("stations")),
     ("/perpetuo/reload", (), ReloadPresets()),
-    ("/perpetuo/ping", (1, "x"), Ping((1, "x"))),
+    ("/perpetuo/ping", (1, "x"), OscPing((1, "x"))),
     ("/perpetuo/subscribe", (), Subscribe(None, None, None, "due", WHAT)),
     ("/perpetuo/subscribe", (9000,), Subscribe(None, None, 9000, "due", WHAT)),
     (

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import PortError
+from common.errors import PortError
 from server.osc.door import OscDoor
 from server.osc.packets import decode, encode
 from server.osc.settings import OscSettings, OscTarget

@@ -18,8 +18,8 @@ from server.osc.packets import (
     MAX_DEPTH,
     MAX_MESSAGES,
     GarbageError,
-    Message,
-    Timed,
+    PacketBundle,
+    PacketMessage,
     decode,
     encode,
     encode_bundle,
@@ -28,21 +28,21 @@ from server.osc.packets import (
 )
 
 WIRE = [
-    (b"/a\0\0,\0\0\0", Message("/a", ())),
-    (b"/abc\0\0\0\0,i\0\0\0\0\0\5", Message("/abc", (5,))),
-    (b"/a\0\0,f\0\0\x3f\x80\0\0", Message("/a", (1.0,))),
-    (b"/a\0\0,s\0\0hallo\0\0\0", Message("/a", ("hallo",))),
-    (b"/a\0\0,TFN\0\0\0\0", Message("/a", (True, False, None))),
-    (b"/a\0\0,h\0\0\0\0\0\1\0\0\0\0", Message("/a", (1 << 32,))),
-    (b"/a\0\0,b\0\0\0\0\0\3xyz\0", Message("/a", (b"xyz",))),
-    (b"/a\0\0,sf\0" + "ü".encode() + b"\0\0\x3e\x99\x99\x9a", Message("/a", ("ü", 0.3))),
+    (b"/a\0\0,\0\0\0", PacketMessage("/a", ())),
+    (b"/abc\0\0\0\0,i\0\0\0\0\0\5", PacketMessage("/abc", (5,))),
+    (b"/a\0\0,f\0\0\x3f\x80\0\0", PacketMessage("/a", (1.0,))),
+    (b"/a\0\0,s\0\0hallo\0\0\0", PacketMessage("/a", ("hallo",))),
+    (b"/a\0\0,TFN\0\0\0\0", PacketMessage("/a", (True, False, None))),
+    (b"/a\0\0,h\0\0\0\0\0\1\0\0\0\0", PacketMessage("/a", (1 << 32,))),
+    (b"/a\0\0,b\0\0\0\0\0\3xyz\0", PacketMessage("/a", (b"xyz",))),
+    (b"/a\0\0,sf\0" + "ü".encode() + b"\0\0\x3e\x99\x99\x9a", PacketMessage("/a", ("ü", 0.3))),
 ]
 
 
 @pytest.mark.parametrize(("data", "message"), WIRE)
-def test_messages_are_these_bytes(data: bytes, message: Message) -> None:
+def test_messages_are_these_bytes(data: bytes, message: PacketMessage) -> None:
     assert encode(message.address, *message.values) == data
-    assert decode(data) == (Timed(IMMEDIATELY, (message,)),)
+    assert decode(data) == (PacketBundle(IMMEDIATELY, (message,)),)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_messages_are_these_bytes(data: bytes, message: Message) -> None:
     ],
 )
 def test_other_forms_are_read_too(data: bytes, values: tuple[object, ...]) -> None:
-    assert decode(data)[0].messages == (Message("/a", values),)
+    assert decode(data)[0].messages == (PacketMessage("/a", values),)
 
 
 def test_a_bundle_is_these_bytes() -> None:
     inner = b"/a\0\0,\0\0\0"
     data = b"#bundle\0" + b"\x83\xaa\x7e\x80\x80\0\0\0" + b"\0\0\0\x08" + inner
     assert encode_bundle(timetag_of(500_000), inner) == data
-    assert decode(data) == (Timed(timetag_of(500_000), (Message("/a", ()),)),)
+    assert decode(data) == (PacketBundle(timetag_of(500_000), (PacketMessage("/a", ()),)),)
 
 
 def test_bundles_in_bundles_come_out_in_order_and_not_before_the_outer_one() -> None:
@@ -76,7 +76,10 @@ def test_bundles_in_bundles_come_out_in_order_and_not_before_the_outer_one() -> 
         (90, "/b"),
         (90, "/c"),
     ]
-    assert decode(encode_bundle(90, a, b))[0].messages == (Message("/a", ()), Message("/b", ()))
+    assert decode(encode_bundle(90, a, b))[0].messages == (
+        PacketMessage("/a", ()),
+        PacketMessage("/b", ()),
+    )
     assert decode(encode_bundle(90, encode_bundle(95, a)))[0].timetag == 95
     assert decode(encode_bundle(IMMEDIATELY)) == ()
 

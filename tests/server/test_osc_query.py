@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.control_table import CONTROLS
-from engine.controls import Controls
-from engine.errors import PerpetuoError
+from common.errors import PerpetuoError
+from engine.controls.controls import Controls
+from engine.controls.table import CONTROLS
 from server.osc.addresses import RESERVED, QueryAll, request_of
-from server.osc.page import BEGIN, END, renewed, tables
 from server.osc.query import describe
+from server.serving.osc_tables import BEGIN, END, renewed, tables
 from tests.server.osc_house import OscHouse
 
 PAGE = Path(__file__).parents[2] / "docs" / "osc.md"
@@ -96,7 +96,7 @@ def test_a_house_without_stations_is_described_too() -> None:
 
 def test_the_tables_of_the_page_are_what_the_code_says() -> None:
     page = PAGE.read_text("utf-8")
-    assert page == renewed(page), "run: python -m server.osc.page docs/osc.md"
+    assert page == renewed(page), "run: python -m server.serving.osc_tables docs/osc.md"
     assert page.count(BEGIN) == page.count(END) == 1
 
 

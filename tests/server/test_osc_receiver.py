@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.control_table import CONTROLS
-from engine.controls import Controls
-from engine.errors import ConfigError
-from server.house.mailbox import MAX_GROUPS as MAX_WAITING
-from server.osc.audience import Audience
+from common.errors import ConfigError
+from engine.controls.controls import Controls
+from engine.controls.table import CONTROLS
+from server.house.steering_queue import MAX_GROUPS as MAX_WAITING
 from server.osc.packets import Value, encode, encode_bundle, timetag_of
 from server.osc.receiver import ASKABLE, Receiver, is_self
 from server.osc.settings import OscSettings, OscTarget
+from server.osc.subscribers import Subscribers
 from tests.engine.control_strategies import control_settings
 from tests.server.osc_house import FakeTimers, OscHouse, RecordingOutlet
 
@@ -37,7 +37,7 @@ class Room:
         self.house.streams["own-1"].is_station = False
         self.timers, self.outlet = FakeTimers(), RecordingOutlet()
         chosen = OscSettings(**options)
-        self.audience = Audience((), chosen.max_subscribers)
+        self.audience = Subscribers((), chosen.max_subscribers)
         for name in self.house.stations:
             self.audience.open_for(name)
         self.receiver = Receiver(
@@ -229,7 +229,7 @@ def test_a_fault_of_ours_is_logged_and_the_rest_goes_on(
         raise RuntimeError("a fault")
 
     async def test(room: Room) -> None:
-        room.house.desk.begin = broken  # type: ignore[method-assign]
+        room.house.composing.begin = broken  # type: ignore[method-assign]
         room.send("/perpetuo/seed", 3)
         assert await room.ask("/perpetuo/tempo", 90) == [
             (

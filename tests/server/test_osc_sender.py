@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from server.house.events import Steered
-from server.osc.audience import Audience, Counts, Interest, Outlet
-from server.osc.packets import Timed, decode, encode, time_of
-from server.osc.sender import Forerunner, OscOutput, tell_news
+from server.house.events import ChangeAnnounced
+from server.osc.packets import PacketBundle, decode, encode, time_of
+from server.osc.sender import AheadSender, OscOutput, tell_news
 from server.osc.settings import AHEAD, DUE, WHAT
+from server.osc.subscribers import DatagramSender, OscCounts, Subscribers, Subscription
 from server.playing.outputs import (
-    BarLine,
+    BarBegin,
+    ClockStart,
+    ClockStop,
     ClockTick,
     NoteOff,
     NoteOn,
     Output,
     Program,
-    Start,
-    Stop,
 )
 from tests.server.osc_house import FakeTimers, OscHouse, RecordingOutlet, wire_bar
 
@@ -30,8 +30,8 @@ SECOND = 1_000_000
 STUDY = "/perpetuo/study"
 
 
-def audience_of(*interests: Interest) -> Audience:
-    audience = Audience(interests, 4)
+def audience_of(*interests: Subscription) -> Subscribers:
+    audience = Subscribers(interests, 4)
     audience.open_for("study")
     return audience
 
@@ -45,13 +45,13 @@ class Stage:
     def __init__(self, what: tuple[str, ...] = WHAT) -> None:
         self.house, self.outlet = OscHouse("study"), RecordingOutlet()
         self.stream = self.house.streams["study"]
-        audience = audience_of(Interest(YOU, DUE, what))
+        audience = audience_of(Subscription(YOU, DUE, what))
         self.output = OscOutput(self.stream, audience, self.outlet)  # type: ignore[arg-type]
 
     def bar(self, index: int, due: int, **changed: Any) -> None:
         bar = wire_bar(index, **changed)
         self.house.plan(self.stream, bar, due)
-        self.output.send(BarLine(index, bar.section, bar.chords), due)
+        self.output.send(BarBegin(index, bar.section, bar.chords), due)
 
 
 def test_notes_say_where_in_the_music_they_sound() -> None:
@@ -111,8 +111,8 @@ def test_a_new_bar_forgets_the_chord_of_the_last_one() -> None:
 
 def test_what_is_not_known_or_of_no_interest_is_passed_over() -> None:
     stage = Stage(("notes", "bars"))
-    stage.output.send(BarLine(9, "B", ("Am", "F")), 0)
-    for event in (Program(1, 4), Start(0), ClockTick(0), Stop()):
+    stage.output.send(BarBegin(9, "B", ("Am", "F")), 0)
+    for event in (Program(1, 4), ClockStart(0), ClockTick(0), ClockStop()):
         stage.output.send(event, 0)
     assert stage.outlet.taken() == []
 
@@ -145,7 +145,7 @@ def test_an_outlet_never_waits_and_never_raises() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         own.setblocking(False)
         own.bind(("127.0.0.1", 0))
-        outlet = Outlet(own, Counts())
+        outlet = DatagramSender(own, OscCounts())
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.bind(("127.0.0.1", 0))
             nobody = other.getsockname()
@@ -170,8 +170,8 @@ class Foreroom:
     def __init__(self, what: tuple[str, ...] = ("notes",)) -> None:
         self.house, self.outlet, self.timers = OscHouse("study"), RecordingOutlet(), FakeTimers()
         self.stream = self.house.streams["study"]
-        self.audience = audience_of(Interest(YOU, AHEAD, what))
-        self.forerunner = Forerunner(
+        self.audience = audience_of(Subscription(YOU, AHEAD, what))
+        self.ahead_sender = AheadSender(
             self.house,  # type: ignore[arg-type]
             self.stream,
             self.audience,
@@ -183,7 +183,7 @@ class Foreroom:
         self.house.listen(self.stream, self)
 
     def hear(self, stream: object, event: Any) -> None:
-        self.forerunner.hear(event)
+        self.ahead_sender.hear(event)
 
     def advance(self, seconds: float) -> list[tuple[Any, ...]]:
         """What is sent meanwhile: (when it is due by its timetag, address, values …)."""
@@ -201,7 +201,7 @@ class Foreroom:
         self.house.plan(self.stream, wire_bar(index, notes, **more), due)
 
 
-def rows(found: tuple[Timed, ...]) -> list[tuple[Any, ...]]:
+def rows(found: tuple[PacketBundle, ...]) -> list[tuple[Any, ...]]:
     return [
         (time_of(timed.timetag) - WALL if timed.timetag > 1 else "now", *message[:1], *message[1])
         for timed in found
@@ -319,7 +319,7 @@ def test_what_is_past_is_left_out() -> None:
 def test_a_closed_forerunner_sends_nothing() -> None:
     room = Foreroom()
     room.plan(0, SECOND)
-    room.forerunner.close()
+    room.ahead_sender.close()
     assert room.advance(5) == []
 
 
@@ -341,7 +341,7 @@ def test_changes_are_told_in_the_form_that_makes_them() -> None:
         "style": {"folk": 0.5},
         "key": "D dorian",
     }
-    event = Steered(changed, {}, 4, 0, "page")
+    event = ChangeAnnounced(changed, {}, 4, 0, "page")
     tell_news(room.stream, event, room.audience, follower)  # type: ignore[arg-type]
     assert follower.taken() == [
         (f"{STUDY}/tempo", 90.0),
@@ -354,10 +354,10 @@ def test_changes_are_told_in_the_form_that_makes_them() -> None:
 
 
 def test_listeners_hear_what_they_asked_for_of_the_station_they_named() -> None:
-    audience = Audience(
+    audience = Subscribers(
         [
-            Interest(YOU, DUE, ("notes", "bars")),
-            Interest(("127.0.0.1", 9001), AHEAD, ("notes",), ("attic",)),
+            Subscription(YOU, DUE, ("notes", "bars")),
+            Subscription(("127.0.0.1", 9001), AHEAD, ("notes",), ("attic",)),
         ],
         2,
     )
@@ -367,7 +367,7 @@ def test_listeners_hear_what_they_asked_for_of_the_station_they_named() -> None:
     assert audience.everyone("attic", "notes") == (YOU, ("127.0.0.1", 9001))
     assert audience.everyone("study", "notes") == (YOU,)
     assert audience.of("study", "controls", DUE) == ()
-    audience.subscribe("study", Interest(YOU, DUE, ("notes", "controls"), (), 10.0))
+    audience.subscribe("study", Subscription(YOU, DUE, ("notes", "controls"), (), 10.0))
     assert audience.of("study", "notes", DUE) == (YOU,)  # once, though both target and subscriber
     audience.expire(11.0)
     assert audience.of("study", "controls", DUE) == ()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.bars import Bar
-from engine.fallback import fallback_bar
-from engine.plan import BarPlan
-from engine.score import Note
-from engine.time import Metre
+from engine.composing.fallback import fallback_bar
+from engine.music.bars import Bar
+from engine.music.plan import BarPlan
+from engine.music.score import Note
+from engine.music.time import Metre
+from server.base.wire import WireBar
 from server.playing.bridging import bridged
-from server.wire import WireBar
 from tests.server.bars import bar
 
 ROW = [(1, 60 + i, 12 * i, 12, 100 * i) for i in range(8)] + [(8, 36, 0, 6), (8, 38, 48, 6)]

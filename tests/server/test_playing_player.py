@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from server.playing.dispatch import Dispatch, Outlet, PortReport
-from server.playing.outputs import ClockTick, Event, NoteOff, NoteOn, Program, Start, Stop
+from server.playing.dispatch import Dispatch, OutputState, PortReport
+from server.playing.outputs import ClockStart, ClockStop, ClockTick, Event, NoteOff, NoteOn, Program
 from server.playing.player import Player
 from tests.server.bars import bar
 
@@ -72,8 +72,8 @@ class Stage:
         self.reports: list[PortReport] = []
         self.dispatch = Dispatch(lambda: self.now, self.reports.append)
 
-    def add(self, *outputs: Recorder, stream: str = "study", offset: int = 0) -> list[Outlet]:
-        outlets = [Outlet(stream, output) for output in outputs]
+    def add(self, *outputs: Recorder, stream: str = "study", offset: int = 0) -> list[OutputState]:
+        outlets = [OutputState(stream, output) for output in outputs]
         self.dispatch.add(stream, outlets, offset)
         return outlets
 
@@ -122,9 +122,9 @@ def test_only_those_who_want_it_get_the_clock(stage: Stage) -> None:
     stage.add(with_clock, without)
     stage.dispatch.offer("study", 0, 0, BEGIN, bar(0))
     stage.play_until(BEGIN + BAR)
-    assert with_clock.of(Start, Stop) == [Start(0), Stop()]
+    assert with_clock.of(ClockStart, ClockStop) == [ClockStart(0), ClockStop()]
     assert len(with_clock.of(ClockTick)) == 96
-    assert without.of(Start, Stop, ClockTick) == []
+    assert without.of(ClockStart, ClockStop, ClockTick) == []
 
 
 @pytest.mark.parametrize("error", [OSError("unplugged"), ValueError("a fault")])
@@ -149,7 +149,7 @@ def test_an_output_that_fails_is_left_out_and_reported(
     stage.play_until(BEGIN + 2 * BAR)
     assert [(r.output, r.alive) for r in stage.reports] == [("bad", False), ("bad", True)]
     assert bad.notes() == [("on", 60), ("off", 60)]
-    assert bad.of(Start) == [Start(54)]  # the next sixteenth
+    assert bad.of(ClockStart) == [ClockStart(54)]  # the next sixteenth
     assert good.notes() == [("on", 60), ("off", 60)] * 2
 
 
@@ -192,7 +192,7 @@ def test_on_any_end_what_sounds_is_ended(stage: Stage, end: str) -> None:
     stage.dispatch.offer("study", 0, 0, BEGIN, bar(0, [(1, 60, 0, 96)]))
     stage.play_until(BEGIN)
     getattr(stage.dispatch, end)(*([] if end == "close" else ["study"]))
-    assert [event for _, event in output.heard][-2:] == [NoteOff(1, 60), Stop()]
+    assert [event for _, event in output.heard][-2:] == [NoteOff(1, 60), ClockStop()]
     assert output.calls == ([] if end == "stop" else ["silence", "close"])
     stage.play_until(BEGIN + BAR)
     assert output.notes() == [("on", 60), ("off", 60)]

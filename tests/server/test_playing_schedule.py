@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.base.wire import WireBar
 from server.playing.outputs import (
-    BarLine,
+    BarBegin,
+    ClockStart,
+    ClockStop,
     ClockTick,
     Event,
     NoteOff,
     NoteOn,
     Program,
-    Start,
-    Stop,
 )
-from server.playing.schedule import MAX_EARLY, PREPARED, SHORTEST, STALE, Schedule, Timed
-from server.wire import WireBar
+from server.playing.schedule import MAX_EARLY, PREPARED, SHORTEST, STALE, Schedule, TimedEvent
 from tests.server.bars import bar, streams
 
 BEGIN = 1_000_000
@@ -40,7 +40,7 @@ def offer(schedule: Schedule, bars: Iterable[WireBar], begin: int = BEGIN) -> in
     return begin
 
 
-def play(schedule: Schedule, until: int = 1 << 50, begin: int = 0) -> list[Timed]:
+def play(schedule: Schedule, until: int = 1 << 50, begin: int = 0) -> list[TimedEvent]:
     """Everything up to a time, asked for exactly when it is due."""
     events = schedule.due_events(begin)
     while (due := schedule.next_due()) is not None and due <= until:
@@ -48,13 +48,13 @@ def play(schedule: Schedule, until: int = 1 << 50, begin: int = 0) -> list[Timed
     return events
 
 
-def played(bars: Iterable[WireBar], **options: Any) -> list[Timed]:
+def played(bars: Iterable[WireBar], **options: Any) -> list[TimedEvent]:
     schedule = Schedule(**options)
     offer(schedule, bars)
     return play(schedule)
 
 
-def notes(events: Iterable[Timed]) -> list[tuple[str, int, int]]:
+def notes(events: Iterable[TimedEvent]) -> list[tuple[str, int, int]]:
     """("on" or "off", pitch, ticks since the beginning) for bars of `TEMPO`."""
     found = []
     for due, event in events:
@@ -80,11 +80,11 @@ def check_clock(events: Sequence[Event]) -> None:
     """Ticks come only between start and stop, and count on from where it was started."""
     position: int | None = None
     for event in events:
-        if isinstance(event, Start):
+        if isinstance(event, ClockStart):
             assert position is None
             assert event.position % 6 == 0
             position = event.position
-        elif isinstance(event, Stop):
+        elif isinstance(event, ClockStop):
             assert position is not None
             position = None
         elif isinstance(event, ClockTick):
@@ -103,7 +103,7 @@ def test_bars_in_a_row_strike_what_is_written_and_end_all(bars: list[WireBar]) -
     check_clock([event for _, event in events])
     ticks = [event.position for _, event in events if isinstance(event, ClockTick)]
     assert ticks == list(range(sum(planned.ticks for planned in bars)))
-    lines = [(due, event.index) for due, event in events if isinstance(event, BarLine)]
+    lines = [(due, event.index) for due, event in events if isinstance(event, BarBegin)]
     begins = [BEGIN + sum(b.length for b in bars[:i]) for i in range(len(bars))]
     assert lines == [(begin, b.index) for begin, b in zip(begins, bars, strict=True)]
 
@@ -111,7 +111,7 @@ def test_bars_in_a_row_strike_what_is_written_and_end_all(bars: list[WireBar]) -
 @given(streams(), st.data())
 def test_whatever_happens_every_note_ends_once(bars: list[WireBar], data: st.DataObject) -> None:
     schedule = Schedule(wants_clock=True)
-    events: list[Timed] = []
+    events: list[TimedEvent] = []
     now = dues = BEGIN - 100_000
     revision = 0
     for planned in bars:
@@ -210,7 +210,7 @@ def test_at_one_instant_what_ends_comes_before_what_begins() -> None:
         [bar(0, [(1, 60, 0, 96)]), bar(1, [(1, 60, 0, 24)], programs=(5,) * 8)], wants_clock=True
     )
     at_line = [type(event) for due, event in events if due == BEGIN + BAR]
-    assert at_line == [NoteOff, *[Program] * 8, ClockTick, BarLine, NoteOn]
+    assert at_line == [NoteOff, *[Program] * 8, ClockTick, BarBegin, NoteOn]
 
 
 def test_shifts_move_notes_even_before_the_bar_line() -> None:
@@ -278,10 +278,10 @@ def test_a_bar_that_is_all_past_is_not_played() -> None:
 def test_where_the_plan_ends_everything_ends_and_later_it_starts_again() -> None:
     schedule = Schedule(wants_clock=True)
     end = offer(schedule, [bar(0, [(1, 60, 48, 96)])])
-    assert play(schedule)[-2:] == [Timed(end, NoteOff(1, 60)), Timed(end, Stop())]
+    assert play(schedule)[-2:] == [TimedEvent(end, NoteOff(1, 60)), TimedEvent(end, ClockStop())]
     schedule.offer(1, 0, end + BAR, bar(1))
     events = play(schedule)
-    assert Timed(end + BAR, Start(96)) in events
+    assert TimedEvent(end + BAR, ClockStart(96)) in events
 
 
 # -- transport -------------------------------------------------------------------------------------
@@ -292,14 +292,16 @@ def test_a_stop_ends_all_and_the_stopped_bar_comes_again() -> None:
     offer(schedule, [bar(0, [(1, 60, 0, 96)]), bar(1, [(1, 64, 0, 24)])])
     now = BEGIN + BAR // 2
     play(schedule, now)
-    assert schedule.stop(now) == [Timed(now, NoteOff(1, 60)), Timed(now, Stop())]
+    assert schedule.stop(now) == [TimedEvent(now, NoteOff(1, 60)), TimedEvent(now, ClockStop())]
     assert schedule.next_due() is None
     schedule.move(0, 10 * BAR)
     schedule.go_on()
     events = play(schedule)
     assert notes(events)[:1] == [("on", 60, 960)]
     begin = BEGIN + 10 * BAR
-    assert [e for e in events if isinstance(e.event, Start)] == [Timed(begin, Start(0))]
+    assert [e for e in events if isinstance(e.event, ClockStart)] == [
+        TimedEvent(begin, ClockStart(0))
+    ]
     assert sum(isinstance(event, Program) for _, event in events) == 8
 
 
@@ -316,9 +318,9 @@ def test_going_on_in_the_middle_starts_the_clock_there(moved_first: bool) -> Non
     if not moved_first:
         schedule.move(1, 5 * BAR)
     events = play(schedule)
-    starts = [e for e in events if isinstance(e.event, Start)]
-    assert starts == [Timed(BEGIN + 6 * BAR, Start(96))]
-    assert [e.index for _, e in events if isinstance(e, BarLine)] == [1, 2]
+    starts = [e for e in events if isinstance(e.event, ClockStart)]
+    assert starts == [TimedEvent(BEGIN + 6 * BAR, ClockStart(96))]
+    assert [e.index for _, e in events if isinstance(e, BarBegin)] == [1, 2]
 
 
 def test_beginning_anew_lets_the_bar_end_and_voids_the_others() -> None:
@@ -331,12 +333,12 @@ def test_beginning_anew_lets_the_bar_end_and_voids_the_others() -> None:
     schedule.offer(0, 0, end, bar(0, [(1, 72, 0, 24)]))
     events += play(schedule)
     assert notes(events) == [("on", 60, 0), ("off", 60, 96), ("on", 72, 96), ("off", 72, 120)]
-    clock = [e for e in events if isinstance(e.event, Start | Stop)]
+    clock = [e for e in events if isinstance(e.event, ClockStart | ClockStop)]
     assert clock == [
-        Timed(BEGIN, Start(0)),
-        Timed(end, Stop()),
-        Timed(end, Start(0)),
-        Timed(end + BAR, Stop()),
+        TimedEvent(BEGIN, ClockStart(0)),
+        TimedEvent(end, ClockStop()),
+        TimedEvent(end, ClockStart(0)),
+        TimedEvent(end + BAR, ClockStop()),
     ]
 
 
@@ -349,7 +351,7 @@ def test_a_bar_that_is_prepared_but_not_begun_is_void_as_well() -> None:
     schedule.offer(0, 0, end, bar(0, [(1, 72, 0, 24)]))
     events += play(schedule, begin=end - 1)
     assert notes(events) == [("on", 60, 90), ("off", 60, 96), ("on", 72, 96), ("off", 72, 120)]
-    assert len([e for e in events if isinstance(e.event, BarLine)]) == 2
+    assert len([e for e in events if isinstance(e.event, BarBegin)]) == 2
     check_clock([event for _, event in events])
 
 
@@ -357,5 +359,5 @@ def test_after_a_panic_the_music_goes_on() -> None:
     schedule = Schedule()
     offer(schedule, [bar(0, [(1, 60, 0, 96), (1, 64, 48, 24)])])
     play(schedule, BEGIN)
-    assert schedule.silence(BEGIN + 1) == [Timed(BEGIN + 1, NoteOff(1, 60))]
+    assert schedule.silence(BEGIN + 1) == [TimedEvent(BEGIN + 1, NoteOff(1, 60))]
     assert notes(play(schedule)) == [("on", 64, 48), ("off", 64, 72)]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.control_log import ControlLog, read
-from engine.runtime import Network
-from server.composing import link
-from server.composing.spelling import wire_bar
-from server.house.chronicle import Chronicle
-from server.house.opening import Stations
+from engine.files.control_log import ControlLog, read
+from engine.network.runtime import Network
+from server.base.wire import WireBar
+from server.commands.offline import Length, compose, composer_of
+from server.composing import client
+from server.composing.wire_bars import wire_bar
+from server.house.log_writer import ControlLogWriter
+from server.house.stations import StationKeeper
 from server.house.stream import Stream
-from server.offline import Length, compose, composer_of
-from server.wire import WireBar
 from tests.bundles import tiny_bytes
 from tests.server.live import (
     BRISK,
@@ -91,11 +91,11 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
             ear = Ear(server)
             await ear.until_bar(1)
             await change(server.house, ear.stream, {"density": 8})
-            first = server.crew.workers[0].link.pid
+            first = server.pool.workers[0].link.pid
             assert first is not None
             os.kill(first, signal.SIGKILL)
             await ear.until_bar(max(ear.planned) + 6)
-            assert server.crew.workers[0].link.pid not in (None, first)
+            assert server.pool.workers[0].link.pid not in (None, first)
             assert server.house.counters.composer_restarts == 1
             assert server.house.counters.late_bars == 0
             heard = ear.sounded()
@@ -110,19 +110,19 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
 def test_a_composer_that_hangs_is_replaced(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "COMPOSING", replace(link.COMPOSING, hangs_after=3.0))
+    monkeypatch.setattr(client, "COMPOSING", replace(client.COMPOSING, hangs_after=3.0))
 
     async def scenario() -> None:
         async with running(configuration(model, tmp_path, lookahead=12)) as server:
             ear = Ear(server)
             await ear.until_bar(1)
-            first = server.crew.workers[0].link.pid
+            first = server.pool.workers[0].link.pid
             assert first is not None
             os.kill(first, signal.SIGSTOP)
             async with asyncio.timeout(60):
                 while server.house.counters.composer_restarts == 0:
                     await asyncio.sleep(0.05)
-            assert server.crew.workers[0].link.pid not in (None, first)
+            assert server.pool.workers[0].link.pid not in (None, first)
             await ear.until_bar(max(ear.planned) + 3)
 
     asyncio.run(scenario())
@@ -320,14 +320,14 @@ def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
 def test_tasks_that_fail_or_hang_keep_no_other_from_its_work(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hangs(chronicle: Chronicle) -> None:
+    async def hangs(log_writer: ControlLogWriter) -> None:
         await asyncio.Event().wait()
 
-    def raises(stations: Stations) -> None:
+    def raises(stations: StationKeeper) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Chronicle, "tick", hangs)
-    monkeypatch.setattr(Stations, "shelve", raises)
+    monkeypatch.setattr(ControlLogWriter, "tick", hangs)
+    monkeypatch.setattr(StationKeeper, "shelve", raises)
 
     async def scenario() -> None:
         settings = configuration(model, tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from perpetuo_client import connect
 
 from server.osc.settings import OscSettings
-from server.playing.outputs import BarLine
+from server.playing.outputs import BarBegin
 from server.web.settings import WebSettings
 from tests.bundles import tiny_bytes
 from tests.server import abuser
@@ -98,7 +98,7 @@ def test_a_flood_of_everything_wrong_is_not_heard(
 
     did, found, heard = asyncio.run(scenario())
     assert heard == list(range(heard[0], heard[0] + len(heard)))
-    lines = [event.index for _, event in recording.events if isinstance(event, BarLine)]
+    lines = [event.index for _, event in recording.events if isinstance(event, BarBegin)]
     assert lines == list(range(lines[0], lines[0] + len(lines)))
     assert len(lines) > SECONDS / 0.4
     assert not recording.hanging()

@@ -17,7 +17,7 @@ from perpetuo_client.bars import Bar
 from perpetuo_client.server import Server as Client
 from perpetuo_client.stream import Stream
 
-from server.benching_live.visit import Visit
+from server.benches.live.visit import Visit
 from server.web.outgoing import Ack
 from tests.bundles import tiny_bytes
 from tests.server.served import Served, brisk, serving

@@ -11,10 +11,10 @@ import pytest
 from perpetuo_client import connect
 from perpetuo_client.player import local_now
 
-from server.house.events import Steered
+from server.house.events import ChangeAnnounced
 from server.osc.packets import decode, encode, encode_bundle, time_of, timetag_of
-from server.playing.outputs import BarLine, NoteOn
-from server.serving import Server
+from server.playing.outputs import BarBegin, NoteOn
+from server.serving.server import Server
 from tests.bundles import tiny_bytes
 from tests.server.live import (
     Ear,
@@ -72,7 +72,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def obeyed(server: Server, ear: Ear) -> list[object]:
     """The values of density that were set."""
-    return [e.controls["density"] for e in ear.events if isinstance(e, Steered)]
+    return [e.controls["density"] for e in ear.events if isinstance(e, ChangeAnnounced)]
 
 
 async def until_obeyed(server: Server, ear: Ear, value: float) -> None:
@@ -134,7 +134,7 @@ def test_a_jump_of_the_systems_clock_is_not_heard(
 
     last, before, after = asyncio.run(scenario())
     # Notes and bar lines came in order of their due times, without a gap, and all ended.
-    lines = [(due, event.index) for due, event in recording.events if isinstance(event, BarLine)]
+    lines = [(due, event.index) for due, event in recording.events if isinstance(event, BarBegin)]
     assert [index for _, index in lines] == list(range(lines[0][1], lines[-1][1] + 1))
     assert all(due == dues[index] for due, index in lines if index in dues)
     assert sum(isinstance(event, NoteOn) for _, event in recording.events) > 0

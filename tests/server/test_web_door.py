@@ -18,7 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from engine.errors import ConfigError, PortError
+from common.errors import ConfigError, PortError
 from server.web import door as door_module
 from server.web.door import WebDoor
 from server.web.line import ClientLine

@@ -304,7 +304,7 @@ def test_a_door_that_is_open_to_all_says_so(
 
 FEW_FILES_SERVER = """
 import asyncio, logging, os, resource, sys
-from server.logs import set_up
+from server.serving.logs import set_up
 from server.web import accepting
 from tests.server.test_web_door import served
 

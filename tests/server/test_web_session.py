@@ -17,7 +17,7 @@ from server.web.codes import ENDS
 from server.web.outgoing import BarMessage, decode
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
-from server.web.telling import Teller, bar_body
+from server.web.stream_messages import StreamMessages, bar_body
 from tests.server.web_house import LENGTH, WebHouse
 from tests.server.web_line import Talk, answered, talking, types
 
@@ -50,11 +50,11 @@ def test_a_bar_is_the_message_that_its_pieces_make() -> None:
 
 
 def test_the_body_of_an_event_is_made_once_for_all_its_listeners() -> None:
-    house, teller = WebHouse(), Teller()
+    house, messages = WebHouse(), StreamMessages()
     study, dance = house.stations.values()
     event = BarPlanned(study.bars[0])
-    assert teller.body(study, event) is teller.body(study, event)
-    assert teller.body(dance, event) != teller.body(study, event)
+    assert messages.body(study, event) is messages.body(study, event)
+    assert messages.body(dance, event) != messages.body(study, event)
 
 
 def test_a_late_joiner_gets_the_sounding_bar_all_planned_ones_and_some_past() -> None:

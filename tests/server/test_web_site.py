@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.controls_doc import describe
+from engine.controls.reference import describe
 from server.house.counters import Counters
 from server.house.promises import PromiseCounts
 from server.web import site as site_module

@@ -10,25 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.controls import Controls, nearest
-from engine.errors import BundleError, CapacityError, PlanError, StreamError
-from server.configuration.presets import Preset
+from common.errors import BundleError, CapacityError, PlanError, StreamError
+from engine.controls.controls import Controls, nearest
+from engine.library.presets import Preset
+from server.base.wire import WireBar, WireNote, encode_bar
 from server.house.counters import Counters
 from server.house.events import (
     BarPlanned,
-    Listener,
-    Moved,
+    BarsMoved,
+    ChangeAnnounced,
+    ChangePostponed,
     Panicked,
     PlannedBar,
-    Postponed,
-    Steered,
+    StateTurned,
     StreamEvent,
-    Turned,
+    StreamListener,
 )
 from server.house.house import HouseRules
-from server.house.requests import Carried, Load, Request
+from server.house.requests import ModelRequest, RequestDone, StreamRequest
 from server.house.stream import Stream
-from server.wire import WireBar, WireNote, encode_bar
 from tests.server.steering import carried_out
 
 LENGTH = 2_000_000  # microseconds a bar
@@ -93,7 +93,7 @@ class WebHouse:
         last = stream.history[-1]
         bar = last.bar + 1
         stream.postpone(last.change, bar, stream.bars[bar].due)
-        self.tell(stream, Postponed(last.change, bar, stream.bars[bar].due))
+        self.tell(stream, ChangePostponed(last.change, bar, stream.bars[bar].due))
 
     def tell(self, stream: Stream, event: StreamEvent) -> None:
         for listener in tuple(stream.listeners):
@@ -110,11 +110,11 @@ class WebHouse:
             raise StreamError(f"there is no stream '{name[:40]}': {nearest(name, self.stations)}")
         return self.streams[name]
 
-    def listen(self, stream: Stream, listener: Listener) -> None:
+    def listen(self, stream: Stream, listener: StreamListener) -> None:
         if listener not in stream.listeners:
             stream.listeners.append(listener)
 
-    def unlisten(self, stream: Stream, listener: Listener) -> None:
+    def unlisten(self, stream: Stream, listener: StreamListener) -> None:
         if listener in stream.listeners:
             stream.listeners.remove(listener)
 
@@ -139,7 +139,7 @@ class WebHouse:
         self.asked.append(("close", stream.name, reason))
         if self.streams.pop(stream.name, None):
             stream.state = "ended"
-            self.tell(stream, Turned("ended", stream.epoch, reason))
+            self.tell(stream, StateTurned("ended", stream.epoch, reason))
             stream.listeners.clear()
 
     async def change(
@@ -149,7 +149,7 @@ class WebHouse:
         plan: Mapping[int, Mapping[str, int]] = {},
         *,
         by: str,
-    ) -> Steered:
+    ) -> ChangeAnnounced:
         changed = stream.controls.with_values(controls)
         if any("nonsense" in values for values in plan.values()):
             raise PlanError("a plan has no 'nonsense': name a value of the plan")
@@ -158,14 +158,14 @@ class WebHouse:
         first = stream.first_open(self.now(), HORIZON)
         known = {name: changed.plain(name) for name in controls}
         stream.changes += 1
-        event = Steered(known, plan, first, stream.bars[first].due, by, stream.changes)
+        event = ChangeAnnounced(known, plan, first, stream.bars[first].due, by, stream.changes)
         stream.history.append(event)
         self.tell(stream, event)
         for index in range(first, stream.missing):
             self.plan(stream, index)
         return event
 
-    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> Steered:
+    async def apply_preset(self, stream: Stream, name: str, *, by: str) -> ChangeAnnounced:
         steered = await self.change(stream, self.presets[name].controls, by=by)
         stream.preset = name
         return steered
@@ -189,25 +189,25 @@ class WebHouse:
         stream.epoch += 1
         stream.bars.clear()
         stream.begins = self.now()
-        self.tell(stream, Turned("playing", stream.epoch, reason))
+        self.tell(stream, StateTurned("playing", stream.epoch, reason))
         for _ in range(4):
             self.plan(stream)
 
     async def stop(self, stream: Stream, *, by: str) -> None:
         stream.state = "stopped"
-        self.tell(stream, Turned("stopped", stream.epoch, f"stopped by {by}"))
+        self.tell(stream, StateTurned("stopped", stream.epoch, f"stopped by {by}"))
 
     async def go_on(self, stream: Stream, *, by: str) -> None:
         stream.state = "playing"
         stream.move(1, 500_000)
-        self.tell(stream, Moved(1, 500_000))
-        self.tell(stream, Turned("playing", stream.epoch, f"continued by {by}"))
+        self.tell(stream, BarsMoved(1, 500_000))
+        self.tell(stream, StateTurned("playing", stream.epoch, f"continued by {by}"))
 
     def models(self) -> dict[str, str]:
         return {name: name for name in ("default", "lstm", "performance")}
 
-    def steer(self, stream: Stream, request: Request) -> asyncio.Future[Carried]:
-        if isinstance(request, Load) and request.model not in (*self.models(), "mine"):
+    def steer(self, stream: Stream, request: StreamRequest) -> asyncio.Future[RequestDone]:
+        if isinstance(request, ModelRequest) and request.model not in (*self.models(), "mine"):
             raise BundleError(f"there is no model '{request.model}'")
         return asyncio.ensure_future(carried_out(self, stream, request))
 

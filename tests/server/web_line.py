@@ -10,7 +10,7 @@ from server.web.codes import ENDS, ERRORS
 from server.web.conversation import Conversation
 from server.web.incoming import AnyRequest
 from server.web.outgoing import decode
-from server.web.requests import carry_out
+from server.web.request_handling import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings

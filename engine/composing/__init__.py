@@ -1,0 +1,1 @@
+"""One endless stream, bar by bar."""

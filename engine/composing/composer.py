@@ -1,0 +1,444 @@
+"""One endless stream of bars.
+
+A composer draws notes until the next onset falls past the bar line; then the bar is done. At each
+bar line it keeps all it would need to begin there again. A control changed at any moment rewinds
+the stream to the first bar that is not committed, which is then composed anew under the new
+controls: lookahead may be deep and the hand is heard at the next bar line all the same.
+
+Whoever drives it either calls `compose_bar`, or, for many composers over one pool, repeats
+`prepare`, `Pool.run`, `absorb` (see `engine.ensemble.ensemble`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import PlanError
+from engine.composing.articulation import articulated
+from engine.composing.finishing import heard_values, sounding, summary_of
+from engine.composing.performing import performed
+from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
+from engine.composing.primer import NOTHING, Primer
+from engine.composing.setting import Setting, setting_of
+from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext, remember
+from engine.composing.tempo_drift import TempoDrift
+from engine.controls.controls import Controls
+from engine.controls.values import Json
+from engine.files.control_log import LoggedChange
+from engine.music.bars import Bar, moved
+from engine.music.noise import ENSEMBLE, gumbel_block, uniforms
+from engine.music.score import Note
+from engine.music.time import TICKS_PER_QUARTER
+from engine.network.row_lease import RowLease
+from engine.network.runtime import Checkpoint, Network, Pool
+from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
+from engine.planning.form import FormState, kept_bars
+from engine.planning.guards import GuardState, nudge, observe, report, retuned
+from engine.planning.planner_table import MAX_ECHO
+from engine.planning.scene import PlannerState
+from engine.representations.codec import Cursor
+
+NOISE_STEPS = 16  # steps whose noise is drawn at once
+
+Hand = Mapping[int, Mapping[str, int]]  # plan columns set by hand, by bar
+
+
+class BarLine(NamedTuple):
+    """Everything that composing from a bar line on depends on, besides the controls."""
+
+    bar: int
+    start: int
+    cursor: Cursor
+    event: tuple[int, ...]  # the last one drawn
+    mark: Checkpoint
+    form: FormState
+    planner: PlannerState
+    guards: GuardState
+    anchor: int  # bar from which the present progression counts
+    chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
+    silent_from: int  # tick at which the last note ended
+    transposition: int  # of the bar before
+    trims: Trims = NO_TRIMS
+    # See `leap`: ticks by which bars are told to begin later than composed, and the number that
+    # this one had before it was leapt to, under which it is planned; -1: it is none.
+    told: int = 0
+    meant: int = -1
+
+
+class Composer:
+    """One stream, on one row of a pool while it computes."""
+
+    def __init__(
+        self,
+        network: Network,
+        pool: Pool,
+        seed: int,
+        stream: int = 0,
+        controls: Controls | None = None,
+        primer: Primer | None = None,
+    ) -> None:
+        """Take a row of the pool. With a primer the stream goes on from its music: its bars come
+        first, and the first one composed has their number as its index."""
+        self.network, self.pool = network, pool
+        self.spec = network.specification
+        self.codec = self.spec.open_codec()
+        self.names = tuple(name for name, _ in self.spec.context)
+        self.table = network.planner_table
+        self.seed, self.stream = seed, stream
+        self.plan_ahead = PlanAhead(self.table, seed, stream)
+        self.tempo_drift = TempoDrift(seed, stream)
+        self.controls = controls or Controls()
+        self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
+        self.setting = self._setting_of(self.controls)
+        self.lease = RowLease(pool)
+        self.hand: dict[int, dict[str, int]] = {}
+        self.revisions: dict[int, int] = {}
+        self.heard: dict[int, HeardBar[int]] = {}
+        self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
+        self.committed = self.lines[0].bar
+        self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
+        self._noise_block = -1
+        self._context: StepContext | None = None
+        self._planned: PlannedStep  # with the situation
+        self._retune = False  # the guards find their references anew at the next bar line
+        self._begin()
+
+    def _first_line(self, primer: Primer) -> BarLine:
+        event = (0,) * len(self.spec.event)
+        if primer.events:
+            self.pool.mix[self.row] = self.setting.mix
+            self.pool.prefill(self.row, primer.inputs, primer.ticks)
+            event = primer.events
+        self.heard.update(primer.heard)
+        return BarLine(
+            primer.bars,
+            primer.end,
+            self.codec.cursor(primer.end),
+            event,
+            self.lease.mark(),
+            FormState(),
+            primer.planner,
+            GuardState(),
+            primer.bars,
+            None,
+            primer.end,
+            self.setting.limits.transposition,
+        )
+
+    def _setting_of(self, controls: Controls) -> Setting:
+        return setting_of(controls, self.spec, self.table, self._ensemble_draw)
+
+    @property
+    def row(self) -> int:
+        """The row of the pool that it computes on."""
+        assert not self.lease.is_aside, "only who sits has a row"
+        return self.lease.row
+
+    # -- what is asked from outside --------------------------------------------------------------
+
+    @property
+    def next_bar(self) -> int:
+        """Index of the bar under way: all before it are composed."""
+        return self.lines[-1].bar
+
+    @property
+    def length(self) -> int:
+        """Microseconds of the bar under way."""
+        return self._in_force.metre.ticks * self._quarter // TICKS_PER_QUARTER
+
+    @property
+    def _quarter(self) -> int:
+        """Microseconds a quarter of the bar under way, as its tempo drifts."""
+        setting = self._in_force
+        return self.tempo_drift.drifted(
+            setting.microseconds_per_quarter, setting.controls.tempo_drift, self.next_bar
+        )
+
+    @property
+    def first_open(self) -> int:
+        """The first bar that a change can still reach."""
+        for line in self.lines:
+            if line.bar >= self.committed and self.lease.can_rewind(line.mark):
+                return line.bar
+        return self.next_bar + 1
+
+    @property
+    def guard_report(self) -> dict[str, int | float]:
+        """What the guards did up to the last bar line; see `engine.planning.guards.report`."""
+        return report(self.lines[-1].guards)
+
+    def commit(self, bar: int) -> None:
+        """Bars before `bar` sound or are about to: they will not be composed again."""
+        self.committed = max(self.committed, min(bar, self.next_bar))
+        while self.lines[0].bar < self.committed:
+            del self.lines[0]
+        for old in [b for b in self.revisions if b < self.committed]:
+            del self.revisions[old]
+        meant = self.lines[0].meant
+        for old in [b for b in self.hand if b < self.committed and b not in (meant, meant + 1)]:
+            del self.hand[old]
+
+    def change(self, controls: Mapping[str, Json] | None = None, plan: Hand | None = None) -> int:
+        """Change controls, or set columns of the plan by hand; returns the first bar that is
+        composed under the change. ControlError or PlanError, and nothing changed, if it is bad."""
+        changed = self.controls.with_values(controls or {})
+        setting = self._setting_of(changed)
+        first = self.first_open
+        for bar, columns in (plan or {}).items():
+            if bar < first:
+                raise PlanError(
+                    f"bar {bar} cannot be planned any more: the first that is open is {first}"
+                )
+            setting.asked(0, tuple(columns.items()))
+        self.controls, self.setting = changed, setting
+        for bar, columns in (plan or {}).items():
+            self.hand[bar] = {**self.hand.get(bar, {}), **columns}
+        if first <= self.next_bar:
+            self.rewind(first)
+            # What was normal before says nothing of what is asked now.
+            self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+        self._retune = first > self.next_bar
+        return first
+
+    def make(self, change: LoggedChange) -> None:
+        """Make a change of a log at its bar."""
+        if change.to is None:
+            self.change(change.set, change.plan)
+        else:
+            self.leap(change.to, change.tick)
+
+    def leap(self, bar: int, tick: int) -> None:
+        """Number the bar under way `bar`, and tell that it begins at `tick`: others were heard in
+        the places between. It is composed as it was meant, and nothing drawn is lost; what came
+        before it cannot be changed any more."""
+        assert bar >= self.next_bar, "numbers only rise"
+        line = self.lines[-1]
+        meant = line.bar if line.meant < 0 else line.meant
+        self.lines = [line._replace(bar=bar, told=tick - line.start, meant=meant)]
+        if self._context is not None:
+            self._planned = numbered(self._planned, bar)
+        self.commit(bar)
+
+    def rewind(self, bar: int) -> None:
+        """Forget everything from the bar line before `bar` on and begin there again."""
+        while self.lines[-1].bar > bar:
+            dropped = self.lines.pop().bar
+            self.heard.pop(dropped - 1, None)
+        line = self.lines[-1]
+        assert line.bar == bar, "the bar line was not kept"
+        self.lease.rewind(line.mark)
+        self._begin()
+
+    def begin_at(self, line: BarLine) -> None:
+        """Go on from this bar line; the row's state must be the one that belongs to it."""
+        self.lines = [line]
+        self.committed = line.bar
+        self._begin()
+
+    def close(self) -> None:
+        """Give the row back."""
+        self.lease.close()
+
+    # -- composing -------------------------------------------------------------------------------
+
+    def compose_bar(self) -> Bar:
+        """The next bar, alone on the pool's thread."""
+        bar = self.finished()
+        while bar is None:
+            self.prepare()
+            self.pool.run([self.row])
+            bar = self.absorb()
+        return bar
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a note of the present bar is to be drawn next: `finished` would give None."""
+        return self._context is not None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more step leaves the first uncommitted bar within reach of a rewind.
+
+        A single bar longer than the ring allows is composed all the same.
+        """
+        if len(self.lines) == 1:
+            return True
+        return self.lease.step + 1 - self.lines[0].mark.step <= self.pool.margin
+
+    def _begin(self) -> None:
+        """Set out on the bar after the last bar line."""
+        line, setting = self.lines[-1], self.setting
+        self._in_force = setting  # of this bar: a change may come that only reaches the next
+        self._cursor = line.cursor.copy()
+        self._event = list(line.event)
+        self._start, self._end = line.start, line.start + setting.metre.ticks
+        self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
+        self._told: HeardBar[int] = array("i")
+        self._surprise, self._drawn = 0.0, 0
+        self._context = None  # worked out when the first note is drawn or the bar is done
+
+    def _plan(self) -> None:
+        """Plan the bar under way and write everything that holds for all of it."""
+        line, setting = self.lines[-1], self._in_force
+        bar = line.bar if line.meant < 0 else line.meant
+        anchor = line.anchor if setting.progression == line.chords else bar
+        more = told(line.trims, setting.positions)
+        self._conditions = PlanConditions(setting, anchor, nudge(line.guards).and_more(more))
+        self._planned, next_chord = self.plan_ahead.plan(
+            bar, line.form, line.planner, self._conditions, self.hand
+        )
+        if bar != line.bar:
+            self._planned = numbered(self._planned, line.bar)
+        plan = self._planned.plan
+        self._context = StepContext(
+            self.names,
+            setting.metre,
+            self._planned.section.phrase,
+            plan,
+            next_chord,
+            self.heard.get(plan.source, NOTHING_HEARD),
+        )
+        pool, row = self.pool, self.row
+        lean = leaning(
+            line.trims, setting.positions, setting.attributes, self._conditions.nudge.worn
+        )
+        self._limits = setting.limits
+        if lean != UPRIGHT:
+            tilted = setting.limits.pitch_bias + lean.tilt
+            self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+        self.codec.write_bias(pool.bias[row], self._limits)
+        pool.mix[row] = setting.mix
+        pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
+        with np.errstate(divide="ignore"):
+            pool.cut[row] = np.log(np.minimum(setting.min_p * self._conditions.nudge.min_p, 0.9))
+
+    def prepare(self) -> None:
+        """Fill this stream's row for one step. Only if `finished()` gave None."""
+        situation = self._context
+        assert situation is not None
+        pool, row, cursor = self.pool, self.row, self._cursor
+        cursor.constrain(pool.bias[row], self._limits)
+        context = situation.at(cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices)
+        pool.inputs[row, 0] = self._event + context
+        pool.ticks[row] = cursor.tick
+        pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))
+
+    def _noise_of(self, step: int) -> NDArray[np.float32]:
+        block, place = divmod(step, NOISE_STEPS)
+        if block != self._noise_block:
+            self._noise_block = block
+            width = self.spec.event_width
+            self._noise = gumbel_block(self.seed, self.stream, block, NOISE_STEPS, width)
+        noise: NDArray[np.float32] = self._noise[place]
+        return noise
+
+    def absorb(self) -> Bar | None:
+        """Take what the step drew; the bar, if that completed it."""
+        event: list[int] = self.pool.event[self.row].tolist()
+        self._surprise -= sum(self.pool.likelihood[self.row].tolist())
+        self._drawn += 1
+        cursor = self._cursor
+        tick, rank = cursor.tick, cursor.rank
+        note = cursor.accept(event, self._in_force.limits)
+        self._event = event
+        if note is not None:
+            self._notes.append(note)
+            values = self.codec.echoed(event)
+            if values is not None:
+                remember(self._told, tick - self._start, rank, values)
+        return self.finished()
+
+    def finished(self) -> Bar | None:
+        """The bar under way, if nothing more can begin in it; composing then stands at the next."""
+        if self._context is None:
+            self._plan()
+        if self._cursor.tick < self._end:
+            return None
+        line, setting = self.lines[-1], self._in_force
+        self._notes += self._cursor.leave_bar(self._end)
+        notes = tuple(sorted(self._notes))
+        quarter = self._quarter
+        revision = self.revisions.get(line.bar, -1) + 1
+        self.revisions[line.bar] = revision
+        heard = sounding(notes, setting.limits.transposition, line.transposition)
+        played, shifts = performed(
+            articulated(heard, max(self._end, self._cursor.tick), setting.controls.articulation),
+            line.start,
+            quarter,
+            setting.controls.swing,
+            setting.controls.humanise_time,
+            setting.controls.humanise_velocity,
+            (self.seed, self.stream, line.bar),
+        )
+        bar = Bar(
+            line.bar,
+            revision,
+            line.start,
+            setting.metre,
+            quarter,
+            played,
+            shifts,
+            setting.programs,
+            self._planned.plan,
+            self._planned.section.name,
+            self._surprise / max(self._drawn, 1),
+        )
+        self._close_bar(line, notes)
+        self._begin()
+        return moved(bar, line.told)
+
+    def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
+        """Remember the bar and draw the bar line."""
+        self.heard[line.bar] = self._told
+        ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
+        silent_from = max(ended, line.silent_from)
+        silence = self._end - silent_from - self._in_force.limits.max_rest
+        surprise = self._surprise / max(self._drawn, 1)
+        plan = self._planned.plan
+        span = self._start, self._end
+        values = heard_values(notes, span, line.cursor.carried)
+        asked = self._in_force.positions
+        # The guards hold the music to what was meant, not to what it took to get there.
+        wanted = tuple(
+            level - trim if level and position is not None else level
+            for level, trim, position in zip(
+                plan.levels, told(line.trims, asked), asked, strict=True
+            )
+        )
+        copied = bool(self._told) and self._told == self.heard.get(plan.source)
+        summary = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
+        guards = observe(line.guards, summary)
+        self.lines.append(
+            BarLine(
+                line.bar + 1,
+                self._end,
+                self._cursor.copy(),
+                tuple(self._event),
+                self.lease.mark(),
+                self._planned.form,
+                self._planned.planner,
+                retuned(guards) if self._retune else guards,
+                self._conditions.anchor,
+                self._conditions.setting.progression,
+                silent_from,
+                self._in_force.limits.transposition,
+                corrected(line.trims, asked, values),
+                told=line.told,
+            )
+        )
+        self._retune = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""
+        oldest = self.lines[0].bar - MAX_ECHO
+        kept = [*kept_bars(self.lines[0].form), *kept_bars(self.lines[-1].form)]
+        gone = [b for b in self.heard if b < oldest and not any(b in bars for bars in kept)]
+        for bar in gone:
+            del self.heard[bar]

@@ -1,0 +1,104 @@
+"""Plans the bar under way, and how the one after it begins.
+
+The first chord of the next bar is what this one leads to, so it must be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from engine.composing.setting import Setting
+from engine.music.noise import PLANNING, uniforms
+from engine.music.plan import BarPlan
+from engine.planning.form import FormBar, FormState, form_bar, kept_bars
+from engine.planning.guards import Nudge
+from engine.planning.planner import first_chord, plan_bar
+from engine.planning.planner_table import Floats, PlannerTable
+from engine.planning.scene import PLAN_DRAWS, PlannerState, PlanRequest, scene_of
+
+Columns = Mapping[str, int]  # of BarPlan, set by hand
+
+
+class PlanConditions(NamedTuple):
+    """What bars are planned under: the setting, the bar where its progression begins, the guards'
+    nudge."""
+
+    setting: Setting
+    anchor: int
+    nudge: Nudge
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One bar's plan and the states after it."""
+
+    section: FormBar
+    plan: BarPlan
+    form: FormState
+    planner: PlannerState
+
+
+def numbered(planned: PlannedStep, bar: int) -> PlannedStep:
+    """The same plan for another number of its bar."""
+    memory = (*planned.planner.memory[:-1], (bar, planned.plan))
+    return replace(planned, planner=planned.planner._replace(memory=memory))
+
+
+class PlanAhead:
+    """The planning of one stream. Holds nothing but what saves work: what was looked up for the
+    next bar is needed again when that is planned."""
+
+    def __init__(self, table: PlannerTable, seed: int, stream: int) -> None:
+        self.table, self.seed, self.stream = table, seed, stream
+        self._asking: tuple[tuple[object, ...], PlanRequest] | None = None
+        self._formed: tuple[tuple[object, ...], tuple[FormBar, FormState]] | None = None
+        self._drawn: tuple[int, Floats] | None = None
+
+    def plan(
+        self,
+        bar: int,
+        form: FormState,
+        planner: PlannerState,
+        conditions: PlanConditions,
+        hand: Mapping[int, Columns],
+    ) -> tuple[PlannedStep, int]:
+        """This bar, from the states after the one before it, and the first chord of the next."""
+        section, form = self._form(form, bar, conditions)
+        asked, draws = self._asked(conditions, _by_hand(hand, bar)), self._draws(bar)
+        kept = kept_bars(form)
+        now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
+        plan, planner = plan_bar(now, kept)
+        bar += 1
+        ahead, _ = self._form(form, bar, conditions)
+        asked, draws = self._asked(conditions, _by_hand(hand, bar)), self._draws(bar)
+        then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)
+        return PlannedStep(section, plan, form, planner), first_chord(then)
+
+    def _form(
+        self, state: FormState, bar: int, conditions: PlanConditions
+    ) -> tuple[FormBar, FormState]:
+        given = (state, bar, conditions.setting.form)
+        if self._formed is None or self._formed[0] != given:
+            found = form_bar(state, bar, conditions.setting.form, self.seed, self.stream)
+            self._formed = (given, found)
+        return self._formed[1]
+
+    def _draws(self, bar: int) -> Floats:
+        if self._drawn is None or self._drawn[0] != bar:
+            self._drawn = (bar, uniforms(self.seed, self.stream, PLANNING, bar, PLAN_DRAWS))
+        return self._drawn[1]
+
+    def _asked(
+        self, conditions: PlanConditions, by_hand: tuple[tuple[str, int], ...]
+    ) -> PlanRequest:
+        """What the controls ask of the planner; the same value as long as nothing changes."""
+        given = (conditions.setting, conditions.anchor, by_hand)
+        if self._asking is None or self._asking[0] != given:
+            self._asking = (given, conditions.setting.asked(conditions.anchor, by_hand))
+        return self._asking[1]
+
+
+def _by_hand(hand: Mapping[int, Columns], bar: int) -> tuple[tuple[str, int], ...]:
+    return tuple(hand.get(bar, {}).items())

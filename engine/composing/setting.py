@@ -1,0 +1,137 @@
+"""What one setting of the controls means for one model: worked out once, used for many bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import ControlError
+from engine.controls.controls import Controls, style_weights
+from engine.controls.key import LEARNED_MODES
+from engine.music.fields import ATTRIBUTES, PITCH_CLASSES
+from engine.music.grids import FREE
+from engine.music.score import PARTS
+from engine.music.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from engine.network.bundle import Specification
+from engine.planning.form import FormSettings
+from engine.planning.planner_table import PlannerTable
+from engine.planning.scene import PlanRequest, Progression, positions_of
+from engine.representations.limits import Limits, key_strength, limits_of, progression_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """Everything that a bar's composing reads of the controls. Shared between bars, read-only.
+
+    `temperature` and `cut` go by event field; `mix` are the weighted inputs of the network.
+    """
+
+    controls: Controls
+    limits: Limits
+    metre: Metre
+    microseconds_per_quarter: int
+    temperature: NDArray[np.float32]
+    min_p: NDArray[np.float32]
+    mix: NDArray[np.float32]
+    styles: tuple[float, ...]
+    attributes: tuple[float | None, ...]
+    positions: tuple[float | None, ...]  # the same in buckets, as `Attribute.position` has them
+    chords: tuple[int, ...]
+    form: FormSettings
+    programs: tuple[int, ...]
+
+    @property
+    def progression(self) -> tuple[tuple[int, ...], float]:
+        """The chords that go round, and for how many bars each."""
+        return self.chords, self.controls.bars_per_chord
+
+    def asked(self, anchor: int, by_hand: tuple[tuple[str, int], ...]) -> PlanRequest:
+        """What the planner is asked; `anchor` is the bar where the progression began."""
+        controls = self.controls
+        progression = (
+            Progression(self.chords, controls.bars_per_chord, anchor) if self.chords else None
+        )
+        return PlanRequest(
+            self.styles,
+            self.attributes,
+            controls.key.minor,
+            progression,
+            controls.variety,
+            by_hand,
+        )
+
+
+def setting_of(
+    controls: Controls, spec: Specification, table: PlannerTable, draw: float
+) -> Setting:
+    """Work out a setting; ControlError if the controls contradict each other or the model.
+
+    `draw` in [0, 1) chooses the set of parts that the network is told of where it is left open.
+    """
+    limits = limits_of(controls)
+    weights = style_weights(controls, spec.styles)
+    codec = spec.open_codec()
+    if controls.grid != FREE and not codec.metrical:
+        raise ControlError(
+            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
+            f"grid to {FREE}"
+        )
+    metre = controls.metre or codec.metre
+    tempo = controls.tempo or codec.tempo
+    names = [name for name, _ in spec.event]
+    home = -limits.transposition
+    attributes = tuple(
+        None if value is None else value + (home if attribute.name == "register" else 0)
+        for attribute in ATTRIBUTES
+        for value in (getattr(controls, attribute.name),)
+    )
+    mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
+    return Setting(
+        controls,
+        limits,
+        metre,
+        round(MICROSECONDS_PER_MINUTE / tempo),
+        np.array([controls.temperature.of(name) for name in names], np.float32),
+        np.array([controls.min_p.of(name) for name in names], np.float32),
+        _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
+        mixed,
+        attributes,
+        positions_of(attributes),
+        progression_of(controls),
+        FormSettings(
+            controls.form,
+            controls.section_bars,
+            controls.variety,
+            controls.key.minor,
+            60 / tempo * metre.ticks / TICKS_PER_QUARTER,
+        ),
+        _programs(controls),
+    )
+
+
+def _present(controls: Controls, typical: int) -> tuple[float, ...]:
+    """Which parts the network is told of: those that are on, else a typical set (a bit mask)."""
+    if controls.parts:
+        return tuple(float(part + 1 in controls.parts) for part in range(PARTS))
+    return tuple(float(typical >> part & 1) for part in range(PARTS))
+
+
+def _mix(
+    controls: Controls, styles: tuple[float, ...], parts: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """Styles, parts present, pitch classes as composed; zeros where open."""
+    classes = np.zeros(PITCH_CLASSES)
+    learned = controls.scale is None and controls.key.mode in LEARNED_MODES
+    if not learned and key_strength(controls) > 0:
+        weights = np.array(controls.scale or controls.key.scale)
+        classes = np.roll(weights / weights.max(), -controls.key.shift)
+    mix: NDArray[np.float32] = np.concatenate((styles, parts, classes)).astype(np.float32)
+    mix.flags.writeable = False
+    return mix
+
+
+def _programs(controls: Controls) -> tuple[int, ...]:
+    chosen = dict(controls.programs)
+    return tuple(chosen.get(part + 1, 0) for part in range(PARTS))

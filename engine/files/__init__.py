@@ -1,0 +1,1 @@
+"""The formats of files: MIDI, control logs, what was heard; from and to bytes."""

@@ -1,0 +1,107 @@
+"""A bar as it was heard, for a control log: where composing does not give it back.
+
+Plain values, read from JSON with care: a log may come from anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.music.bars import Bar
+from engine.music.plan import BarPlan
+from engine.music.score import PARTS, Note
+from engine.music.time import Metre
+
+MAX_TICK = 2**50
+MAX_NOTES = 4096
+MAX_TEXT = 40
+TEMPOS = (10_000, 30_000_000)  # microseconds a quarter
+# Of a note: part from 1, pitch, velocity, tick since the bar line, length, shift, tie.
+_SHIFT = 10_000_000
+_NOTE = ((1, PARTS), (0, 127), (0, 127), (0, 2**20), (0, 2**20), (-_SHIFT, _SHIFT), (0, 3))
+_NAMES = ("bar", "tick", "metre", "tempo", "key", "programs", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class BarAsHeard:
+    """One bar: `tick` of the stream at its bar line, `tempo` in microseconds a quarter, `key` as
+    it sounded, seven numbers a note as on the wire."""
+
+    bar: int
+    tick: int
+    metre: str
+    tempo: int
+    key: str
+    programs: tuple[int, ...]
+    notes: tuple[tuple[int, ...], ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        plain: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
+        return plain | {
+            "programs": list(self.programs),
+            "notes": [list(note) for note in self.notes],
+        }
+
+    @classmethod
+    def read(cls, plain: object) -> BarAsHeard:
+        """ValueError, with a sentence, if it is none."""
+        if not isinstance(plain, dict) or set(plain) != set(_NAMES):
+            raise ValueError(f"it must have {', '.join(_NAMES)}, and nothing else")
+        notes = plain["notes"]
+        if not isinstance(notes, list) or len(notes) > MAX_NOTES:
+            raise ValueError(f"notes must be a list of at most {MAX_NOTES}")
+        programs = plain["programs"]
+        if not isinstance(programs, list) or len(programs) != PARTS:
+            raise ValueError(f"programs must be a list of {PARTS}")
+        return cls(
+            _whole("bar", plain["bar"], 0, MAX_TICK),
+            _whole("tick", plain["tick"], 0, MAX_TICK),
+            str(Metre.parse(_text("metre", plain["metre"]))),
+            _whole("tempo", plain["tempo"], *TEMPOS),
+            _text("key", plain["key"]),
+            tuple(_whole("a program", program, 0, 127) for program in programs),
+            tuple(map(_note, notes)),
+        )
+
+    def as_bar(self, start: int) -> Bar:
+        """As the engine has bars, beginning at this tick."""
+        notes = tuple(
+            Note(start + tick, length, pitch, velocity, part - 1, tie)
+            for part, pitch, velocity, tick, length, _, tie in self.notes
+        )
+        return Bar(
+            self.bar,
+            0,
+            start,
+            Metre.parse(self.metre),
+            self.tempo,
+            notes,
+            tuple(note[5] for note in self.notes),
+            self.programs,
+            BarPlan(),
+            "",
+            0.0,
+        )
+
+
+def _note(values: object) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) != len(_NOTE):
+        raise ValueError(f"a note is a list of {len(_NOTE)} numbers")
+    return tuple(
+        _whole("a number of a note", value, low, high)
+        for value, (low, high) in zip(values, _NOTE, strict=True)
+    )
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise ValueError(f"{name} must be a text of at most {MAX_TEXT} characters")
+    return value

@@ -1,0 +1,130 @@
+"""Presets: named settings of the controls, one TOML file each.
+
+Those that come with perpetuo stand in `configs/presets/` of the source and inside the installed
+package; a folder of one's own may add to them and replace them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import ConfigError, ControlError, PerpetuoError
+from common.files import CONFIGURATION, MODEL, as_text, look_at
+from common.tables import read_toml
+from engine.controls.controls import Controls, nearest
+from engine.controls.values import Json
+from engine.library.models import SUFFIX, model_file
+from server.configuration.options import Source, option
+
+_PACKAGED = Path(__file__).parent / "shipped"
+_IN_SOURCE = Path(__file__).parents[2] / "configs" / "presets"
+_NAME = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named setting: `controls` as plain JSON, valid together; what is left out is default.
+    `model` is the one that it is made for, if that is not any."""
+
+    name: str
+    title: str
+    help: str
+    controls: Mapping[str, Json]
+    model: str | None = None
+
+    def fitting(self, styles: Collection[str]) -> dict[str, Json]:
+        """The controls for a model that has these styles: others are left out of the mix."""
+        mix = self.controls.get("style")
+        if not isinstance(mix, dict):
+            return dict(self.controls)
+        kept: dict[str, Json] = {name: mix[name] for name in mix if name in styles}
+        fitting = {**self.controls, "style": kept}
+        if not kept:
+            del fitting["style"]
+        return fitting
+
+
+@dataclass(frozen=True)
+class _PresetFile:
+    title: str = option(help="As it is shown to people.")
+    help: str = option(help="What it sounds like, in one sentence.")
+    controls: Mapping[str, Any] = option(help="Controls by name, see controls.md.")
+    model: str | None = option(None, "Model that it is made for, if not any.")
+
+
+def shipped_folder() -> Path:
+    """Where the presets that come with perpetuo are."""
+    return _PACKAGED if _PACKAGED.is_dir() else _IN_SOURCE
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset of one file, by the file's name; ConfigError says what is wrong with it."""
+    source = Source(str(path), path.parent)
+    if not _NAME.fullmatch(path.stem):
+        source.refuse("", "name the file with small letters, digits, - and _ only")
+    read = source.build(_PresetFile, read_toml(path, CONFIGURATION))
+    checked = checked_controls(source, "controls", read.controls)
+    plain = {name: checked.plain(name) for name in read.controls}
+    model = read.model and named_model(source, "model", read.model)
+    return Preset(path.stem, read.title, read.help, plain, model)
+
+
+def load_presets(own: Path | None = None) -> dict[str, Preset]:
+    """All presets by name: those shipped, and those of a folder of one's own, which win."""
+    folders = [shipped_folder()]
+    if own is not None:
+        if not own.is_dir():
+            raise ConfigError(f"{own} is not a folder: name one that holds presets (*.toml)")
+        folders.append(own)
+    files = {path.stem: path for folder in folders for path in folder.glob("*.toml")}
+    return {name: read_preset(files[name]) for name in sorted(files)}
+
+
+def preset_named(name: str, own: Path | None = None) -> Preset:
+    """The preset of a file (*.toml), or one of `load_presets(own)` by its name."""
+    if name.endswith(".toml"):
+        return read_preset(Path(name))
+    presets = load_presets(own)
+    if name not in presets:
+        raise ConfigError(f"there is no preset '{name[:40]}': {nearest(name, presets)}")
+    return presets[name]
+
+
+def named_model(source: Source, at: str, model: str) -> str:
+    """The model as the server may be told of it: the name of an embedded one, or a whole path."""
+    if as_text(model) != model:  # it is told to clients, and written into logs
+        source.refuse(at, "has a name that is not in UTF-8: rename the file")
+    if model.endswith(SUFFIX):
+        path = source.path(model)
+        if not path.exists():
+            source.refuse(at, f"names no file ({path}): check the path")
+        model = str(path)
+    try:
+        look_at(model_file(model), MODEL)
+    except PerpetuoError as error:
+        raise ConfigError(f"{source.name}: {at}: {error}") from error
+    return model
+
+
+def checked_controls(
+    source: Source,
+    at: str,
+    controls: Mapping[str, Any],
+    base: Mapping[str, Json] | None = None,
+) -> Controls:
+    """Controls that stand in a file, on top of others; ConfigError names the one that is wrong."""
+    setting = Controls()
+    for name, value in controls.items():
+        try:
+            setting.with_value(name, value)
+        except ControlError as error:
+            if name not in ("low_pitch", "high_pitch"):
+                source.refuse(f"{at}.{name[:40]}", f"is wrong: {error}")
+    try:
+        return setting.with_values({**(base or {}), **controls})
+    except ControlError as error:
+        source.refuse(at, f"are wrong: {error}")

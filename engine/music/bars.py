@@ -1,0 +1,45 @@
+"""The bar: what a stream hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.music.plan import BarPlan
+from engine.music.score import Note
+from engine.music.time import Metre
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One composed bar, as it sounds.
+
+    `index` counts from 0; `revision` is how often this bar was composed: a higher one replaces
+    the one that listeners hold. `start` and the notes' onsets are ticks of the stream. `shifts`
+    go note by note with `notes`: microseconds by which each is played later (or earlier), of
+    swing and humanising. `programs` are General MIDI programs by part. `surprise` is the mean of
+    -log p a note, in nats.
+    """
+
+    index: int
+    revision: int
+    start: int
+    metre: Metre
+    microseconds_per_quarter: int
+    notes: tuple[Note, ...]
+    shifts: tuple[int, ...]
+    programs: tuple[int, ...]
+    plan: BarPlan
+    section: str
+    surprise: float
+
+    @property
+    def end(self) -> int:
+        return self.start + self.metre.ticks
+
+
+def moved(bar: Bar, ticks: int) -> Bar:
+    """The same bar, so many ticks later."""
+    if not ticks:
+        return bar
+    notes = tuple(note._replace(onset=note.onset + ticks) for note in bar.notes)
+    return replace(bar, start=bar.start + ticks, notes=notes)

@@ -1,0 +1,1 @@
+"""Model files, and running them: the one place that knows onnxruntime."""

@@ -1,0 +1,1 @@
+"""How music becomes events of a network, and events become music."""

@@ -1,0 +1,1 @@
+"""What a model takes over from what it was made of."""

@@ -1,0 +1,1 @@
+"""Training a network, to be resumed exactly."""

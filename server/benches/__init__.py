@@ -1,0 +1,1 @@
+"""`perpetuo bench`: no part of a running server."""

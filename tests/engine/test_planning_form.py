@@ -1,0 +1,193 @@
+"""Laws of the form: pure, endless, bounded, and shaped as its names say."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.music.fields import ECHO_EXACT, ECHO_NEAR, ECHO_NEW, ENDING_FAR, ENDING_LAST, KEYS
+from engine.planning.form import (
+    FORMS,
+    KEEP_BARS,
+    FormBar,
+    FormSettings,
+    FormState,
+    form_bar,
+    kept_bars,
+)
+
+SETTINGS = st.builds(
+    FormSettings,
+    form=st.sampled_from(FORMS),
+    section_bars=st.integers(4, 64),
+    variety=st.floats(0, 1),
+    minor=st.booleans(),
+    bar_seconds=st.floats(0.3, 12),
+)
+SEEDS = st.integers(0, 2**63 - 1)
+
+
+def walk(
+    bars: int, asked: FormSettings, seed: int = 1, state: FormState | None = None, first: int = 0
+) -> tuple[list[FormBar], list[FormState]]:
+    state = state or FormState()
+    shapes, states = [], []
+    for bar in range(first, first + bars):
+        shape, state = form_bar(state, bar, asked, seed, 0)
+        shapes.append(shape)
+        states.append(state)
+    return shapes, states
+
+
+@given(SETTINGS, SEEDS, st.integers(1, 90), st.integers(1, 60))
+def test_going_on_from_any_state_gives_the_same_form(
+    asked: FormSettings, seed: int, before: int, after: int
+) -> None:
+    whole, states = walk(before + after, asked, seed)
+    again, _ = walk(after, asked, seed, states[before - 1], before)
+    assert again == whole[before:]
+
+
+@given(SETTINGS, SETTINGS, SEEDS)
+def test_other_settings_change_nothing_before_them(
+    one: FormSettings, two: FormSettings, seed: int
+) -> None:
+    first, states = walk(40, one, seed)
+    later, _ = walk(40, two, seed, states[-1], 40)
+    assert first == walk(80, one, seed)[0][:40]
+    assert all(0 <= shape.phrase < 8 for shape in later)
+
+
+@settings(max_examples=40)
+@given(SETTINGS, SEEDS)
+def test_every_source_is_kept_and_earlier(asked: FormSettings, seed: int) -> None:
+    state = FormState()
+    kept: tuple[range, ...] = ()
+    for bar in range(300):
+        shape, state = form_bar(state, bar, asked, seed, 0)
+        if shape.source >= 0:
+            within_reach = bar - shape.source <= 64 or any(shape.source in r for r in kept)
+            assert shape.source < bar
+            assert within_reach
+        kept = kept_bars(state)
+        assert len({b for r in kept for b in r}) <= KEEP_BARS
+        assert 0 <= shape.key < KEYS
+        assert ENDING_FAR <= shape.ending <= ENDING_LAST
+        assert 0 <= shape.echo <= ECHO_EXACT
+        assert shape.floor <= bar
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_state_never_grows(form: str) -> None:
+    _, states = walk(6000, FormSettings(form, section_bars=8))
+    size = max(len(pickle.dumps(state)) for state in states[:600])
+    # Larger numbers take some bytes more, more things would take hundreds.
+    assert max(len(pickle.dumps(state)) for state in states[-600:]) < size + 60
+
+
+def test_off_asks_nothing() -> None:
+    shapes, _ = walk(50, FormSettings("off"))
+    assert all(shape == FormBar(phrase=bar % 8) for bar, shape in enumerate(shapes))
+
+
+def test_a_song_begins_with_statement_return_contrast_return() -> None:
+    shapes, _ = walk(64, FormSettings("song", 16))
+    assert [shapes[bar].name for bar in (0, 16, 32, 48)] == ["A", "A′", "B", "A″"]
+    assert all(shape.source == -1 for shape in shapes[:16] + shapes[32:48])
+    assert [shape.source for shape in shapes[16:30]] == list(range(14))
+    assert [shape.source for shape in shapes[48:62]] == list(range(16, 30))
+
+
+def test_sections_close() -> None:
+    shapes, _ = walk(64, FormSettings("song", 16))
+    for start in range(0, 64, 16):
+        section = [shape.ending for shape in shapes[start : start + 16]]
+        assert section == [ENDING_FAR] * 12 + [2, 3, 4, ENDING_LAST]
+
+
+@given(SEEDS, st.integers(4, 64))
+def test_sections_have_the_length_asked_in_whole_fours(seed: int, bars: int) -> None:
+    shapes, _ = walk(200, FormSettings("song", bars), seed)
+    changes = [b for b in range(1, 200) if shapes[b].section != shapes[b - 1].section]
+    lengths = set(np.diff([0, *changes]).tolist())
+    assert len(lengths) == 1
+    assert all(length % 4 == 0 and abs(length - bars) <= 2 for length in lengths)
+
+
+def test_material_is_renewed_and_comes_back() -> None:
+    shapes, _ = walk(16 * 60, FormSettings("song", 16))
+    queued_requests = [shapes[bar].name.rstrip("′″‴⁗") for bar in range(0, 16 * 60, 16)]
+    assert 8 <= len(set(queued_requests)) <= 30
+    # Old themes do not come back once they are gone: each letter's last place only rises.
+    firsts = {queued: queued_requests.index(queued) for queued in queued_requests}
+    assert sorted(firsts, key=lambda s: firsts[s]) == list(dict.fromkeys(queued_requests))
+    assert all(queued_requests.count(queued) >= 2 for queued in list(firsts)[:-2])
+
+
+def test_variety_loosens_returns() -> None:
+    def literal(variety: float) -> float:
+        shapes, _ = walk(2000, FormSettings("song", 16, variety))
+        echoes = [shape.echo for shape in shapes if shape.echo]
+        return float(np.mean([echo >= ECHO_NEAR for echo in echoes]))
+
+    assert literal(0.0) == 1.0
+    assert literal(0.0) > literal(0.5) > literal(1.0) > 0.1
+
+
+def test_contrasts_balance_over_time() -> None:
+    shapes, _ = walk(12_000, FormSettings("song", 16))
+    offsets = np.array([shape.offsets for shape in shapes])
+    assert np.abs(offsets.mean(axis=0)).max() < 0.25
+    assert offsets.std(axis=0).max() > 0.4
+
+
+def test_excursions_come_home_before_the_close() -> None:
+    shapes, _ = walk(4000, FormSettings("song", 16))
+    abroad = [shape for shape in shapes if shape.key]
+    assert abroad
+    assert all(shape.ending == ENDING_FAR for shape in abroad)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.5, 6.0])
+def test_an_arc_rises_and_falls_over_minutes(seconds: float) -> None:
+    shapes, _ = walk(3000, FormSettings("arc", bar_seconds=seconds))
+    last = next(bar for bar in range(3000) if shapes[bar].section == 1)
+    assert 220 < last * seconds < 420
+    loudness = [shape.offsets[3] for shape in shapes[:last]]
+    peak = int(np.argmax(loudness))
+    assert abs(peak - last / 2) <= 1
+    assert loudness[:peak] == sorted(loudness[:peak])
+    assert loudness[peak:] == sorted(loudness[peak:], reverse=True)
+    assert sum(loudness) == pytest.approx(0, abs=1e-6)
+
+
+def test_phrases_answer_their_call() -> None:
+    shapes, _ = walk(80, FormSettings("phrases", variety=0.0))
+    for start in range(0, 80, 8):
+        phrase = shapes[start : start + 8]
+        assert [shape.name for shape in phrase] == ["call"] * 4 + ["answer"] * 4
+        assert [shape.source for shape in phrase] == [-1] * 4 + [start, start + 1, -1, -1]
+        assert all(shape.echo > ECHO_NEW for shape in phrase[4:6])
+
+
+def test_another_form_begins_at_once() -> None:
+    _, states = walk(21, FormSettings("song", 16))
+    shapes, _ = walk(10, FormSettings("phrases"), 1, states[-1], 21)
+    assert shapes[0].name == "call"
+    assert shapes[0].phrase == 0
+
+
+def test_streams_and_seeds_differ() -> None:
+    def shape(seed: int, stream: int) -> list[FormBar]:
+        state, found = FormState(), []
+        for bar in range(100):
+            shape, state = form_bar(state, bar, FormSettings(), seed, stream)
+            found.append(shape)
+        return found
+
+    assert shape(1, 0) != shape(2, 0)
+    assert shape(1, 0) != shape(1, 1)

@@ -1,0 +1,102 @@
+"""Bars as they travel sound as the engine's bars do, and say so."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
+from engine.controls.key import Key
+from engine.music.harmony import CHORD_SHIFT, KEY_SHIFT, parse_chord, parse_key
+from server.base.wire import WireBar, decode_bar, encode_bar
+from server.composing.wire_bars import wire_bar
+from tests.bundles import tiny
+from tests.fakes import TableNetwork
+
+
+def wired(controls: dict[str, object], bars: int = 6) -> list[WireBar]:
+    network = TableNetwork(haste=0.8)
+    composer = Composer(network, network.pool(1), 3, 0, Controls.from_dict(controls))
+    found = []
+    for _ in range(bars):
+        bar = composer.compose_bar()
+        made = wire_bar(bar, composer.controls.key, composer.lines[-1].transposition)
+        assert [
+            (n.part - 1, n.pitch, n.velocity, n.tick + made.tick, n.length, n.tie, n.shift)
+            for n in made.notes
+        ] == [
+            (n.part, n.pitch, n.velocity, n.onset, n.duration, n.tie, shift)
+            for n, shift in zip(bar.notes, bar.shifts, strict=True)
+        ]
+        assert (made.index, made.revision, made.tick, made.ticks) == (
+            bar.index,
+            bar.revision,
+            bar.start,
+            bar.metre.ticks,
+        )
+        assert (made.echo, made.section, made.programs) == (
+            bar.plan.source,
+            bar.section,
+            bar.programs,
+        )
+        assert decode_bar(encode_bar(made)) == made
+        found.append(made)
+    return found
+
+
+def test_notes_and_times_are_those_of_the_bar() -> None:
+    for bar in wired({"metre": "3/4", "tempo": 90, "swing": 0.5, "humanise_time": 12}):
+        assert (bar.metre, bar.ticks) == ("3/4", 72)
+        assert bar.length == 72 * bar.tempo // 24
+        assert all(1 <= note.part <= 8 and 0 <= note.tick < 72 for note in bar.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "transpose", "heard"),
+    [
+        ("C major", 0, "C major"),
+        ("Eb minor", 0, "Eb minor"),
+        ("A minor", 3, "C minor"),
+        ("G major", -2, "F major"),
+        ("D dorian", 0, "D dorian"),
+        ("D dorian", 2, "E dorian"),
+        ("F# blues", 0, "F# blues"),
+    ],
+)
+def test_the_home_key_is_named_as_it_sounds(asked: str, transpose: int, heard: str) -> None:
+    bars = wired({"key": asked, "transpose": transpose, "form": "off", "chords": "I"})
+    assert {bar.key for bar in bars} == {heard}
+
+
+@pytest.mark.parametrize("key", ["C major", "Bb major", "F# minor"])
+def test_chords_are_named_as_they_sound(key: str) -> None:
+    home = Key.parse(key)
+    names = [bar.chords for bar in wired({"key": key, "chords": "I IV", "bars_per_chord": 1})]
+    shift = CHORD_SHIFT[home.shift % 12]
+    tonic = parse_chord("Am" if home.minor else "C")
+    assert {parse_chord(half) for half in names[0]} == {int(shift[tonic])} or home.minor
+    plain = [
+        bar.chords
+        for bar in wired(
+            {"key": "A minor" if home.minor else "C major", "chords": "I IV", "bars_per_chord": 1}
+        )
+    ]
+    for one, other in zip(names, plain, strict=True):
+        for sounding, composed in zip(one, other, strict=True):
+            assert parse_chord(sounding) == int(shift[parse_chord(composed)])
+
+
+def test_what_is_not_planned_has_no_name() -> None:
+    network = tiny("lstm")
+    composer = Composer(network, network.pool(1), 1)
+    bar = composer.compose_bar()
+    from dataclasses import replace
+
+    empty = replace(bar, plan=bar.plan._replace(key=0, chord=0, half_chord=1))
+    made = wire_bar(empty, Key.parse("G major"), 7)
+    assert made.chords == ("", "N")
+    assert made.key == "G major"
+    away = replace(bar, plan=bar.plan._replace(key=parse_key("F major")))
+    assert parse_key(wire_bar(away, Key.parse("G major"), 7).key) == int(
+        KEY_SHIFT[7][parse_key("F major")]
+    )
