@@ -45,7 +45,7 @@ class Build(BuildHookInterface[Any]):
             if page is not None:
                 included[str(page)] = BUILT.as_posix()
             return
-        included[str(root / "configs" / "presets")] = "server/configuration/shipped"
+        included[str(root / "configs" / "presets")] = "engine/library/shipped"
         if page is not None:
             included[str(page)] = "server/web/full_page"
 

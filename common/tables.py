@@ -15,8 +15,8 @@ from typing import Any
 
 from common.errors import ConfigError, PerpetuoError
 from common.files import FileKind, read_bytes
+from common.nesting import DEEPEST, shallow
 
-DEEPEST = 32
 # A key of more names than that; to read one takes a time that grows with the square of its length.
 _LONG_KEY = re.compile(rf"(?<![\w.\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{DEEPEST + 1}}}")
 
@@ -53,21 +53,3 @@ def _toml(text: str) -> dict[str, Any]:
     if _LONG_KEY.search(text):
         raise RecursionError
     return tomllib.loads(text)
-
-
-def shallow(content: Any) -> Any:
-    """The content itself; RecursionError if it is nested too deep. It needs no recursion itself:
-    a line of TOML such as a.a.a.a is read into any depth."""
-    level, depth = _within([content]), 0
-    while level:
-        level = [inner for outer in level for inner in _within(outer)]
-        depth += 1
-        if depth > DEEPEST:
-            raise RecursionError
-    return content
-
-
-def _within(outer: Any) -> list[Any]:
-    """The tables and lists in one."""
-    inner = outer.values() if isinstance(outer, dict) else outer
-    return [one for one in inner if isinstance(one, (dict, list))]

@@ -151,7 +151,7 @@ def test_reading_is_found(line: str) -> None:
         "Dataset.open(path)",
         "server.open()",
         "av.open(str(path), 'w')",
-        "Network.load(path)",
+        "load_network(path)",
         "zipfile.ZipFile(io.BytesIO(data))",
     ],
 )

@@ -3,7 +3,7 @@
 A composer draws notes until the next onset falls past the bar line; then the bar is done. At each
 bar line it keeps all it would need to begin there again. A control changed at any moment rewinds
 the stream to the first bar that is not committed, which is then composed anew under the new
-controls: lookahead may be deep and the hand is heard at the next bar line all the same.
+controls: lookahead may be deep and what is turned is heard at the next bar line all the same.
 
 Whoever drives it either calls `compose_bar`, or, for many composers over one pool, repeats
 `prepare`, `Pool.run`, `absorb` (see `engine.ensemble.ensemble`).
@@ -46,7 +46,7 @@ from engine.representations.codec import Cursor
 
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
-Hand = Mapping[int, Mapping[str, int]]  # plan columns set by hand, by bar
+PlanOverrides = Mapping[int, Mapping[str, int]]  # plan columns set by bar
 
 
 class BarLine(NamedTuple):
@@ -97,7 +97,7 @@ class Composer:
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
         self.lease = RowLease(pool)
-        self.hand: dict[int, dict[str, int]] = {}
+        self.overrides: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, HeardBar[int]] = {}
         self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
@@ -105,7 +105,7 @@ class Composer:
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._context: StepContext | None = None
-        self._planned: PlannedStep  # with the situation
+        self._planned: PlannedStep  # with the context
         self._retune = False  # the guards find their references anew at the next bar line
         self._begin()
 
@@ -181,10 +181,14 @@ class Composer:
         for old in [b for b in self.revisions if b < self.committed]:
             del self.revisions[old]
         meant = self.lines[0].meant
-        for old in [b for b in self.hand if b < self.committed and b not in (meant, meant + 1)]:
-            del self.hand[old]
+        for old in [
+            b for b in self.overrides if b < self.committed and b not in (meant, meant + 1)
+        ]:
+            del self.overrides[old]
 
-    def change(self, controls: Mapping[str, Json] | None = None, plan: Hand | None = None) -> int:
+    def change(
+        self, controls: Mapping[str, Json] | None = None, plan: PlanOverrides | None = None
+    ) -> int:
         """Change controls, or set columns of the plan by hand; returns the first bar that is
         composed under the change. ControlError or PlanError, and nothing changed, if it is bad."""
         changed = self.controls.with_values(controls or {})
@@ -198,7 +202,7 @@ class Composer:
             setting.asked(0, tuple(columns.items()))
         self.controls, self.setting = changed, setting
         for bar, columns in (plan or {}).items():
-            self.hand[bar] = {**self.hand.get(bar, {}), **columns}
+            self.overrides[bar] = {**self.overrides.get(bar, {}), **columns}
         if first <= self.next_bar:
             self.rewind(first)
             # What was normal before says nothing of what is asked now.
@@ -291,7 +295,7 @@ class Composer:
         more = told(line.trims, setting.positions)
         self._conditions = PlanConditions(setting, anchor, nudge(line.guards).and_more(more))
         self._planned, next_chord = self.plan_ahead.plan(
-            bar, line.form, line.planner, self._conditions, self.hand
+            bar, line.form, line.planner, self._conditions, self.overrides
         )
         if bar != line.bar:
             self._planned = numbered(self._planned, line.bar)
@@ -320,11 +324,13 @@ class Composer:
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
-        situation = self._context
-        assert situation is not None
+        step_context = self._context
+        assert step_context is not None
         pool, row, cursor = self.pool, self.row, self._cursor
         cursor.constrain(pool.bias[row], self._limits)
-        context = situation.at(cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices)
+        context = step_context.at(
+            cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
+        )
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))

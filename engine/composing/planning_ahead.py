@@ -62,17 +62,17 @@ class PlanAhead:
         form: FormState,
         planner: PlannerState,
         conditions: PlanConditions,
-        hand: Mapping[int, Columns],
+        overrides: Mapping[int, Columns],
     ) -> tuple[PlannedStep, int]:
         """This bar, from the states after the one before it, and the first chord of the next."""
         section, form = self._form(form, bar, conditions)
-        asked, draws = self._asked(conditions, _by_hand(hand, bar)), self._draws(bar)
+        asked, draws = self._asked(conditions, _overrides_of(overrides, bar)), self._draws(bar)
         kept = kept_bars(form)
         now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
         plan, planner = plan_bar(now, kept)
         bar += 1
         ahead, _ = self._form(form, bar, conditions)
-        asked, draws = self._asked(conditions, _by_hand(hand, bar)), self._draws(bar)
+        asked, draws = self._asked(conditions, _overrides_of(overrides, bar)), self._draws(bar)
         then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)
         return PlannedStep(section, plan, form, planner), first_chord(then)
 
@@ -91,14 +91,14 @@ class PlanAhead:
         return self._drawn[1]
 
     def _asked(
-        self, conditions: PlanConditions, by_hand: tuple[tuple[str, int], ...]
+        self, conditions: PlanConditions, overrides: tuple[tuple[str, int], ...]
     ) -> PlanRequest:
         """What the controls ask of the planner; the same value as long as nothing changes."""
-        given = (conditions.setting, conditions.anchor, by_hand)
+        given = (conditions.setting, conditions.anchor, overrides)
         if self._asking is None or self._asking[0] != given:
-            self._asking = (given, conditions.setting.asked(conditions.anchor, by_hand))
+            self._asking = (given, conditions.setting.asked(conditions.anchor, overrides))
         return self._asking[1]
 
 
-def _by_hand(hand: Mapping[int, Columns], bar: int) -> tuple[tuple[str, int], ...]:
-    return tuple(hand.get(bar, {}).items())
+def _overrides_of(overrides: Mapping[int, Columns], bar: int) -> tuple[tuple[str, int], ...]:
+    return tuple(overrides.get(bar, {}).items())

@@ -47,7 +47,7 @@ class Setting:
         """The chords that go round, and for how many bars each."""
         return self.chords, self.controls.bars_per_chord
 
-    def asked(self, anchor: int, by_hand: tuple[tuple[str, int], ...]) -> PlanRequest:
+    def asked(self, anchor: int, overrides: tuple[tuple[str, int], ...]) -> PlanRequest:
         """What the planner is asked; `anchor` is the bar where the progression began."""
         controls = self.controls
         progression = (
@@ -59,7 +59,7 @@ class Setting:
             controls.key.minor,
             progression,
             controls.variety,
-            by_hand,
+            overrides,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.errors import PerpetuoError, SnapshotError
-from common.tables import shallow
+from common.nesting import shallow
 from engine.composing.composer import BarLine, Composer
 from engine.controls.controls import Controls
 from engine.files.plain_values import from_plain, to_plain
@@ -64,7 +64,7 @@ def save(composer: Composer) -> bytes:
         "step": line.mark.step,
         "cursor": line.cursor.state(),
         "line": {name: to_plain(getattr(line, name)) for name in _LINE},
-        "hand": {str(bar): dict(columns) for bar, columns in composer.hand.items()},
+        "hand": {str(bar): dict(columns) for bar, columns in composer.overrides.items()},
         "heard": {str(bar): list(told) for bar, told in composer.heard.items() if bar < line.bar},
         "revisions": {str(b): n for b, n in composer.revisions.items() if b >= line.bar},
     }
@@ -89,7 +89,7 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
         values = {name: from_plain(kind, raw[name]) for name, kind in _LINE.items()}
         cursor = network.specification.open_codec().cursor(values["start"])
         cursor.resume(text["cursor"])
-        hand = {int(bar): dict(columns) for bar, columns in text["hand"].items()}
+        overrides = {int(bar): dict(columns) for bar, columns in text["hand"].items()}
         heard = {int(bar): array("i", told) for bar, told in text["heard"].items()}
         revisions = {int(bar): int(n) for bar, n in text["revisions"].items()}
         step, seed, stream = int(text["step"]), int(text["seed"]), int(text["stream"])
@@ -100,7 +100,7 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
     pool.load(composer.row, SavedRow(step, step, states))
     carried = pool.mark(composer.row).carried
     line = BarLine(cursor=cursor, mark=Checkpoint(step, carried), **values)
-    composer.hand, composer.heard, composer.revisions = hand, heard, revisions
+    composer.overrides, composer.heard, composer.revisions = overrides, heard, revisions
     composer.begin_at(line)
     return composer
 

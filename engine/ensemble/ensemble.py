@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from common.errors import CapacityError, PlanError
-from engine.composing.composer import Composer, Hand
+from engine.composing.composer import Composer, PlanOverrides
 from engine.composing.primer import Primer
 from engine.composing.setting import setting_of
 from engine.controls.controls import Controls
@@ -25,12 +25,12 @@ from engine.music.bars import Bar
 from engine.network.runtime import Network, Pool
 
 # Streams that are stepped together at most. With more of them, more notes a second may be composed;
-# with fewer, a step is shorter and a hand is answered sooner.
+# with fewer, a step is shorter and a performer is answered sooner.
 MOST_ROWS = 256
 # Bars beyond the lookahead that a stream composes when another one has to compose anyway: a row
 # that sits out costs as much as one that takes part.
 COMPANY = 1
-# A bar that a hand waits for and that is due within so many microseconds is composed by itself: a
+# A bar that a performer waits for and that is due within so many microseconds is composed by itself: a
 # step of few rows is over soon. If more streams than a few are in that case, they go together.
 HURRY, MOST_HURRIED = 300_000, 3
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
@@ -171,7 +171,7 @@ class Ensemble:
         stream: int,
         now: int,
         controls: Mapping[str, Json] | None = None,
-        plan: Hand | None = None,
+        plan: PlanOverrides | None = None,
     ) -> int:
         """Steer a stream; returns the first bar that is composed under the change."""
         member = self.members[stream]
@@ -267,14 +267,14 @@ class Ensemble:
     def _ready(self, now: int, done: list[ComposedBar]) -> list[StreamClock]:
         """Who takes part in a step, their rows filled for it. Bars in which nothing more begins
         are finished on the way and put into `done`."""
-        seated = self._room.settle(now)
-        if not any(member.is_needy(self.lookahead) for member in seated):
+        in_rows = self._room.settle(now)
+        if not any(member.is_needy(self.lookahead) for member in in_rows):
             return []
-        hurried = [member for member in seated if member.is_awaited_by(now + HURRY)]
+        hurried = [member for member in in_rows if member.is_awaited_by(now + HURRY)]
         if 0 < len(hurried) <= MOST_HURRIED:
             return self._filled([min(hurried, key=lambda member: member.due)], done)
         beyond = self.lookahead + COMPANY
-        return self._filled([m for m in seated if m.is_needy(beyond)], done)
+        return self._filled([m for m in in_rows if m.is_needy(beyond)], done)
 
     def _filled(self, members: list[StreamClock], done: list[ComposedBar]) -> list[StreamClock]:
         """Those of them that take part in a step."""

@@ -21,24 +21,24 @@ class RowScheduler:
     because they are far enough ahead, by when that changes."""
 
     def __init__(self, pool: Pool, rows: int, lookahead: int, horizon: int) -> None:
-        """The pool has one row more than there are seats, so that whoever is new finds one."""
+        """The pool has one row more than may compute at once, so that whoever is new finds one."""
         self.pool, self._rows = pool, rows
         self.lookahead, self._horizon = lookahead, horizon
-        self.seated: list[StreamClock] = []
+        self.in_rows: list[StreamClock] = []
         self._waiting: list[_Entry] = []
         self._resting: list[_Entry] = []
         self._tickets = count(1)
 
     def enter(self, member: StreamClock) -> None:
         """Somebody new, on a row."""
-        if len(self.seated) < self._rows:
-            self.seated.append(member)
+        if len(self.in_rows) < self._rows:
+            self.in_rows.append(member)
         else:
             self._rise(member)
 
     def leave(self, member: StreamClock) -> None:
-        if member in self.seated:
-            self.seated.remove(member)
+        if member in self.in_rows:
+            self.in_rows.remove(member)
         member.ticket = 0
         member.composer.close()
 
@@ -49,19 +49,19 @@ class RowScheduler:
 
     def settle(self, now: int) -> list[StreamClock]:
         """Time has passed, or bars were finished: who sits now."""
-        for member in self.seated:
+        for member in self.in_rows:
             member.pass_time(now, self._horizon)
         self._wake(now)
         while (waiting := _first(self._waiting)) and self._has_room_for(waiting):
             heappop(self._waiting)
             waiting.composer.lease.sit()
-            self.seated.append(waiting)
-        return self.seated
+            self.in_rows.append(waiting)
+        return self.in_rows
 
     @property
     def due(self) -> int:
         """When the composed music of any stream that may compose ends first; NEVER if none."""
-        dues = [member.due for member in self.seated if member.is_needy(self.lookahead)]
+        dues = [member.due for member in self.in_rows if member.is_needy(self.lookahead)]
         waiting = _first(self._waiting)
         return min([*dues, waiting.due] if waiting else dues, default=NEVER)
 
@@ -69,7 +69,7 @@ class RowScheduler:
     def wakes(self) -> int:
         """When there may be something to compose again after `settle` found nothing."""
         resting = self._resting[0][0] if _first(self._resting) else NEVER
-        return min([resting, *(member.wakes for member in self.seated)])
+        return min([resting, *(member.wakes for member in self.in_rows)])
 
     def _wake(self, now: int) -> None:
         while (member := _first(self._resting)) and self._resting[0][0] <= now:
@@ -84,15 +84,15 @@ class RowScheduler:
             self._queue(self._resting, member.wakes, member)
 
     def _has_room_for(self, member: StreamClock) -> bool:
-        """Whether there is a seat, if need be one that somebody leaves who is better off."""
-        if len(self.seated) < self._rows:
+        """Whether there is a row, if need be one that somebody leaves who is better off."""
+        if len(self.in_rows) < self._rows:
             return True
-        between_bars = [m for m in self.seated if not m.composer.is_under_way]
+        between_bars = [m for m in self.in_rows if not m.composer.is_under_way]
         spare = [m for m in between_bars if not m.is_needy(self.lookahead)] or between_bars
         last = max(spare, key=_due, default=None)
         if last is None or (last.is_needy(self.lookahead) and last.due <= member.due):
             return False
-        self.seated.remove(last)
+        self.in_rows.remove(last)
         self._rise(last)
         return True
 

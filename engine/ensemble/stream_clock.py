@@ -42,7 +42,7 @@ class StreamClock:
         self.steps = 0
         self.played = 0  # microseconds of music composed so far, rewound bars included
         self.due = start  # when the bar under way is due: how long the composed music lasts
-        self.awaited = NEVER  # the bar from which on a hand turned something last
+        self.awaited = NEVER  # the bar from which on a performer turned something last
         self.is_resting = False  # the bar that sounds goes on sounding, as it were
         self._quiet_until = 0  # `pass_time` has nothing to do before
         self._follow_script()

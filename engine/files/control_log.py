@@ -1,7 +1,7 @@
 """The log of a stream: what must be known to compose the same bars again.
 
 JSON lines. The first names the model, the seed and the setting at bar 0; each line after it what a
-hand changed, and the first bar that was composed under the change; the last where it ended:
+performer changed, and the first bar that was composed under the change; the last where it ended:
 
     {"perpetuo_log":1,"model":"m","sha256":"…","seed":7,"stream":0,"bars":null,"controls":{…},…}
     {"bar":12,"set":{"density":4.0}}
@@ -32,7 +32,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from common.errors import ControlError, LogError
-from common.tables import shallow
+from common.nesting import shallow
 from engine.controls.controls import Controls
 from engine.controls.values import Json, listed, shown
 from engine.files.bar_as_heard import BarAsHeard
@@ -64,9 +64,9 @@ _PLAN_LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """What a hand changed; `bar` is the first bar composed under it.
+    """What a performer changed; `bar` is the first bar composed under it.
 
-    `set` holds controls as plain JSON, `plan` values of `BarPlan` by bar. Or a leap, which no hand
+    `set` holds controls as plain JSON, `plan` values of `BarPlan` by bar. Or a leap, which nobody
     made: what would have been `bar` is bar number `to`, and is told to begin at `tick`.
     """
 

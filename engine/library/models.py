@@ -8,7 +8,7 @@ from pathlib import Path
 from common.errors import BundleError
 from common.files import FileKind, read_bytes
 
-EMBEDDED = Path(__file__).parent / "bundles"
+EMBEDDED = Path(__file__).parents[1] / "bundles"
 SUFFIX = ".onnx"
 # As `sha256sum *.onnx` writes it in that folder, once more whenever a model there is replaced.
 CHECKSUMS = "SHA256SUMS"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.errors import BundleError
-from common.tables import shallow
+from common.nesting import shallow
 from engine.music.fields import CONTEXT, PITCH_CLASSES
 from engine.music.score import PARTS
 from engine.representations.codec import Codec, codec

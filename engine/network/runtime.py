@@ -1,6 +1,6 @@
 """Running bundles: the one place that knows onnxruntime.
 
-`Network.load` opens a bundle, `Network.pool` makes rows for many streams that are stepped
+A `Network` is made of the bytes of a bundle, `Network.pool` makes rows for many streams that are stepped
 together. State stays where it is computed and is updated in place; rows are bound by address, so
 nothing is copied at a step. (A step reads every old recurrent state before it writes the new one:
 the choice between both, for rows that sit out, is the last to read it.)
@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from common.errors import BundleError, CapacityError, ProviderError
-from common.files import MODEL, read_bytes
-from engine.library.models import known_digest
 from engine.network.bundle import METADATA_KEY, PLANNER_KEY, Specification, StateTensor, unpack
 from engine.network.seal import SEAL_KEY, changed, digest_of, is_sealed
 from engine.planning.planner_table import PlannerTable
@@ -84,10 +81,6 @@ class Network:
         packed = metadata.get(PLANNER_KEY, "")
         self.planner = unpack(packed, where) if packed else b""
         _check_graph(self.session, self.specification, where)
-
-    @classmethod
-    def load(cls, path: Path, device: str = "cpu", threads: int = 1) -> Network:
-        return cls(read_bytes(path, MODEL), str(path), device, threads, known_digest(path))
 
     @cached_property
     def planner_table(self) -> PlannerTable:

@@ -156,7 +156,7 @@ def observe(state: GuardState, bar: BarSummary) -> GuardState:
 
 
 def retuned(state: GuardState) -> GuardState:
-    """The state after a hand changed what the music should be: references are found anew."""
+    """The state after a performer changed what the music should be: references are found anew."""
     return state._replace(
         bars=0, surprise=0.0, reference=0.0, heat=0, heard=(0,) * len(_WATCHED),
         means=_ZEROS, errors=_ZEROS, astray=(False,) * len(_WATCHED),

@@ -59,8 +59,8 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
         **levels,
         ending=ground.ending,
     )
-    if scene.by_hand:
-        plan = plan._replace(**scene.by_hand)
+    if scene.overrides:
+        plan = plan._replace(**scene.overrides)
     return plan, _after(scene, plan, ground.harmony, wander, kept)
 
 
@@ -85,16 +85,16 @@ class _Ground(NamedTuple):
 
 def _ground(scene: Scene) -> _Ground:
     echo, source, model = _echo(scene)
-    key = scene.by_hand.get("key") or _key(scene, model)
+    key = scene.overrides.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
     close = model is not None and echo >= ECHO_NEAR and model.key == key
     copied = model if scene.form.echo or close else None
-    ending = scene.by_hand.get("ending", scene.form.ending)
+    ending = scene.overrides.get("ending", scene.form.ending)
     chord, harmony = _chords(scene, key, ending, copied)
     half_chord = 0 if _is_free(scene, ending, copied) else harmony
     if model and echo > ECHO_LOOSE and (chord, half_chord) != (model.chord, model.half_chord):
         echo = ECHO_LOOSE  # other harmony: the notes cannot be the same
-    if echo == ECHO_LOOSE and scene.nudge.literal and "echo" not in scene.by_hand:
+    if echo == ECHO_LOOSE and scene.nudge.literal and "echo" not in scene.overrides:
         echo, source, model = ECHO_NEW, -1, None  # it would be note for note like those before it
     return _Ground(echo, source, model, key, ending, chord, half_chord, harmony)
 
@@ -103,7 +103,7 @@ def _is_free(scene: Scene, ending: int, copied: BarPlan | None) -> bool:
     """Whether the network finds the second half's chord by itself. Told every one, it hangs its
     lines on chord tones; real ones go by step, and further from home. What is asked for and what
     closes is told; what comes back is as free as it was."""
-    if scene.asked.progression or "half_chord" in scene.by_hand or ending > ENDING_FAR:
+    if scene.asked.progression or "half_chord" in scene.overrides or ending > ENDING_FAR:
         return False
     if copied is not None:
         return not copied.half_chord
@@ -148,7 +148,7 @@ def _within(memory: Memory, kept: Sequence[range]) -> Memory:
 def _echo(scene: Scene) -> tuple[int, int, BarPlan | None]:
     """Level, source and the source's plan; a source that is forgotten is none."""
     echo, source = _chosen_echo(scene)
-    echo, source = scene.by_hand.get("echo", echo), scene.by_hand.get("source", source)
+    echo, source = scene.overrides.get("echo", echo), scene.overrides.get("source", source)
     model = scene.state.recall(source) if echo > ECHO_NEW else None
     return (echo, source, model) if model is not None else (ECHO_NEW, -1, None)
 
@@ -205,8 +205,8 @@ def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tupl
     before, last = scene.state.before, scene.state.last
     for half, column in enumerate(("chord", "half_chord")):
         from_source = getattr(copied, column, 0) if ending < ENDING_LAST else 0
-        if column in scene.by_hand:
-            chord = scene.by_hand[column]
+        if column in scene.overrides:
+            chord = scene.overrides[column]
         elif asked.progression:
             chord = asked.progression.chord(scene.bar, half)
         else:

@@ -50,7 +50,7 @@ class RhythmGuard(NamedTuple):
         return -sum(weight / total * log2(weight / total) for _, weight in self.gaps) + 0.0
 
     def retuned(self) -> RhythmGuard:
-        """After a hand changed what the music should be: what is normal is found anew."""
+        """After a performer changed what the music should be: what is normal is found anew."""
         return self._replace(bars=0, reference=0.0, firmness=0.0)
 
 

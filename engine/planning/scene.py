@@ -39,7 +39,7 @@ class PlanRequest:
     """What the controls ask, as long as they stand still.
 
     `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
-    from `PlannerTable.weights`. `by_hand` sets columns of BarPlan outright; PlanError if a value
+    from `PlannerTable.weights`. `overrides` sets columns of BarPlan outright; PlanError if a value
     does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1.
     """
 
@@ -48,13 +48,13 @@ class PlanRequest:
     minor: bool = False
     progression: Progression | None = None
     variety: float = 0.5
-    by_hand: tuple[tuple[str, int], ...] = ()
+    overrides: tuple[tuple[str, int], ...] = ()
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "positions", positions_of(self.attributes))
-        for column, value in self.by_hand:
-            _check_by_hand(column, value)
+        for column, value in self.overrides:
+            _check_override(column, value)
 
     @property
     def home(self) -> int:
@@ -109,7 +109,7 @@ class Scene(NamedTuple):
     draws: list[float]
     nudge: Nudge
     styles: Floats
-    by_hand: dict[str, int]
+    overrides: dict[str, int]
 
 
 def scene_of(
@@ -122,8 +122,8 @@ def scene_of(
     nudge: Nudge = NEUTRAL,
 ) -> Scene:
     """All of it for one bar; `uniforms` are its PLAN_DRAWS numbers."""
-    styles, by_hand = np.array(asked.styles), dict(asked.by_hand)
-    return Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, by_hand)
+    styles, overrides = np.array(asked.styles), dict(asked.overrides)
+    return Scene(table, state, bar, asked, form, uniforms.tolist(), nudge, styles, overrides)
 
 
 def bar_of(remembered: tuple[int, BarPlan]) -> int:
@@ -135,7 +135,7 @@ _RANGES = {
 } | {"half_chord": range(CHORDS), "echo": range(ECHO_EXACT + 1), "source": range(-1, 2**53)}
 
 
-def _check_by_hand(column: str, value: int) -> None:
+def _check_override(column: str, value: int) -> None:
     if column not in _RANGES:
         known = ", ".join(_RANGES)
         raise PlanError(f"the plan has no column '{column}': choose one of {known}.")

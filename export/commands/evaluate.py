@@ -143,7 +143,6 @@ def _follow(args: argparse.Namespace) -> int:
     from common.errors import ConfigError
     from common.files import write_whole
     from engine.library.models import model_file
-    from engine.network.runtime import Network
     from export.evaluation.lasting import last, read_preset, text
     from export.evaluation.whole import showing
 
@@ -151,7 +150,7 @@ def _follow(args: argparse.Namespace) -> int:
         raise ConfigError("--presets are compared with nothing: leave out DATA")
     if not (args.endurance and args.seeds):
         raise ConfigError("--presets are followed: say how long with --endurance BARS")
-    network = Network.load(model_file(args.model), args.device, args.threads)
+    network = load_network(model_file(args.model), args.device, args.threads)
     read = {path.stem: read_preset(path) for path in args.presets}
     presets = {n: controls for n, (controls, model) in read.items() if model in (None, args.model)}
     for name in read.keys() - presets.keys():

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.controls.controls import Controls
+from engine.library.loading import load_network
 from engine.music.bars import Bar
 from engine.music.score import Score
 from engine.network.runtime import Network
@@ -78,7 +79,7 @@ class EvaluationOptions:
 
 def evaluate(options: EvaluationOptions) -> Report:
     """Everything that the options ask for."""
-    network = Network.load(options.model, options.device, options.threads)
+    network = load_network(options.model, options.device, options.threads)
     codec = network.specification.open_codec()
     with opened(options.data, codec.name) as data:
         if data.frames is not None and options.notes:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from common.errors import ConfigError, PerpetuoError
+from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.network.bundle import Specification
-from engine.network.runtime import Network as Bundle
 from export.heritage.licences import NOT_STATED, followers, known, may_follow, strictest
 
 Card = dict[str, Any]
@@ -51,7 +51,7 @@ def heritage_in(saved: Card) -> Card | None:
     if not start:
         return None
     try:
-        return heritage_of(Bundle.load(model_file(start)).specification)
+        return heritage_of(load_network(model_file(start)).specification)
     except PerpetuoError:
         return {"file": start}
 

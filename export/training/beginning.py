@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigError
 from common.files import MODEL, read_bytes
+from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.network.bundle import Specification
-from engine.network.runtime import Network as Bundle
 from export.data.dataset import Dataset
 from export.heritage.heritage import heritage_of
 from export.networks.graph import weights_of
@@ -35,7 +35,7 @@ def begin_with(network: Network, start: str, dataset: Dataset) -> Beginning:
     is no such model. Styles are matched by name: one that the model has not known begins as the
     mean of those that it has."""
     path = model_file(start)
-    known = Bundle.load(path).specification  # a BundleError if it is no model of ours
+    known = load_network(path).specification  # a BundleError if it is no model of ours
     _check_kind(network.shape, known, path, dataset)
     weights = weights_of(onnx.load_from_string(read_bytes(path, MODEL)))
     if _MIX in weights:

@@ -10,7 +10,8 @@ from typing import Any
 
 from common.errors import ConfigError
 from common.files import CONFIGURATION
-from common.tables import read_toml, shallow
+from common.nesting import shallow
+from common.tables import read_toml
 from engine.controls.values import shown
 from engine.library.models import SUFFIX
 

@@ -9,7 +9,7 @@ from server.audio.icecast import IcecastSource
 from server.audio.messages import SoundLoadReport, StationSoundLoad
 from server.audio.radio import Radio
 from server.audio.settings import HLS
-from server.web.metrics import COUNTER, GAUGE, Metric, Value
+from server.base.metrics import COUNTER, GAUGE, Metric, Value
 
 NOTHING = SoundLoadReport({}, 0.0, 0)
 

@@ -33,7 +33,7 @@ from server.audio.settings import HLS, MP3, OPUS
 from server.audio.sounding import Sounding
 from server.audio.synth import FluidSynth
 from server.base.clock import Clock, seconds_until
-from server.composing.load_meter import resident
+from server.base.machine import resident_memory
 
 log = logging.getLogger("perpetuo.audio")
 
@@ -121,4 +121,4 @@ class SoundProcess:
         busy, self._used = used - self._used, used
         self._next_load = now + SECOND
         stations = {name: one.load() for name, one in self._sounding.items()}
-        return SoundLoadReport({**self._past, **stations}, busy, resident())
+        return SoundLoadReport({**self._past, **stations}, busy, resident_memory())

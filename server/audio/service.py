@@ -16,8 +16,8 @@ from server.audio.metrics import audio_metrics
 from server.audio.radio import Radio
 from server.audio.settings import AudioSettings
 from server.base.clock import Clock
+from server.base.metrics import Metric
 from server.child.supervised import ChildCondition
-from server.web.metrics import Metric
 
 if TYPE_CHECKING:
     from server.configuration.settings import Configuration

@@ -6,15 +6,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from server.composing.messages import Order, Report
-
 LENGTH_BYTES = 4
 # A prompt of many notes is the longest message; anything longer is no message of ours.
 MAX_MESSAGE = 16 * 2**20
 
 _encoder = msgspec.msgpack.Encoder()
-_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
-_reports: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
 
 M = TypeVar("M")
 
@@ -41,7 +37,7 @@ class Frames(Generic[M]):
     def feed(self, data: bytes) -> list[M | FramingError]:
         """The messages that are complete with these bytes, in order.
 
-        A LineError stands for one that was not understood; it is raised if the bytes that follow
+        A FramingError stands for one that was not understood; it is raised if the bytes that follow
         cannot be understood either.
         """
         self._held += data
@@ -64,11 +60,3 @@ class Frames(Generic[M]):
             return self._decoder.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return FramingError(f"a message was not understood: {error}")
-
-
-def order_frames() -> Frames[Order]:
-    return Frames(_orders)
-
-
-def report_frames() -> Frames[Report]:
-    return Frames(_reports)

@@ -41,3 +41,13 @@ def _load() -> float | None:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):
         return None
+
+
+def resident_memory() -> int:
+    """Resident bytes of this process, 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    own = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
+    return int(own[0]) * 1024 if own else 0

@@ -84,12 +84,12 @@ def _model() -> dict[str, Any]:
     from common.errors import PerpetuoError
 
     try:
+        from engine.library.loading import load_network
         from engine.library.models import model_file
-        from engine.network.runtime import Network
         from server.benches.measuring import glance
 
         path = model_file("default")
-        network = Network.load(path)
+        network = load_network(path)
         speed = glance(network, LISTEN)
     except (PerpetuoError, ImportError) as error:
         return {"file": None, "error": str(error)}

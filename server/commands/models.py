@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import BundleError, PerpetuoError
+from engine.library.loading import load_network
 from engine.library.models import embedded_models, model_file, models_in
 from server.commands.console import columns, paint
 
@@ -79,10 +80,9 @@ def _list(paths: list[Path], *, as_json: bool) -> int:
 
 def _row(path: Path) -> dict[str, Any]:
     """What the list says of a file; a file that is no model is listed with the reason."""
-    from engine.network.runtime import Network
 
     try:
-        network = Network.load(path)
+        network = load_network(path)
     except PerpetuoError as error:
         return {"file": str(path), "error": str(error)}
     spec = network.specification
@@ -103,9 +103,8 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _inspect(path: Path, *, as_json: bool) -> int:
-    from engine.network.runtime import Network
 
-    network = Network.load(path)
+    network = load_network(path)
     if as_json:
         print(json.dumps(_everything(path, network), ensure_ascii=False, indent=2))
     else:

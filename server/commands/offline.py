@@ -22,6 +22,7 @@ from engine.files.control_log import ControlLog, header_line
 from engine.files.control_log import write as write_log
 from engine.files.midi import write
 from engine.files.recording import program_changes, score_of
+from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.music.bars import Bar
 from engine.music.score import TIED_FROM
@@ -50,7 +51,7 @@ class Length:
 
 def open_model(name: str, device: str, threads: int) -> Network:
     """The network of a model by name or path."""
-    return Network.load(model_file(name), device, threads)
+    return load_network(model_file(name), device, threads)
 
 
 def lent(network: Network, log: ControlLog, chosen: Collection[str]) -> ControlLog:

@@ -13,7 +13,7 @@ import msgspec
 
 from common import errors
 from common.errors import PerpetuoError, StreamError
-from server.base.framing import FramingError, encode, report_frames
+from server.base.framing import FramingError, encode
 from server.child.kind import ChildKind
 from server.child.starting import python_module
 from server.child.supervised import Child, ChildCondition
@@ -29,6 +29,7 @@ from server.composing.messages import (
     Report,
     SnapshotOrder,
     SnapshotReport,
+    report_frames,
 )
 from server.composing.settings import ComposerSettings
 

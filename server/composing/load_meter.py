@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
+from server.base.machine import resident_memory
 from server.composing.messages import LoadReport
 
 EVERY = 1_000_000
@@ -47,7 +47,7 @@ class LoadMeter:
         busy = 1e6 * self._busy / max(now - self._since, 1)
         self._busy, self._since, self.due = 0.0, now, now + EVERY
         return LoadReport(
-            streams, speed, demand, self.notes, self.bars, min(busy, 1.0), resident(), total
+            streams, speed, demand, self.notes, self.bars, min(busy, 1.0), resident_memory(), total
         )
 
 
@@ -55,13 +55,3 @@ def _add(total: dict[str, int], guards: Mapping[str, int | float]) -> None:
     for name, count in guards.items():
         if name.endswith(_COUNTED):
             total[name] = total.get(name, 0) + int(count)
-
-
-def resident() -> int:
-    """Resident bytes of this process, 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    own = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-    return int(own[0]) * 1024 if own else 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from server.base.framing import Frames
 from server.child.heartbeat import Alive
 
 
@@ -248,3 +249,14 @@ Report = (
     | TroubleReport
     | FailureReport
 )
+
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_reports: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
+
+
+def order_frames() -> Frames[Order]:
+    return Frames(_orders)
+
+
+def report_frames() -> Frames[Report]:
+    return Frames(_reports)

@@ -47,7 +47,7 @@ class ComposerProcess:
         self.settings = settings
         self.line, self.waker = line, waker
         self.now = Clock(settings.speed, settings.origin)
-        self.shelf = LoadedModels(settings, waker)
+        self.models = LoadedModels(settings, waker)
         self.saving = Snapshots(settings, line, waker, self.now)
         self.voices: dict[int, ComposedStream] = {}
         self.waiting: dict[str, list[messages.JoinOrder]] = {}  # by key of the model that is loaded
@@ -57,7 +57,7 @@ class ComposerProcess:
         self.is_closing = False
         self._held: dict[int, ComposedStream] = {}  # those with orders before their time
         self._failed: dict[int, ComposedStream] = {}  # until they leave
-        self.line.report(reports.ready(settings.model, self.shelf.default))
+        self.line.report(reports.ready(settings.model, self.models.default))
 
     def run(self) -> None:
         """Compose until the line ends or is closed."""
@@ -82,7 +82,7 @@ class ComposerProcess:
         """Seconds until there is something to do of its own accord."""
         wakes = [self.meter.due]
         if not self.line.is_full:
-            wakes += [loaded_model.ensemble.wakes for loaded_model in self.shelf.loaded_models]
+            wakes += [loaded_model.ensemble.wakes for loaded_model in self.models.by_urgency]
         return seconds_until(min(wakes), self.now)
 
     # -- orders ----------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class ComposerProcess:
                 f"all {self.settings.most} streams are taken: try again when one has ended"
             )
         key = key_of(order.model)
-        loaded_model = self.shelf.find(key, order.model)
+        loaded_model = self.models.find(key, order.model)
         if loaded_model is None:
             self.waiting.setdefault(key, []).append(order)
         else:
@@ -182,7 +182,7 @@ class ComposerProcess:
             raise
 
     def _begin_in(self, order: messages.JoinOrder, loaded_model: LoadedModel) -> None:
-        loaded_model.ensemble.elsewhere = self.shelf.share_beside(loaded_model)
+        loaded_model.ensemble.elsewhere = self.models.share_beside(loaded_model)
         controls = joined(order, loaded_model, self.now())
         member = loaded_model.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
@@ -216,7 +216,7 @@ class ComposerProcess:
                 continue
             self._refuse(order, StreamError(f"stream {voice.stream} has ended"))
         self.meter.left(guard_report(member.composer.lines[-1].guards))
-        self.shelf.tidy(voice.loaded_model)
+        self.models.tidy(voice.loaded_model)
 
     def _change(self, voice: ComposedStream, order: messages.ChangeOrder) -> None:
         ensemble, stream = voice.loaded_model.ensemble, voice.stream
@@ -235,7 +235,7 @@ class ComposerProcess:
 
     def _meet_arrivals(self) -> None:
         """Begin the streams whose model has been loaded."""
-        for key, result in self.shelf.arrivals().items():
+        for key, result in self.models.arrivals().items():
             for order in self.waiting.pop(key, []):
                 try:
                     if isinstance(result, Exception):
@@ -244,7 +244,7 @@ class ComposerProcess:
                 except Exception as error:
                     self._refuse(order, error)
             if isinstance(result, LoadedModel):
-                self.shelf.tidy(result)
+                self.models.tidy(result)
 
     def _release_held(self) -> None:
         """Obey what was held back as soon as it may be."""
@@ -265,7 +265,7 @@ class ComposerProcess:
         self._tell_load()
         if self.line.is_full:
             return False
-        for loaded_model in self.shelf.loaded_models:
+        for loaded_model in self.models.by_urgency:
             ensemble = loaded_model.ensemble
             done, count = ensemble.step(self.now())
             if not (done or count or ensemble.failed):
@@ -320,9 +320,9 @@ class ComposerProcess:
             self.line.report(Alive())
 
     def _ensembles(self) -> list[Ensemble]:
-        return [loaded_model.ensemble for loaded_model in self.shelf.loaded_models]
+        return [loaded_model.ensemble for loaded_model in self.models.by_urgency]
 
     def _report_load(self) -> None:
         self.strain.pass_time(self.now(), self._ensembles())
-        speed = self.shelf.default.ensemble.speed
-        self.line.report(reports.load(self.meter, self.now(), self.shelf.loaded_models, speed))
+        speed = self.models.default.ensemble.speed
+        self.line.report(reports.load(self.meter, self.now(), self.models.by_urgency, speed))

@@ -7,8 +7,8 @@ import logging
 import selectors
 import socket
 
-from server.base.framing import FramingError, encode, order_frames
-from server.composing.messages import Order, Report
+from server.base.framing import FramingError, encode
+from server.composing.messages import Order, Report, order_frames
 
 log = logging.getLogger("perpetuo.composing")
 

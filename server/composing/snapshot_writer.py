@@ -38,7 +38,7 @@ class WrittenSnapshot(NamedTuple):
 
 
 class SnapshotWriter:
-    """A queue of snapshots and the thread that writes them; the bell rings when one is done."""
+    """A queue of snapshots and the thread that writes them; it wakes whoever waits when one is done."""
 
     def __init__(self, waker: Waker) -> None:
         self.waiting = 0  # given and not yet reported

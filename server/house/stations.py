@@ -29,18 +29,18 @@ NOTED_WITHIN = 0.25  # seconds until an acknowledgement says that a change is no
 
 
 class StationKeeper:
-    """The stations of a configuration in a house, and their places on the shelf. `logs` is the
+    """The stations of a configuration in a house, and their places on disk. `logs` is the
     folder of the control logs, where a place is looked for that is damaged."""
 
     def __init__(
         self,
         house: House,
-        shelf: PlaceStore,
+        places: PlaceStore,
         settings: tuple[StationSettings, ...],
         model: str,
         logs: Path | None = None,
     ) -> None:
-        self.house, self.shelf, self.settings, self.model = house, shelf, settings, model
+        self.house, self.places, self.settings, self.model = house, places, settings, model
         self._logs = logs
         self._by_name = {station.name: station for station in settings}
         self._writer = DiskWriter()
@@ -81,9 +81,9 @@ class StationKeeper:
     ) -> StationPlace | None:
         """Where the station was; of a damaged note, what snapshot and log still tell."""
         try:
-            return self.shelf.take(station.name)
+            return self.places.take(station.name)
         except StreamError as error:
-            found = salvaged(station.name, self.shelf.directory, self._logs, configured)
+            found = salvaged(station.name, self.places.directory, self._logs, configured)
             how = f"it goes on at bar {found.bar}" if found else "it begins anew"
             log.error("where %s was is not known: %s; %s", station.name, error, how)
             self.house.counters.troubles += 1
@@ -151,7 +151,7 @@ class StationKeeper:
             return None
         state = (stream.epoch, stream.resting_bar(now), stream.state)
         self._noted[stream.name] = state
-        noted = self._writer.put(self.shelf.path(stream.name), data)
+        noted = self._writer.put(self.places.path(stream.name), data)
         noted.add_done_callback(lambda done: self._was_noted(stream.name, state, done))
         return noted
 
@@ -181,7 +181,7 @@ class StationKeeper:
             async with asyncio.timeout(KEEP_WITHIN):
                 await self.house.composing.ask(
                     SnapshotOrder(0, number), KeptReport
-                )  # the desk takes it down
+                )  # its report is taken down
         except TimeoutError:
             raise StreamError(f"{stream.name} could not be saved: composing does not answer") from (
                 None

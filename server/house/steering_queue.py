@@ -39,7 +39,7 @@ Group = list[QueuedRequest]
 
 
 class SteeringQueue:
-    """Groups of letters that are carried out together, oldest first."""
+    """Groups of requests that are carried out together, oldest first."""
 
     def __init__(self) -> None:
         self._groups: deque[Group] = deque()

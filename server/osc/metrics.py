@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from server.base.metrics import COUNTER, Metric
 from server.osc.subscribers import OscCounts
-from server.web.metrics import COUNTER, Metric
 
 _ROWS = (
     ("received", "OSC datagrams that came in."),

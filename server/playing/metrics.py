@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from server.base.metrics import COUNTER, GAUGE, Metric
 from server.playing.player import Player
-from server.web.metrics import COUNTER, GAUGE, Metric
 
 PERCENTILES = (50, 99)
 

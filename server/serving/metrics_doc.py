@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.errors import StreamError
 from server.audio.metrics import audio_metrics
+from server.base.metrics import Metric
 from server.composing.messages import (
     ChangeOrder,
     ChangeReport,
@@ -21,6 +22,7 @@ from server.composing.messages import (
     SnapshotReport,
 )
 from server.house.house import House, HouseRules
+from server.house.metrics import house_metrics
 from server.osc.metrics import osc_metrics
 from server.osc.subscribers import OscCounts
 from server.playing.metrics import player_metrics
@@ -28,7 +30,7 @@ from server.playing.player import Player
 from server.serving.background import BackgroundTasks
 from server.serving.supervision import Supervision
 from server.web.connections import Connections
-from server.web.metrics import Metric, house_metrics, web_metrics
+from server.web.metrics import web_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
 

@@ -100,9 +100,9 @@ class Server:
         self.sound = SoundService(self.house, configuration, self.clock)
         self.sound.start()
         stack.push_async_callback(self.sound.close)
-        shelf = PlaceStore(folders.streams)
+        places = PlaceStore(folders.streams)
         self.stations = StationKeeper(
-            self.house, shelf, configuration.stations, configuration.model, folders.logs
+            self.house, places, configuration.stations, configuration.model, folders.logs
         )
         self.player = Player(self._port_turned, self.clock)
         self.player.start()

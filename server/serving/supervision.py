@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from server.base.metrics import COUNTER, GAUGE, Metric, Value
 from server.child.supervised import ENDED, UP, ChildCondition
 from server.serving.background import BackgroundTasks
-from server.web.metrics import COUNTER, GAUGE, Metric, Value
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from common.errors import ConfigError
+from server.base.metrics import Metric
+from server.house.metrics import house_metrics
 from server.web.accepting import HttpServer
 from server.web.admission import Scope, admits, header, knows_host, shown_token, visitor
 from server.web.connections import Connections, network_of
@@ -20,7 +22,7 @@ from server.web.exposure import openness, others, page_address
 from server.web.incoming import AnyRequest
 from server.web.line import LINE, ClientLine, HttpLine
 from server.web.listening import allow_files, bound_to
-from server.web.metrics import Metric, house_metrics, web_metrics
+from server.web.metrics import web_metrics
 from server.web.request_handling import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor

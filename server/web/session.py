@@ -105,7 +105,7 @@ class Session:
     def arrived(self, event: int) -> None:
         self._backlog.arrived(event)
 
-    # -- hearing and telling ---------------------------------------------------------------------
+    # -- hearing ----------------------------------------------------------------------------
 
     def hear(self, stream: Stream, event: StreamEvent) -> None:
         """As a `Listener` of the house."""

@@ -16,8 +16,8 @@ import msgspec
 
 from common.errors import StreamError
 from engine.controls.reference import describe
+from server.base.metrics import CONTENT_TYPE, Metric, exposition
 from server.web.admission import Scope, header, named, query, shown_token
-from server.web.metrics import CONTENT_TYPE, Metric, exposition
 from server.web.sessions import Sessions
 from server.web.stream_messages import preset_row, state_of
 

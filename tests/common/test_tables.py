@@ -9,7 +9,8 @@ import pytest
 
 from common.errors import ConfigError
 from common.files import FileKind
-from common.tables import DEEPEST, read_json, read_toml, shallow
+from common.nesting import DEEPEST, shallow
+from common.tables import read_json, read_toml
 
 THING = FileKind("the thing", 1 << 20)
 DEEP = 20_000

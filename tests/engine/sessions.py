@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.composing.composer import Composer, Hand
+from engine.composing.composer import Composer, PlanOverrides
 from engine.controls.values import Json
 from engine.music.bars import Bar
 from engine.music.score import TIED_FROM, TIED_ON, Note, as_array
@@ -72,7 +72,7 @@ class Session:
 
     composer: Composer
     heard: dict[int, Bar] = field(default_factory=dict)
-    log: list[tuple[int, Mapping[str, Json], Hand]] = field(default_factory=list)
+    log: list[tuple[int, Mapping[str, Json], PlanOverrides]] = field(default_factory=list)
 
     def run(self, actions: Sequence[Action]) -> None:
         for name, value in actions:
@@ -97,7 +97,7 @@ class Session:
     def _commit(self, behind: int) -> None:
         self.composer.commit(self.composer.next_bar - behind)
 
-    def _change(self, change: tuple[Mapping[str, Json], Hand]) -> None:
+    def _change(self, change: tuple[Mapping[str, Json], PlanOverrides]) -> None:
         controls, offsets = change
         expected = self.composer.first_open
         plan = {expected + k: columns for k, columns in offsets.items() if columns}
@@ -108,7 +108,7 @@ class Session:
 
 
 def replay(
-    composer: Composer, log: Sequence[tuple[int, Mapping[str, Json], Hand]], until: int
+    composer: Composer, log: Sequence[tuple[int, Mapping[str, Json], PlanOverrides]], until: int
 ) -> dict[int, Bar]:
     """What a log gives: each change made when the stream stands at its bar."""
     found: dict[int, Bar] = {}

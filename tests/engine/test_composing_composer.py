@@ -197,7 +197,7 @@ def test_a_bad_change_is_refused_and_changes_nothing(
     with pytest.raises((ControlError, PlanError)):
         composer.change(change, plan)
     assert composer.controls == untouched.controls
-    assert composer.hand == {}
+    assert composer.overrides == {}
     assert compose(composer, 4) == compose(untouched, 4)
 
 
@@ -219,10 +219,10 @@ def test_a_plan_set_by_hand_is_followed_in_its_bar_only() -> None:
     composer = stream(controls={"chords": "C"})
     compose(composer, 2)
     composer.commit(1)
-    by_hand = {"chord": AM, "half_chord": F, "density": 9, "key": 22}
-    assert composer.change(plan={3: by_hand}) == 1
+    overrides = {"chord": AM, "half_chord": F, "density": 9, "key": 22}
+    assert composer.change(plan={3: overrides}) == 1
     plans = {bar.index: bar.plan for bar in compose(composer, 5)}
-    assert {column: getattr(plans[3], column) for column in by_hand} == by_hand
+    assert {column: getattr(plans[3], column) for column in overrides} == overrides
     assert {plans[bar].chord for bar in (1, 2, 4, 5)} == {C}
 
 
@@ -396,7 +396,7 @@ def sizes(composer: Composer) -> dict[str, int]:
         "lines": len(composer.lines),
         "heard": len(composer.heard),
         "revisions": len(composer.revisions),
-        "hand": len(composer.hand),
+        "hand": len(composer.overrides),
         "memory": len(line.planner.memory),
         "themes": len(line.form.themes),
         "shapes": len(line.guards.shapes),

@@ -138,7 +138,7 @@ def test_the_stream_whose_music_ends_first_is_served_first() -> None:
 
 
 def test_who_waits_computes_before_who_is_further_ahead() -> None:
-    """With few seats for many streams, no bar is composed later than it is due."""
+    """With few rows for many streams, no bar is composed later than it is due."""
     ensemble = of(TABLE, rows=2, lookahead=2)
     for stream in range(9):
         ensemble.join(stream, stream, SECOND + stream * 1000, Controls.from_dict({"tempo": 120}))
@@ -149,7 +149,7 @@ def test_who_waits_computes_before_who_is_further_ahead() -> None:
         assert sum(not m.composer.lease.is_aside for m in ensemble.members.values()) <= 2
 
 
-def test_a_seat_is_taken_as_soon_as_somebody_leaves() -> None:
+def test_a_row_is_taken_as_soon_as_somebody_leaves() -> None:
     ensemble = of(TABLE, rows=1)
     for stream in range(3):
         ensemble.join(stream, stream, 0)
@@ -215,7 +215,7 @@ Moment = tuple[int, int, dict[str, object]]  # a wait, whose change, and what
     rows=st.integers(1, 5),
 )
 @settings(max_examples=12, deadline=None)
-def test_what_was_heard_can_be_replayed_however_few_seats_there_are(
+def test_what_was_heard_can_be_replayed_however_few_rows_there_are(
     model: Model, moments: list[Moment], rows: int
 ) -> None:
     ensemble = of(model, lookahead=3, rows=rows)
@@ -319,7 +319,7 @@ def test_demand_is_measured_from_what_was_composed() -> None:
     assert member.composer.pool.steps[member.composer.row, 0] == member.steps
 
 
-@pytest.mark.parametrize("seats", [1, 2, 8])
+@pytest.mark.parametrize("rows", [1, 2, 8])
 def test_an_ensemble_that_runs_for_long_holds_no_more(rows: int) -> None:
     ensemble = of(TABLE, rows=rows)
     for stream in range(3):

@@ -106,7 +106,7 @@ def check_others(ensemble: Ensemble, kind: str, found: dict[int, list[Bar]]) -> 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("seats", [STREAMS, 3])
+@pytest.mark.parametrize("rows", [STREAMS, 3])
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_all_others_are_composed_bit_for_bit_as_without_it(
     kind: str, rows: int, fault: Callable[[Composer], None]

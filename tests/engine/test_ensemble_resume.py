@@ -201,7 +201,7 @@ def test_a_log_that_cannot_be_followed_is_refused_and_takes_no_row(
         ensemble.resume(0, taking_up(b"nothing", network), 6, 0)
     assert not ensemble.members
     pool = ensemble.join(0, 1, 0).pool
-    assert pool.has_place  # one row more than there are seats, for whoever comes next
+    assert pool.has_place  # one row more than there are streams, for whoever comes next
     pool.acquire()
     assert not pool.has_place
 

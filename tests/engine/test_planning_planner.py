@@ -53,7 +53,7 @@ ASKED = st.builds(
         st.integers(0, 20),
     ),
     variety=st.floats(0, 1),
-    by_hand=st.lists(
+    overrides=st.lists(
         st.tuples(st.sampled_from(["chord", "echo", "density", "ending"]), st.integers(0, 4))
         | st.tuples(st.just("key"), st.integers(0, 24))
         | st.tuples(st.just("source"), st.integers(-1, 99)),
@@ -152,7 +152,7 @@ def test_half_the_second_halves_are_left_to_the_network() -> None:
     "asked",
     [
         PlanRequest(ALL, progression=Progression((C, G), 1.0, 0)),
-        PlanRequest(ALL, by_hand=(("half_chord", F),)),
+        PlanRequest(ALL, overrides=(("half_chord", F),)),
     ],
 )
 def test_chords_that_somebody_asked_for_are_told(asked: PlanRequest) -> None:
@@ -301,7 +301,7 @@ def test_the_form_sets_the_key() -> None:
 @given(ASKED)
 def test_the_hand_has_the_last_word(asked: PlanRequest) -> None:
     plans, _ = compose(20, asked)
-    for column, value in dict(asked.by_hand).items():
+    for column, value in dict(asked.overrides).items():
         assert all(getattr(plan, column) == value for plan in plans)
 
 
@@ -311,12 +311,12 @@ def test_the_hand_has_the_last_word(asked: PlanRequest) -> None:
 )
 def test_a_wrong_plan_by_hand_is_refused(column: str, value: int, part: str) -> None:
     with pytest.raises(PlanError, match=part):
-        PlanRequest(ALL, by_hand=((column, value),))
+        PlanRequest(ALL, overrides=((column, value),))
 
 
 def test_echo_by_hand_repeats_the_bar_named() -> None:
     _, states = compose(20)
-    asked = PlanRequest(ALL, by_hand=(("echo", ECHO_EXACT), ("source", 5)))
+    asked = PlanRequest(ALL, overrides=(("echo", ECHO_EXACT), ("source", 5)))
     plans, _ = compose(1, asked, state=states[-1], first=20)
     source = states[-1].recall(5)
     assert source is not None

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import DatasetError
+from engine.library.loading import load_network
 from engine.music.fields import CONTEXT, LENGTHS
-from engine.network.runtime import Network as Bundle
 from engine.representations.notes import DELTA, DELTA_TICKS, DURATION, PART, PITCH, VELOCITY
 from export.commands import data as data_command
 from export.data.build import DatasetOptions
@@ -219,7 +219,7 @@ def test_the_evaluator_divides_the_nats_of_the_whole_split(
     network.load_state_dict(saved["network"])
     model = tmp_path / "model.onnx"
     model.write_bytes(bundle_bytes(network, specification_of(network, saved, 32), b""))
-    Bundle.load(model)
+    load_network(model)
     options = EvaluationOptions(
         model=model,
         data=dataset.folder,

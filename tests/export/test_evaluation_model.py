@@ -13,11 +13,11 @@ import torch
 from common.errors import ConfigError, DatasetError, OutputError
 from engine.controls.controls import Controls
 from engine.files.midi import write
+from engine.library.loading import load_network
 from engine.music.fields import ATTRIBUTES, CONTEXT, ECHO_EXACT, ECHO_NEW
 from engine.music.harmony import chord_id, key_id
 from engine.music.score import DRUMS, NOTE, PARTS, TIED_FROM, Note, Score
 from engine.music.time import Metre
-from engine.network.runtime import Network as Bundle
 from engine.representations.codec import codec
 from export.commands import evaluate as evaluate_command
 from export.data.build import DatasetOptions as DataOptions
@@ -135,7 +135,7 @@ def model(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle(model):
-    return Bundle.load(model)
+    return load_network(model)
 
 
 @pytest.fixture(scope="module")

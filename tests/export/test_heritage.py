@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from common.errors import ConfigError
+from engine.library.loading import load_network
 from engine.library.models import model_file
-from engine.network.runtime import Network as Bundle
 from export.heritage.heritage import card_of, heritage_of
 from export.networks.bundling import bundle_bytes, read_card, specification_of
 from export.training.run_folder import load_checkpoint
@@ -92,7 +92,7 @@ def test_the_command_refuses_it_and_writes_nothing(
     told = capsys.readouterr()
     assert json.loads(told.out)["licence"] == "CC BY-SA 4.0"
     assert "not known" in told.err
-    assert Bundle.load(out).specification.card["credits"] == ["Ada", "Ben"]
+    assert load_network(out).specification.card["credits"] == ["Ada", "Ben"]
 
 
 def test_a_resumed_run_keeps_what_it_inherited(music: Path, old: Path, tmp_path: Path) -> None:
@@ -198,12 +198,12 @@ def test_the_cards_of_the_embedded_models_would_be_accepted_again() -> None:
         given: dict[str, Any] = {}
         for card in cards:
             given |= read_card(Path(__file__).parents[2].joinpath("configs/cards", f"{card}.toml"))
-        own = Bundle.load(model_file(name)).specification.card
+        own = load_network(model_file(name)).specification.card
         assert card_of({"licences": own["licences"]}, None, given)["licence"] == "CC BY-SA 4.0"
 
 
 def test_the_embedded_model_hands_on_all_its_credits() -> None:
-    default = Bundle.load(model_file("default")).specification
+    default = load_network(model_file("default")).specification
     card = card_of({}, heritage_of(default), {"credits": []})
     assert card["licence"] == "CC BY-SA 4.0"
     assert card["credits"] == default.card["credits"]

@@ -11,10 +11,11 @@ from typing import Any
 
 from common.errors import CapacityError, PerpetuoError
 from engine.ensemble.ensemble import Ensemble
-from server.base.framing import encode, order_frames, report_frames
+from server.base.framing import encode
 from server.base.wire import encode_bar
 from server.composing import messages
 from server.composing.client import ComposerLost, error_of
+from server.composing.messages import order_frames, report_frames
 from server.composing.models import LoadedModel
 from server.composing.pace import NetworkPace
 from server.composing.process import ComposerProcess
@@ -32,7 +33,7 @@ class Models:
 
     def __init__(self, settings: ComposerSettings, waker: object) -> None:
         self.settings = settings
-        self.default = self._loaded_model("default", "gpt")
+        self.default = self._open("default", "gpt")
         self._known = {"default": self.default}
         self._wanted: set[str] = set()
         self.slow = 0  # looks for it until a model is there
@@ -59,7 +60,7 @@ class Models:
             self.slow -= 1
             return {}
         self._wanted.clear()
-        self._known["lstm"] = self._loaded_model("lstm", "lstm")
+        self._known["lstm"] = self._open("lstm", "lstm")
         return {"lstm": self._known["lstm"]}
 
     def tidy(self, loaded_model: LoadedModel) -> None:

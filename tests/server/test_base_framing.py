@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.base.framing import (
-    LENGTH_BYTES,
-    MAX_MESSAGE,
-    FramingError,
-    encode,
-    order_frames,
-    report_frames,
-)
+from server.base.framing import LENGTH_BYTES, MAX_MESSAGE, FramingError, encode
 from server.composing.messages import (
     BarReport,
     ChangeOrder,
@@ -32,6 +25,8 @@ from server.composing.messages import (
     SnapshotOrder,
     SnapshotReport,
     TroubleReport,
+    order_frames,
+    report_frames,
 )
 
 RESUME = ResumePoint(

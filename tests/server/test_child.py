@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from common.errors import BundleError, StreamError
-from server.base.framing import encode, report_frames
+from server.base.framing import encode
 from server.child import starting, supervised
 from server.child.kind import ChildKind
 from server.child.supervised import ENDED, STARTING, WAITING, Child
-from server.composing.messages import CloseOrder, ComposerReady, LoadReport, Report
+from server.composing.messages import CloseOrder, ComposerReady, LoadReport, Report, report_frames
 
 SCRIPT = Path(__file__).with_name("child_script.py")
 PATIENCE = 60.0

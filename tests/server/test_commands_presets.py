@@ -57,10 +57,10 @@ def test_a_preset_is_composed_under_and_what_is_set_by_hand_goes_before(tmp_path
     fitting = Controls.from_dict(load_presets()["ragtime"].fitting(STYLES))
     assert fitting.style == ()
     assert composed(tmp_path, "--preset", "ragtime") == fitting
-    by_hand = ("--set", "tempo=44", "--set", "style=calm")
+    overrides = ("--set", "tempo=44", "--set", "style=calm")
     expected = fitting.with_values({"tempo": 44, "style": "calm"})
-    assert composed(tmp_path, "--preset", "ragtime", *by_hand) == expected
-    assert composed(tmp_path, *by_hand, "--preset", "ragtime") == expected
+    assert composed(tmp_path, "--preset", "ragtime", *overrides) == expected
+    assert composed(tmp_path, *overrides, "--preset", "ragtime") == expected
 
 
 def test_a_file_of_ones_own_is_a_preset_too(tmp_path: Path) -> None:

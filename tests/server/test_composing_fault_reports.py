@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from engine.composing.composer import Composer
-from server.base.framing import encode, report_frames
+from server.base.framing import encode
 from server.base.wire import WireBar, decode_bar
 from server.child.heartbeat import Alive
 from server.composing import process as process_module
@@ -32,6 +32,7 @@ from server.composing.messages import (
     SnapshotOrder,
     SnapshotReport,
     TroubleReport,
+    report_frames,
 )
 from server.composing.models import LoadedModels
 from server.composing.process import ComposerProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.files.control_log import ControlLog, read
-from engine.network.runtime import Network
+from engine.library.loading import load_network
 from server.base.wire import WireBar
 from server.commands.offline import Length, compose, composer_of
 from server.composing import client
@@ -48,7 +48,7 @@ def newest_log(state: Path) -> tuple[ControlLog, Path]:
 
 def replayed(model: Path, log: ControlLog, folder: Path, bars: int) -> dict[int, WireBar]:
     """The bars of a log as they were heard, composed again, by index."""
-    composer = composer_of(Network.load(model), log, folder)
+    composer = composer_of(load_network(model), log, folder)
     first = composer.next_bar
     found = compose(composer, Length(bars - first), log)
     return {bar.index: wire_bar(bar, composer.controls.key, 0) for bar in found}

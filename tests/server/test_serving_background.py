@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from server.base.metrics import exposition
 from server.child.supervised import ChildCondition
 from server.serving import background
 from server.serving.background import BackgroundTasks
 from server.serving.supervision import Supervision
-from server.web.metrics import exposition
 
 PATIENCE = 30.0
 

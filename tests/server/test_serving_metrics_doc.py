@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from server.base.metrics import exposition
 from server.serving.metrics_doc import BEGIN, END, metrics, written_into
-from server.web.metrics import exposition
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from engine.controls.reference import describe
+from server.base.metrics import COUNTER, Metric, exposition
 from server.house.counters import Counters
+from server.house.metrics import house_metrics
 from server.house.promises import PromiseCounts
 from server.web import site as site_module
 from server.web.admission import admits, knows_host, visitor
-from server.web.metrics import COUNTER, Metric, exposition, house_metrics
 from server.web.sessions import Sessions
 from server.web.settings import WebSettings
 from server.web.site import PAGE, Answer, Site, page_folder

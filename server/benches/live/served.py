@@ -19,7 +19,7 @@ from common.errors import StreamError
 from server.base.clock import monotonic_us
 from server.benches.live.processes import Memory, composers, cpu_seconds, memory, waiting_seconds
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 READY_WITHIN = 120.0  # seconds, on a machine however busy
 END_WITHIN = 30.0
 MANY = 4096  # what limits visitors must not limit the bench

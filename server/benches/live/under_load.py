@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.library.loading import load_network
 from engine.library.models import model_file
-from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.benches.live.bar_ledger import percentiles
 from server.benches.live.change_accounts import Fate, fate, marks
@@ -199,7 +199,7 @@ def measure_under_load(setup: Setup, changes: int, seed: int, tell: Tell) -> Und
         metrics = server.metrics()
         server.end()
         tell("replaying what was heard")
-        network = Network.load(model_file(setup.model), "cpu", setup.threads)
+        network = load_network(model_file(setup.model), "cpu", setup.threads)
         found = [
             compared(server.logs, one.name, one.known.heard(one.until), network) for one in steering
         ]
