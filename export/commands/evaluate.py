@@ -142,6 +142,7 @@ def _follow(args: argparse.Namespace) -> int:
 
     from common.errors import ConfigError
     from common.files import write_whole
+    from engine.library.loading import load_network
     from engine.library.models import model_file
     from export.evaluation.lasting import last, read_preset, text
     from export.evaluation.whole import showing
