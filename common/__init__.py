@@ -1,1 +1,1 @@
-"""What engine, server and export stand on: errors for people, files on disk."""
+"""What engine, server and export share: small, and knowing nothing of music."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("engine", "server", "export")
+PACKAGES = ("common", "engine", "server", "export")
 # What would make the engine depend on anything but its arguments.
 IMPURE = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "signal", "subprocess"),
@@ -73,11 +73,12 @@ def declared(*lists: list[str]) -> set[str]:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 BASE = PROJECT["dependencies"]
 MAY_USE = {
-    "engine": {"numpy", "onnxruntime", "engine"},
-    "server": {*declared(BASE), "engine", "server"},
+    "common": {"msgspec", "engine", "common"},
+    "engine": {"numpy", "onnxruntime", "engine", "common"},
+    "server": {*declared(BASE), "engine", "common", "server"},
     "export": {
         *declared(BASE, PROJECT["optional-dependencies"]["train"]),
-        *("engine", "export"),
+        *("engine", "common", "export"),
     },
 }
 
@@ -89,10 +90,29 @@ MAY_USE = {
         ("engine", "export"),
         ("server", "export"),
         ("export", "server"),
+        ("common", "server"),
+        ("common", "export"),
     ],
 )
 def test_imports_run_one_way(importer: str, imported: str) -> None:
     assert not under(importer, importers_of(imported))
+
+
+def test_what_is_common_to_all_knows_no_music() -> None:
+    for path in modules_of("common"):
+        ours = {name for name in imports_of(path) if name.partition(".")[0] == "engine"}
+        assert ours <= {"common.errors", "common.files", "common.tables"}, path
+
+
+DOORS = ("audio", "house", "midi", "osc", "web")
+
+
+def test_doors_are_told_their_settings_and_know_no_configuration() -> None:
+    for door in DOORS:
+        assert not under(f"server/{door}", importers_of("server.configuration")), door
+        for path in (ROOT / "server" / door).glob("settings.py"):
+            ours = {name for name in imports_of(path) if name.partition(".")[0] == "server"}
+            assert not ours, path
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -103,7 +123,7 @@ def test_packages_import_what_the_project_declares(package: str) -> None:
 
 
 def test_the_engine_knows_no_clock_no_wire_no_thread_and_no_dice() -> None:
-    for path in modules_of("engine"):
+    for path in (*modules_of("engine"), *modules_of("common")):
         assert not {name.partition(".")[0] for name in imports_of(path)} & IMPURE, path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("engine", "server", "export")
+PACKAGES = ("common", "engine", "server", "export")
 # Methods that read a file by its name, whatever they are called on.
 METHODS = {
     "read_bytes",
@@ -40,6 +40,7 @@ MAY_READ = {
     "server/benches/live/served.py": OWN,
     "server/commands/cli.py": "the null device, to write to",
     "server/composing/load_meter.py": PROC,
+    "export/training/reference.py": DOC,
     "server/configuration/reference.py": DOC,
     "server/house/places.py": OWN,
     "server/house/disk_writer.py": "a folder of our own, to force it to the disk",

@@ -5,12 +5,12 @@ The controls themselves stand in `engine.controls.table`.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from common.errors import ControlError
+from common.words import nearest
 from engine.controls.key import Key
 from engine.controls.kinds import PerField
 from engine.controls.table import CONTROLS
@@ -108,13 +108,6 @@ def control_named(name: str) -> Control:
     if found is None:
         raise ControlError(f"there is no control '{name[:40]}': {nearest(name, CONTROL)}")
     return found
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Advice for an unknown name: the likeliest known one, else all of them."""
-    names = list(known)
-    close = difflib.get_close_matches(name[:40].strip().lower(), names, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(names)}"
 
 
 def parse_assignment(text: str) -> tuple[str, str]:

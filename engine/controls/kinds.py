@@ -6,17 +6,9 @@ import re
 from dataclasses import dataclass
 
 from common.errors import ControlError, PlanError
+from common.words import listed, number_text
 from engine.controls.key import Key
-from engine.controls.values import (
-    MAX_TEXT,
-    Control,
-    ControlKind,
-    Json,
-    finite,
-    listed,
-    number_text,
-    refuse,
-)
+from engine.controls.values import MAX_TEXT, Control, ControlKind, Json, finite, refuse
 from engine.music.harmony import key_id, parse_progression
 from engine.music.score import PARTS
 from engine.music.time import Metre

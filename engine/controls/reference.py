@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.words import number_text
 from engine.controls.table import CONTROLS, ROLES
-from engine.controls.values import AUTO, Control, Json, number_text
+from engine.controls.values import AUTO, Control, Json
 from engine.music.harmony import SCALES
 
 _INTRODUCTION = """\

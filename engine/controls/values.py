@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from common.errors import ControlError
+from common.words import shown
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -91,36 +92,8 @@ class Control:
         return AUTO if value in (None, "", ()) else self.kind.spell(value)
 
 
-def shown(raw: object) -> str:
-    """A bad value as an error message may quote it: always short, never failing."""
-    if isinstance(raw, str):
-        return f"'{raw[:40]}…'" if len(raw) > 40 else f"'{raw}'"
-    if isinstance(raw, bool):
-        return str(raw).lower()
-    if isinstance(raw, int) and abs(raw) >= 10**15:
-        return "a number that large"
-    if isinstance(raw, (int, float)):
-        return f"{raw:.15g}"
-    if isinstance(raw, list):
-        return "this list"
-    if isinstance(raw, dict):
-        return "this object"
-    return "null" if raw is None else f"a {type(raw).__name__}"
-
-
 def refuse(control: Control, raw: object) -> NoReturn:
     raise ControlError(f"{control.name} cannot be {shown(raw)}: give {control.form}")
-
-
-def number_text(value: float) -> str:
-    """The shortest text that reads back as the same number."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def listed(words: tuple[str | float, ...]) -> str:
-    """Words as "a, b or c"."""
-    spelled = [w if isinstance(w, str) else number_text(w) for w in words]
-    return " or ".join([", ".join(spelled[:-1]), spelled[-1]] if len(spelled) > 1 else spelled)
 
 
 def finite(raw: object) -> float | None:

@@ -33,8 +33,9 @@ from typing import Any, NoReturn
 
 from common.errors import ControlError, LogError
 from common.nesting import shallow
+from common.words import listed, shown
 from engine.controls.controls import Controls
-from engine.controls.values import Json, listed, shown
+from engine.controls.values import Json
 from engine.files.bar_as_heard import BarAsHeard
 from engine.files.prompt import Prompt
 from engine.music.fields import CONTEXT

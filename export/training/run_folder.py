@@ -42,7 +42,7 @@ class Run:
         self.step = self.events = 0
         self.best = math.inf
         self.is_best = False
-        self.precision = config.precision
+        self.precision: str = config.precision
         self.rows: list[dict[str, float]] = []
         self.restart = restart
         self.start: dict[str, Any] | None = None  # what goes on from the model it began with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,9 @@ from server.audio.settings import AudioSettings
 from server.base.clock import Clock
 from server.base.metrics import Metric
 from server.child.supervised import ChildCondition
+from server.web.settings import WebSettings
 
 if TYPE_CHECKING:
-    from server.configuration.settings import Configuration
     from server.house.house import House
 
 log = logging.getLogger("perpetuo.audio")
@@ -36,9 +37,16 @@ class SoundService:
     `trouble` says why there is no sound, "" if there is.
     """
 
-    def __init__(self, house: House, configuration: Configuration, clock: Clock) -> None:
-        settings = configuration.audio
-        self._settings, self._is_on_the_web = settings, configuration.web.enabled
+    def __init__(
+        self,
+        house: House,
+        settings: AudioSettings,
+        web: WebSettings,
+        titles: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        """`titles` of all stations, by their names."""
+        self._settings, self._is_on_the_web = settings, web.enabled
         self.trouble = "" if settings.enabled else OFF
         if not (self.trouble or self._is_on_the_web or settings.icecasts):
             self.trouble = NOBODY
@@ -48,14 +56,13 @@ class SoundService:
         self._pushing: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[None] | None = None
         if not self.trouble:
-            titles = {one.name: one.title or one.name for one in configuration.stations}
             process = _process(settings, path, clock)
             self._radio = radio = Radio(house, settings, process, titles)
             first = next(iter(titles))
             self._pushes = tuple(
                 IcecastSource(radio, one, one.station or first) for one in settings.icecasts
             )
-        self.door = AudioDoor(self._radio, path, configuration.web, self.trouble)
+        self.door = AudioDoor(self._radio, path, web, self.trouble)
         self.metrics: tuple[Metric, ...] = audio_metrics(self._radio, self._pushes)
 
     def _soundfont(self, chosen: Path | None) -> Path | None:

@@ -2,88 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
 
-from server.configuration.options import option
+from msgspec import Meta, field
 
-MP3, OPUS, HLS = "mp3", "opus", "hls"
-FORMATS = (MP3, OPUS, HLS)
+from common.settings import Table
+
+MP3: Final = "mp3"
+OPUS: Final = "opus"
+HLS: Final = "hls"
 # At 48 kHz, which is what all sound here has.
-MP3_BITRATES = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_SECRET = r"[!-~]{1,200}"
-_SECRET_FORM = "1 to 200 visible ASCII characters"
+_Mp3Bitrate = Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320]
+_MP3_BITRATES = "one of " + ", ".join(map(str, get_args(_Mp3Bitrate)))
+Secret = Annotated[
+    str, Meta(pattern=r"\A[!-~]{1,200}\Z", title="1 to 200 visible ASCII characters")
+]
 
 
-@dataclass(frozen=True)
-class IcecastSettings:
+class IcecastSettings(Table, frozen=True):
     """An Icecast server that a station is sent to, [[audio.icecast]]."""
 
-    mount: str = option(
-        help="Where it is heard there, such as /study.mp3.",
-        pattern=r"/[!-~]{1,200}",
-        form="a path that begins with /",
-    )
-    station: str = option("", "Name of the station; none: the first of the configuration.")
-    host: str = option("localhost", "Its address.")
-    port: int = option(8000, "Its port.", low=1, high=65535)
-    tls: bool = option(False, "Whether it is spoken to over TLS.")
-    user: str = option("source", "Who we are to it.", pattern=_SECRET, form=_SECRET_FORM)
-    password: str | None = option(
-        None, "Its password for sources.", pattern=_SECRET, form=_SECRET_FORM
-    )
-    password_file: Path | None = option(None, "File that holds it, instead of `password`.")
-    format: str = option(MP3, "What is sent.", choices=(MP3, OPUS))
-    name: str = option("", "As its directory shows it; nothing: the station's title.")
-    description: str = option("", "As its directory shows it.")
-    genre: str = option("", "As its directory shows it.")
-    url: str = option("", "A page about it.")
-    public: bool = option(False, "Whether it is to be listed in public directories.")
+    mount: Annotated[
+        str,
+        Meta(pattern=r"\A/[!-~]{1,200}\Z", title="a path that begins with /"),
+        "Where it is heard there, such as /study.mp3.",
+    ]
+    station: Annotated[str, "Name of the station; none: the first of the configuration."] = ""
+    host: Annotated[str, "Its address."] = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535), "Its port."] = 8000
+    tls: Annotated[bool, "Whether it is spoken to over TLS."] = False
+    user: Annotated[Secret, "Who we are to it."] = "source"
+    password: Annotated[Secret | None, "Its password for sources."] = None
+    password_file: Annotated[Path | None, "File that holds it, instead of `password`."] = None
+    format: Annotated[Literal["mp3", "opus"], "What is sent."] = MP3
+    name: Annotated[str, "As its directory shows it; nothing: the station's title."] = ""
+    description: Annotated[str, "As its directory shows it."] = ""
+    genre: Annotated[str, "As its directory shows it."] = ""
+    url: Annotated[str, "A page about it."] = ""
+    public: Annotated[bool, "Whether it is to be listed in public directories."] = False
 
 
-@dataclass(frozen=True)
-class AudioSettings:
+class AudioSettings(Table, frozen=True):
     """Sound made by the server. Needs the extra `audio` and FluidSynth."""
 
-    enabled: bool = option(
-        True,
+    enabled: Annotated[
+        bool,
         "Whether the server makes sound, for streams and Icecast. Where the libraries are missing"
         " it says so, and the rest works.",
-    )
-    soundfont: Path | None = option(
-        None,
+    ] = True
+    soundfont: Annotated[
+        Path | None,
         "The instruments (.sf2), also of the page; none: TimGM6mb, which comes with pretty_midi.",
-    )
-    formats: tuple[str, ...] = option(
-        (MP3, OPUS), "How stations are offered over HTTP.", choices=FORMATS
-    )
-    stations: tuple[str, ...] = option((), "Names of the stations that are offered; none: all.")
-    on_demand: bool = option(
-        True,
+    ] = None
+    formats: Annotated[
+        tuple[Literal["mp3", "opus", "hls"], ...], "How stations are offered over HTTP."
+    ] = (MP3, OPUS)
+    stations: Annotated[tuple[str, ...], "Names of the stations that are offered; none: all."] = ()
+    on_demand: Annotated[
+        bool,
         "Render a station only while somebody listens or it is sent to an Icecast; false: always.",
-    )
-    loudness: float = option(-16.0, "LUFS that all music is brought to.", low=-30, high=-10)
-    burst: float = option(
-        4.0,
-        "Seconds of sound that a listener gets at once, and stays behind.",
-        low=1,
-        high=15,
-    )
-    max_listeners: int = option(
-        1000, "Most listeners of all streams together.", low=1, high=1_000_000
-    )
-    mp3_bitrate: int = option(
-        128,
-        "kbit/s of MP3.",
-        form="one of " + ", ".join(map(str, MP3_BITRATES)),
-    )
-    opus_bitrate: int = option(96, "kbit/s of Opus.", low=32, high=320)
-    hls_bitrate: int = option(128, "kbit/s of AAC, which HLS carries.", low=64, high=320)
-    icecasts: tuple[IcecastSettings, ...] = option((), "Icecast servers that stations are sent to.")
-
-    def __post_init__(self) -> None:
-        if self.mp3_bitrate not in MP3_BITRATES:
-            raise ValueError(
-                f"mp3_bitrate: {self.mp3_bitrate} is none of MP3 at 48 kHz: choose one of"
-                f" {', '.join(map(str, MP3_BITRATES))}"
-            )
+    ] = True
+    loudness: Annotated[float, Meta(ge=-30, le=-10), "LUFS that all music is brought to."] = -16.0
+    burst: Annotated[
+        float, Meta(ge=1, le=15), "Seconds of sound that a listener gets at once, and stays behind."
+    ] = 4.0
+    max_listeners: Annotated[
+        int, Meta(ge=1, le=1_000_000), "Most listeners of all streams together."
+    ] = 1000
+    mp3_bitrate: Annotated[_Mp3Bitrate, Meta(title=_MP3_BITRATES), "kbit/s of MP3."] = 128
+    opus_bitrate: Annotated[int, Meta(ge=32, le=320), "kbit/s of Opus."] = 96
+    hls_bitrate: Annotated[int, Meta(ge=64, le=320), "kbit/s of AAC, which HLS carries."] = 128
+    # Where stations are sent to.
+    icecasts: tuple[IcecastSettings, ...] = field(name="icecast", default=())

@@ -64,8 +64,8 @@ def _table(controls: tuple[Control, ...]) -> list[str]:
 
 def _range(control: Control) -> str:
     """The range of a number, the kind of anything else."""
+    from common.words import number_text
     from engine.controls.kinds import INTEGER, NUMBER, PER_FIELD
-    from engine.controls.values import number_text
 
     if control.kind not in (INTEGER, NUMBER, PER_FIELD):
         return control.kind.name

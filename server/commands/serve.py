@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
+    from msgspec.structs import replace
+
     from server.serving.logs import set_up
 
     configuration = configured(args)
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
 
 def configured(args: argparse.Namespace) -> Configuration:
     """The configuration of the file, with what the command line says in its place."""
+    from msgspec.structs import replace
+
     from server.configuration.loading import checked, load
 
     configuration = load(args.configuration)

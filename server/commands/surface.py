@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from common.errors import ConfigError
-    from engine.controls.controls import nearest
+    from common.words import nearest
     from engine.library.presets import load_presets
     from server.commands.console import deliver, refuse
     from server.commands.offline import open_model

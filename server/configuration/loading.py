@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
+
+from msgspec import ValidationError, convert
+from msgspec.structs import replace
 
 from common.errors import AudioError, PerpetuoError
 from common.files import (
@@ -17,13 +20,15 @@ from common.files import (
     look_at,
     read_bytes,
 )
+from common.settings import Source, form
 from common.tables import read_toml
-from engine.controls.controls import nearest
-from engine.library.presets import Preset, checked_controls, load_presets, named_model
+from common.words import nearest
+from engine.library.preset import Preset
+from engine.library.presets import checked_controls, load_presets, named_model
 from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
-from server.configuration.options import Source, options_of
-from server.configuration.settings import Configuration, StationSettings
+from server.configuration.settings import Configuration
+from server.house.settings import StationSettings
 from server.osc.addresses import RESERVED
 from server.web.settings import WebSettings
 
@@ -168,9 +173,11 @@ def _secret(
         secret = read_bytes(path, kind).decode("utf-8", "replace").strip()
     except PerpetuoError as error:
         source.refuse(f"{at}.{key}_file", f"is of no use: {error}")
-    allowed = options_of(type(settings))[key]
-    if not allowed.takes(secret):
-        source.refuse(f"{at}.{key}_file", f"({path}) must hold {allowed.form}")
+    allowed = get_type_hints(type(settings), include_extras=True)[key]
+    try:
+        convert(secret, allowed)
+    except ValidationError:
+        source.refuse(f"{at}.{key}_file", f"({path}) must hold {form(allowed)}")
     return secret
 
 

@@ -7,12 +7,13 @@ heading on; a test holds the page to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from engine.controls.values import number_text
-from server.configuration.options import Option, options_of
+from msgspec.structs import fields
+
+from common.reference import key_table
+from common.settings import Table, is_list, table_in
 from server.configuration.settings import Configuration
 
 HEADING = "## Reference\n"
@@ -23,41 +24,19 @@ def reference() -> str:
     return HEADING + "".join(_sections(Configuration, ""))
 
 
-def _sections(settings: type, at: str) -> Iterator[str]:
+def _sections(settings: type[Table], at: str) -> Iterator[str]:
     """One section a table, each followed by those of the tables inside it."""
-    options = options_of(settings)
-    rows = [_row(one) for one in options.values() if not one.table]
-    yield f"\n### {_title(at)}\n\n| key | values | default | what it does |\n|---|---|---|---|\n"
-    yield from rows
-    for key, one in options.items():
-        if one.table:
-            inner = f"{at.strip('[]')}.{key}".strip(".")
-            yield from _sections(one.table, f"[[{inner}]]" if one.is_list else f"[{inner}]")
+    keys = fields(settings)
+    yield f"\n### {_title(at)}\n\n{key_table(key for key in keys if table_in(key.type) is None)}"
+    for key in keys:
+        table = table_in(key.type)
+        if table is not None:
+            inner = f"{at.strip('[]')}.{key.encode_name}".strip(".")
+            yield from _sections(table, f"[[{inner}]]" if is_list(key.type) else f"[{inner}]")
 
 
 def _title(at: str) -> str:
     return f"`{at}`" if at else "Before any table"
-
-
-def _row(one: Option) -> str:
-    default = "*must be given*" if not one.may_be_left_out else _spelled(one.default)
-    return f"| `{one.key}` | {one.form} | {default} | {one.metadata['help']} |\n"
-
-
-def _spelled(value: Any) -> str:
-    return "none" if value is None else f"`{_toml(value)}`"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return number_text(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(value[key])}" for key in value) + "}"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return f'"{value}"'
 
 
 def written_into(page: str) -> str:

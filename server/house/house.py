@@ -16,18 +16,19 @@ from functools import cache
 from typing import Any
 
 from common.errors import BundleError, CapacityError, StreamError
-from engine.controls.controls import Controls, nearest
+from common.words import nearest
+from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.prompt import Prompt
 from engine.library.models import embedded_models
-from engine.library.presets import Preset
+from engine.library.preset import Preset
 from server.base.clock import monotonic_us
 from server.composing.messages import Report, ResumePoint
 from server.house.counters import Counters
 from server.house.events import StateTurned, StreamListener
-from server.house.request_execution import MAX_SEED
 from server.house.requests import ModelRequest, RequestDone, StreamRequest
 from server.house.resume_state import ResumeState
+from server.house.settings import MAX_SEED
 from server.house.steering import Steering
 from server.house.stream import ENDED, SEALED_BEFORE, Stream, public_name
 from server.house.stream_composing import Composers, StreamComposing

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from common.errors import CapacityError, PerpetuoError, StreamError
 from server.composing.client import ComposerLost
-from server.house.request_execution import MAX_SEED, RequestExecution
+from server.house.request_execution import RequestExecution
 from server.house.requests import StopRequest
+from server.house.settings import MAX_SEED
 from server.house.stream import ENDED, STOPPED, Stream
 from server.house.stream_composing import StreamComposing
 

@@ -25,12 +25,12 @@ from server.house.requests import (
     StopRequest,
     StreamRequest,
 )
+from server.house.settings import MAX_SEED
 from server.house.steering_queue import Group
 from server.house.stream import ENDED, PLAYING, STOPPED, EpochStart, Stream
 from server.house.stream_composing import StreamComposing
 
 RESUME_LEAD = 120_000  # microseconds from a "continue" to the bar that goes on
-MAX_SEED = 2**53 - 1  # that JSON carries exactly
 
 # A preset's controls, and the model that it is made for, if it is for one.
 PresetOf = Callable[[str], tuple[Mapping[str, Json], str | None]]

@@ -12,13 +12,13 @@ from common.errors import PerpetuoError, StreamError
 from engine.files.prompt import Prompt
 from server.composing.messages import SnapshotOrder
 from server.composing.messages import SnapshotReport as KeptReport
-from server.configuration.settings import StationSettings
 from server.house.disk_writer import DiskWriter
 from server.house.house import House
 from server.house.place_recovery import salvaged
 from server.house.places import PlaceStore, StationPlace, encoded, same_configuration
 from server.house.requests import StopRequest
 from server.house.resume_state import ResumeState
+from server.house.settings import StationSettings
 from server.house.stream import STOPPED, Stream
 
 log = logging.getLogger("perpetuo.house")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from server.configuration.settings import Configuration
 from server.midi.output import MidiOutput
-from server.midi.settings import PortSettings
+from server.midi.settings import MidiSettings, PortSettings
 
 log = logging.getLogger("perpetuo.midi")
 
@@ -22,12 +21,12 @@ class OpenedPort:
     line: str  # for the user
 
 
-def open_ports(configuration: Configuration) -> list[OpenedPort]:
-    """Every port; those that cannot be had now do not keep the server from playing."""
-    if not configuration.midi.enabled:
+def open_ports(settings: MidiSettings, first: str) -> list[OpenedPort]:
+    """Every port; those that cannot be had now do not keep the server from playing. A port for
+    which no station is named plays the `first`."""
+    if not settings.enabled:
         return []
-    first = configuration.stations[0].name
-    return [_opened(port, port.stations or (first,)) for port in configuration.midi.ports]
+    return [_opened(port, port.stations or (first,)) for port in settings.ports]
 
 
 def _opened(port: PortSettings, stations: tuple[str, ...]) -> OpenedPort:

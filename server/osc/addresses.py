@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from common.errors import PerpetuoError
+from common.words import shown
 from engine.controls.controls import CONTROL
-from engine.controls.values import Json, shown
+from engine.controls.values import Json
 from server.osc.packets import Value
 from server.osc.settings import DUE, MODES, WHAT
 from server.osc.values import json_of

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.errors import ControlError
+from common.words import shown
 from engine.controls.controls import control_named
 from engine.controls.kinds import ALL_FIELDS
-from engine.controls.values import AUTO, Control, Json, shown
+from engine.controls.values import AUTO, Control, Json
 from server.osc.packets import Value
 
 _LISTS = ("scale", "parts")

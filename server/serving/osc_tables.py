@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from common.words import number_text
 from engine.controls.table import CONTROLS
-from engine.controls.values import AUTO, Control, number_text
+from engine.controls.values import AUTO, Control
 from server.osc.addresses import NEWS, SERVER_WORDS, VERBS
 
 BEGIN, END = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"

@@ -97,7 +97,10 @@ class Server:
         )
         self.house.styles = ready.styles
         stack.callback(self.house.composing.time.watch.close)
-        self.sound = SoundService(self.house, configuration, self.clock)
+        titles = {one.name: one.title or one.name for one in configuration.stations}
+        self.sound = SoundService(
+            self.house, configuration.audio, configuration.web, titles, self.clock
+        )
         self.sound.start()
         stack.push_async_callback(self.sound.close)
         places = PlaceStore(folders.streams)
@@ -107,7 +110,7 @@ class Server:
         self.player = Player(self._port_turned, self.clock)
         self.player.start()
         stack.callback(self.player.close)
-        midi = open_ports(configuration)
+        midi = open_ports(configuration.midi, configuration.stations[0].name)
         osc = await self._open_osc()
         self._listen(midi, osc, folders.logs)
         await self.stations.open()

@@ -15,7 +15,7 @@ from common.errors import (
     PlanError,
     StreamError,
 )
-from engine.controls.controls import nearest
+from common.words import nearest
 from engine.controls.values import Json
 from engine.files.prompt import Prompt
 from server.house import requests

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ControlError, PlanError
+from common.words import number_text
 from engine.controls.controls import (
     CONTROL,
     Controls,
@@ -21,7 +22,7 @@ from engine.controls.controls import (
 )
 from engine.controls.key import Key
 from engine.controls.table import CONTROLS, ROLES
-from engine.controls.values import AUTO, MAX_TEXT, Control, finite, number_text
+from engine.controls.values import AUTO, MAX_TEXT, Control, finite
 from engine.music.harmony import SCALES, TONIC_NAMES
 from engine.music.time import Metre
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from msgspec.structs import replace
 
 from common.errors import BundleError, ConfigError
 from engine.library.models import model_file
@@ -91,7 +92,7 @@ def test_styles_are_matched_by_name(
         context_names=dataset.context_names,
         style_names=["hymn", "tango", "folk"],
     )
-    shape = replace(network.shape, mix_width=network.shape.mix_width + 1)
+    shape = dataclasses.replace(network.shape, mix_width=network.shape.mix_width + 1)
     fresh = Network(shape)
     told, _ = begin_with(fresh, str(bundle), other)
     assert told.endswith("styles new to it: tango")

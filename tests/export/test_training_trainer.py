@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import fields, replace
 
 from common.errors import ConfigError, DatasetError, OutputError, PerpetuoError
 from common.folder_lock import FolderLock
+from common.settings import help_of
 from engine.files.midi import write
 from engine.music.fields import CONTEXT_FIELDS, PLAN_FIELDS
 from export.data.build import DatasetOptions, build
@@ -22,6 +23,7 @@ from export.training import trainer as training
 from export.training.batches import Sampler
 from export.training.config import TrainingConfig, load, override
 from export.training.feeding import feed, training_sampler
+from export.training.reference import HEADING, written_into
 from export.training.run_folder import load_checkpoint
 from export.training.trainer import network_shape, rate_factor, train
 from tests.export.trainings import config, tune_dataset, unvaried
@@ -231,13 +233,16 @@ def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("widht = 3", "did you mean 'width'"),
+        ("widht = 3", "widht is no key here: did you mean 'width'"),
         ("width = 'x'", "width must be a whole number"),
         ("width = true", "width must be a whole number"),
-        ("dropout = 2", "dropout must be from 0 to 1"),
-        ("steps = 0", "steps must be at least 1"),
+        ("dropout = 2", "dropout must be a number from 0 to 1, not 2"),
+        ("steps = 0", "steps must be a whole number from 1 up, not 0"),
         ("network = 'rnn'", "must be gpt or lstm"),
         ("precision = 'fp8'", "must be auto, bf16 or fp32"),
+        ("transpose = 7", "transpose must be a whole number from 0 to 6"),
+        ("warmup = 0.7", "warmup and cooldown together"),
+        ("step_rotations = 0\ntick_rotations = 0", "must not both be 0"),
         ("length = 100", "multiple of window"),
         ("ring = 128", "ring must be larger"),
         ("width = ", "is not TOML"),
@@ -266,8 +271,15 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         load(tmp_path / "none.toml")
     (tmp_path / "empty.toml").write_text("")
-    with pytest.raises(ConfigError, match="'data' is missing"):
+    with pytest.raises(ConfigError, match="data is missing: give the folder that"):
         load(tmp_path / "empty.toml")
+
+
+def test_the_page_explains_every_key() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page.count(HEADING) == 1
+    assert page == written_into(page), "run: python -m export.training.reference docs/training.md"
+    assert all(help_of(key.type).endswith(".") for key in fields(TrainingConfig))
 
 
 def test_muon_takes_the_matrices_of_the_body(dataset: Path, tmp_path: Path) -> None:
@@ -280,6 +292,7 @@ def test_muon_takes_the_matrices_of_the_body(dataset: Path, tmp_path: Path) -> N
     assert all(p.ndim == 2 for group in muon.param_groups for p in group["params"])
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
 
 

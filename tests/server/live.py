@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from server.base.wire import WireBar
-from server.configuration.settings import Configuration, StationSettings
+from server.configuration.settings import Configuration
 from server.house.events import BarPlanned, StreamEvent
+from server.house.settings import StationSettings
 from server.house.stream import Stream
 from server.playing.outputs import Event, NoteOff, NoteOn
 from server.serving.server import OpenedServer, Server

@@ -17,7 +17,7 @@ import pytest
 
 from common.errors import PerpetuoError
 from engine.files.control_log import ControlLog, read
-from engine.library.presets import Preset
+from engine.library.preset import Preset
 from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.commands.offline import Length, compose, composer_of

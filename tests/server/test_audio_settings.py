@@ -49,7 +49,7 @@ def test_a_soundfont_is_looked_at(tmp_path: Path) -> None:
         ('[[audio.icecast]]\nmount = "one"\npassword = "x"\n', "a path that begins with /"),
         ('[audio]\nstations = ["two"]\n', "'two' is no station"),
         ('[audio]\nformats = ["ogg"]\n', "must be mp3, opus or hls"),
-        ("[audio]\nmp3_bitrate = 100\n", "100 is none of MP3 at 48 kHz"),
+        ("[audio]\nmp3_bitrate = 100\n", "audio.mp3_bitrate must be one of 64, 80, 96, 112, 128,"),
         ("[audio]\nloudness = 0\n", "from -30 to -10"),
         ('[audio]\nsoundfont = "nowhere.sf2"\n', "does not exist"),
     ],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from common.errors import ConfigError
 from server.configuration.loading import checked, load
 from server.configuration.reference import HEADING, reference, written_into
-from server.configuration.settings import Configuration, StationSettings, state_folder
+from server.configuration.settings import Configuration, state_folder
+from server.house.settings import StationSettings
 from server.web.settings import WebSettings
 from tests.bundles import tiny_bytes
 
@@ -163,7 +164,10 @@ TWO = '[[station]]\nname = "a"\n[[station]]\nname = "b"\n'
         ),
         ("[[midi.port]]\n[[midi.port]]", "midi.port[1].name 'perpetuo' is taken by midi.port[0]"),
         ("[[midi.port]]\nchannels = { 9 = 1 }", "midi.port[0] channels: there is no part 9"),
-        ("[[midi.port]]\nchannels = { 1 = 17 }", "midi.port[0].channels.1 must be channels from 1"),
+        (
+            "[[midi.port]]\nchannels = { 1 = 17 }",
+            "midi.port[0].channels.1 must be a whole number from 1 to 16",
+        ),
         ('[[midi.port]]\nname = " "', "midi.port[0].name must be a text that is not empty"),
         ('[osc]\nallow = ["everyone"]', "osc allow: 'everyone'"),
         ("horizon = 50", "osc.ahead must be less than the horizon, which is 50 milliseconds"),
@@ -172,6 +176,14 @@ TWO = '[[station]]\nname = "a"\n[[station]]\nname = "b"\n'
             "osc.target[0].stations[0] 'bb' is no station: did you mean 'b'?",
         ),
         ("[web]\nport = 99999", "web.port must be a whole number from 0 to 65535, not 99999"),
+        (
+            '[web]\norigins = ["*", "https://a.org/x"]',
+            'web.origins[1] must be a site without a path, such as "https://example.org",',
+        ),
+        (
+            '[web]\nhosts = ["https://a.org"]',
+            'web.hosts[0] must be a name without scheme and port, such as "radio.example.org",',
+        ),
         ('[web]\ntls_key = "k"', "web tls_certificate and tls_key go together"),
         ('[web]\ntls_key = "k"\ntls_certificate = "c"', "web.tls_certificate is of no use: "),
         ('[web]\ntoken_file = "none"', "web.token_file is of no use: "),

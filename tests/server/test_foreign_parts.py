@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from websockets.server import ServerProtocol
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("engine", "server", "export", "clients/python/perpetuo_client")
+PACKAGES = ("common", "engine", "server", "export", "clients/python/perpetuo_client")
 # Names with an underscore that belong to others: namedtuple documents the first, argparse is of
 # the standard library, pyfluidsynth is told to keep quiet through the last.
 UNDERSCORED = {"_asdict", "_actions", "_fl"}

@@ -17,13 +17,13 @@ from engine.composing.composer import Composer
 from engine.composing.snapshot import save
 from engine.files.control_log import ControlLog, LoggedChange, write
 from server.composing.messages import JoinOrder
-from server.configuration.settings import StationSettings
 from server.house import disk_writer, stations
 from server.house.disk_writer import DiskWriter
 from server.house.log_writer import ControlLogWriter, LogRules
 from server.house.places import PlaceStore, StationPlace
 from server.house.requests import ChangeRequest
 from server.house.resume_state import MOST_HEARD
+from server.house.settings import StationSettings
 from server.house.stations import StationKeeper
 from tests.bundles import tiny
 from tests.server.house_fakes import BAR

@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.files.control_log import ControlLog, read
@@ -331,7 +332,8 @@ def test_tasks_that_fail_or_hang_keep_no_other_from_its_work(
 
     async def scenario() -> None:
         settings = configuration(model, tmp_path)
-        settings = replace(settings, web=replace(settings.web, idle_seconds=1))
+        web = msgspec.structs.replace(settings.web, idle_seconds=1)
+        settings = msgspec.structs.replace(settings, web=web)
         async with running(settings) as server:
             async with asyncio.timeout(PATIENCE):
                 while not server.chores.faults["places"]:

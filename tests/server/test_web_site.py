@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from common.errors import ConfigError
+from common.settings import Source
 from engine.controls.reference import describe
 from server.base.metrics import COUNTER, Metric, exposition
 from server.house.counters import Counters
@@ -22,6 +24,8 @@ from server.web.sessions import Sessions
 from server.web.settings import WebSettings
 from server.web.site import PAGE, Answer, Site, page_folder
 from tests.server.web_house import WebHouse
+
+MINE = Source("mine.toml", Path("/etc/music"))
 
 TOKEN = "open-sesame"
 
@@ -331,8 +335,8 @@ def test_the_server_answers_to_names_that_no_other_site_can_take(
 
 @pytest.mark.parametrize("host", ["https://a.example", "a.example:8770", "a b", ""])
 def test_a_host_that_is_no_name_is_told(host: str) -> None:
-    with pytest.raises(ValueError, match=r"hosts: .* without scheme and port"):
-        WebSettings(hosts=(host,))
+    with pytest.raises(ConfigError, match=r"mine.toml: hosts\[0\] .* without scheme and port"):
+        MINE.build(WebSettings, {"hosts": [host]})
 
 
 @pytest.mark.parametrize(
@@ -345,8 +349,13 @@ def test_visitors_from_this_machine_are_known(address: str, local: bool) -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"origins": ("https://a.example/x",)}, {"origins": ("a",)}, {"tls_key": Path("k")}]
+    ("wrong", "said"),
+    [
+        ({"origins": ["https://a.example/x"]}, r"origins\[0\] must be a site without a path"),
+        ({"origins": ["*", "a"]}, r"origins\[1\] must be a site without a path"),
+        ({"tls_key": "k"}, "tls_certificate and tls_key go together"),
+    ],
 )
-def test_settings_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"origins|go together"):
-        WebSettings(**wrong)
+def test_settings_that_do_not_fit_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        MINE.build(WebSettings, wrong)

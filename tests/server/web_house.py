@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from common.errors import BundleError, CapacityError, PlanError, StreamError
-from engine.controls.controls import Controls, nearest
-from engine.library.presets import Preset
+from common.words import nearest
+from engine.controls.controls import Controls
+from engine.library.preset import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.house.counters import Counters
 from server.house.events import (

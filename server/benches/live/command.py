@@ -173,7 +173,7 @@ def _telling() -> Iterator[Callable[[str], object]]:
 
 def _parts(words: list[str]) -> tuple[str, ...]:
     from common.errors import ConfigError
-    from engine.controls.controls import nearest
+    from common.words import nearest
 
     for word in words:
         if word not in PARTS:

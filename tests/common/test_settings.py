@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta, field
+from msgspec.structs import fields, replace
 
 from common.errors import ConfigError
-from server.configuration.options import Source, option, options_of
+from common.reference import key_table
+from common.settings import Source, Table
 
 FOLDER = Path("/etc/music")
 SOURCE = Source("mine.toml", FOLDER)
 
 
-@dataclass(frozen=True)
-class Lamp:
-    colour: str = option("red", "Its colour.", choices=("red", "blue"))
-    levels: tuple[int, ...] = option((), "Steps.", low=0, high=9)
+class Lamp(Table, frozen=True):
+    colour: Annotated[Literal["red", "blue"], "Its colour."] = "red"
+    levels: Annotated[tuple[Annotated[int, Meta(ge=0, le=9)], ...], "Steps."] = ()
 
     def __post_init__(self) -> None:
         if list(self.levels) != sorted(self.levels):
             raise ValueError("levels: must rise")
 
 
-@dataclass(frozen=True)
-class Room:
-    name: str = option(help="What it is called.", pattern="[a-z]+", form="small letters")
-    size: float = option(1.5, "In metres.", low=0, high=10)
-    open: bool = option(False, "Whether one can enter.")
-    file: Path | None = option(None, "A picture.")
-    doors: Mapping[int, int] = option({}, "Widths.", low=1, high=3, form="widths by number")
-    extras: Mapping[str, Any] = option({}, "Whatever.")
-    main: Lamp = option(Lamp(), "The lamp in the middle.")
-    lamps: tuple[Lamp, ...] = option((Lamp("blue"),), "The others.")
+class Room(Table, frozen=True):
+    name: Annotated[str, Meta(pattern=r"\A[a-z]+\Z", title="small letters"), "What it is called."]
+    size: Annotated[float, Meta(ge=0, le=10), "In metres."] = 1.5
+    open: Annotated[bool, "Whether one can enter."] = False
+    file: Annotated[Path | None, "A picture."] = None
+    doors: Annotated[
+        Mapping[int, Annotated[int, Meta(ge=1, le=3)]], Meta(title="widths by number"), "Widths."
+    ] = {}
+    extras: Annotated[Mapping[str, Any], "Whatever."] = {}
+    main: Lamp = Lamp()
+    lamps: tuple[Lamp, ...] = field(name="lamp", default=(Lamp("blue"),))
+    rows: Annotated[Annotated[int, Meta(ge=1)] | None, "For how many."] = None
 
 
 def test_nothing_but_what_must_be_given_is_the_defaults() -> None:
@@ -76,7 +80,7 @@ def test_a_table_is_read_whole() -> None:
         ({"size": True}, "size must be a number from 0 to 10, not true"),
         ({"open": 1}, "open must be true or false, not 1"),
         ({"file": 1}, "file must be a path, not 1"),
-        ({"doors": {"1": 4}}, "doors.1 must be widths by number, not 4"),
+        ({"doors": {"1": 4}}, "doors.1 must be a whole number from 1 to 3, not 4"),
         ({"doors": {"one": 1}}, "doors must have whole numbers as keys: give widths by number"),
         ({"doors": []}, "doors must be widths by number, not this list"),
         ({"main": 5}, "main must be a table, not 5"),
@@ -87,6 +91,11 @@ def test_a_table_is_read_whole() -> None:
             {"lamp": [{}, {"levels": [1, 10]}]},
             "lamp[1].levels[1] must be a whole number from 0 to 9, not 10",
         ),
+        ({"seats": 0}, "seats must be a whole number from 1 up, not 0"),
+        ({"seats": 2.0}, "seats must be a whole number from 1 up, not 2"),
+        ({"size": 10**400}, "size must be a number from 0 to 10, not a number that large"),
+        ({"main": {"colour": "\udcff"}}, "main.colour must be red or blue, not '\udcff'"),
+        ({"size`\n": 1}, "'size`\\n' is no key here: did you mean 'size'?"),
         ({"lamp": {}}, "lamp must be a list of tables, not this object"),
         ({"lamp": [{"colour": "pink"}]}, "lamp[0].colour must be red or blue, not 'pink'"),
     ],
@@ -104,6 +113,38 @@ def test_what_must_be_given_is_asked_for() -> None:
         SOURCE.build(Room, {})
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"size": 11.0}, "size must be a number from 0 to 10, not 11"),
+        ({"doors": {2: 9}}, "doors.2 must be a whole number from 1 to 3, not 9"),
+        ({"lamps": (Lamp(), Lamp(levels=(1, 10)))}, "lamp[1].levels[1] must be a whole number"),
+    ],
+)
+def test_what_was_made_in_another_way_is_checked_as_well(
+    changed: dict[str, Any], message: str
+) -> None:
+    right = Room("hall", file=Path("a"), doors={1: 2}, lamps=(Lamp(levels=(1, 2)),))
+    SOURCE.check(right)
+    with pytest.raises(ConfigError, match=re.escape(f"mine.toml: {message}")):
+        SOURCE.check(replace(right, **changed))
+
+
+def test_a_path_that_is_none_here_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^mine.toml: '~nobody-here/a' is no path here \("):
+        SOURCE.build(Room, {"name": "hall", "file": "~nobody-here/a"})
+
+
+def test_keys_are_told_by_their_types() -> None:
+    *_, name, size, _, file, doors, _, main, lamps, rows = key_table(fields(Room)).splitlines()
+    assert name == "| `name` | small letters | *must be given* | What it is called. |"
+    assert size == "| `size` | a number from 0 to 10 | `1.5` | In metres. |"
+    assert file == "| `file` | a path | none | A picture. |"
+    assert doors == "| `doors` | widths by number | `{}` | Widths. |"
+    assert rows == "| `rows` | a whole number from 1 up | none | For how many. |"
+    assert (main.split(" | ")[1], lamps.split(" | ")[1]) == ("a table", "a list of tables")
+
+
 def test_paths_count_from_the_file_and_from_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("USERPROFILE", "/home/ada")
@@ -116,7 +157,10 @@ TABLES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*options_of(Room), "colour", "levels", "x"]), inner)
+        | st.dictionaries(
+            st.sampled_from([*(one.encode_name for one in fields(Room)), "colour", "levels", "x"]),
+            inner,
+        )
     ),
     max_leaves=12,
 )

@@ -1,0 +1,41 @@
+"""Values and names as sentences for people spell them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def shown(raw: object) -> str:
+    """A bad value as an error message may quote it: always short, never failing."""
+    if isinstance(raw, str):
+        return f"'{raw[:40]}…'" if len(raw) > 40 else f"'{raw}'"
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    if isinstance(raw, int) and abs(raw) >= 10**15:
+        return "a number that large"
+    if isinstance(raw, (int, float)):
+        return f"{raw:.15g}"
+    if isinstance(raw, list):
+        return "this list"
+    if isinstance(raw, dict):
+        return "this object"
+    return "null" if raw is None else f"a {type(raw).__name__}"
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def listed(words: tuple[str | float, ...]) -> str:
+    """Words as "a, b or c"."""
+    spelled = [w if isinstance(w, str) else number_text(w) for w in words]
+    return " or ".join([", ".join(spelled[:-1]), spelled[-1]] if len(spelled) > 1 else spelled)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Advice for an unknown name: the likeliest known one, else all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name[:40].strip().lower(), names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(names)}"
