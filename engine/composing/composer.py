@@ -34,7 +34,7 @@ from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, moved
 from engine.music.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.music.score import Note
-from engine.music.time import TICKS_PER_QUARTER
+from engine.music.time import duration
 from engine.network.row_lease import RowLease
 from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
@@ -150,7 +150,7 @@ class Composer:
     @property
     def length(self) -> int:
         """Microseconds of the bar under way."""
-        return self._in_force.metre.ticks * self._quarter // TICKS_PER_QUARTER
+        return duration(self._in_force.metre.ticks, self._quarter)
 
     @property
     def _quarter(self) -> int:

@@ -14,7 +14,7 @@ from engine.controls.key import HOME_MAJOR, HOME_MINOR, LEARNED_MODES, Key
 from engine.controls.values import Json
 from engine.music.analysis import Analysis, analyse
 from engine.music.score import Score
-from engine.music.time import MICROSECONDS_PER_MINUTE
+from engine.music.time import quarters_per_minute
 from engine.network.bundle import Specification
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
@@ -122,7 +122,7 @@ def _remembered(analysis: Analysis, first: int) -> PlannerState:
 def _suggested(score: Score, analysis: Analysis) -> dict[str, Json]:
     home = HOME_MINOR if analysis.minor else HOME_MAJOR
     key = Key((home - analysis.shift) % 12, LEARNED_MODES[analysis.minor])
-    tempo = MICROSECONDS_PER_MINUTE / score.tempos[-1][1]
+    tempo = quarters_per_minute(score.tempos[-1][1])
     return {
         "key": str(key),
         "metre": str(score.metres[-1][1]),

@@ -13,7 +13,7 @@ from engine.controls.key import LEARNED_MODES
 from engine.music.fields import ATTRIBUTES, PITCH_CLASSES
 from engine.music.grids import FREE
 from engine.music.score import PARTS
-from engine.music.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from engine.music.time import Metre, microseconds_per_quarter
 from engine.network.bundle import Specification
 from engine.planning.form import FormSettings
 from engine.planning.planner_table import PlannerTable
@@ -92,7 +92,7 @@ def setting_of(
         controls,
         limits,
         metre,
-        round(MICROSECONDS_PER_MINUTE / tempo),
+        microseconds_per_quarter(tempo),
         np.array([controls.temperature.of(name) for name in names], np.float32),
         np.array([controls.min_p.of(name) for name in names], np.float32),
         _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
@@ -105,7 +105,7 @@ def setting_of(
             controls.section_bars,
             controls.variety,
             controls.key.minor,
-            60 / tempo * metre.ticks / TICKS_PER_QUARTER,
+            metre.seconds(tempo),
         ),
         _programs(controls),
     )

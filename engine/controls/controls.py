@@ -6,61 +6,26 @@ The controls themselves stand in `engine.controls.table`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from common.errors import ControlError
 from common.words import nearest
-from engine.controls.key import Key
-from engine.controls.kinds import PerField
-from engine.controls.table import CONTROLS
+from engine.controls.table import CONTROLS, ControlTable
 from engine.controls.values import AUTO, Control, Json
-from engine.music.time import Metre
 
 OCTAVE = 11  # semitones between the ends of a range that holds every pitch class
 
 CONTROL = {control.name: control for control in CONTROLS}
-_DEFAULT: dict[str, Any] = {control.name: control.default for control in CONTROLS}
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
+class Controls(ControlTable):
     """One setting of every control; a value: hashable, equal by content, never changed in place.
 
-    Attributes are ready for use (a `Metre`, a `Key`, tuples); None, "" and () mean open. Make
-    others with `with_value`, which is where values are checked.
+    Its attributes are the rows of the table, ready for use (a `Metre`, a `Key`, tuples); None, ""
+    and () mean open. Make others with `with_value`, which is where values are checked.
     """
 
-    tempo: float | None = _DEFAULT["tempo"]
-    tempo_drift: float = _DEFAULT["tempo_drift"]
-    metre: Metre | None = _DEFAULT["metre"]
-    grid: str = _DEFAULT["grid"]
-    style: tuple[tuple[str, float], ...] = _DEFAULT["style"]
-    density: float | None = _DEFAULT["density"]
-    register: float | None = _DEFAULT["register"]
-    polyphony: float | None = _DEFAULT["polyphony"]
-    dynamics: float | None = _DEFAULT["dynamics"]
-    articulation: float | None = _DEFAULT["articulation"]
-    key: Key = _DEFAULT["key"]
-    scale: tuple[float, ...] | None = _DEFAULT["scale"]
-    key_strength: float | None = _DEFAULT["key_strength"]
-    chords: str = _DEFAULT["chords"]
-    bars_per_chord: float = _DEFAULT["bars_per_chord"]
-    low_pitch: int = _DEFAULT["low_pitch"]
-    high_pitch: int = _DEFAULT["high_pitch"]
-    transpose: int = _DEFAULT["transpose"]
-    max_polyphony: int = _DEFAULT["max_polyphony"]
-    max_rest: float = _DEFAULT["max_rest"]
-    parts: tuple[int, ...] = _DEFAULT["parts"]  # numbered from 1
-    programs: tuple[tuple[int, int], ...] = _DEFAULT["programs"]  # (part from 1, program)
-    temperature: PerField = _DEFAULT["temperature"]
-    min_p: PerField = _DEFAULT["min_p"]
-    form: str = _DEFAULT["form"]
-    section_bars: int = _DEFAULT["section_bars"]
-    variety: float = _DEFAULT["variety"]
-    swing: float = _DEFAULT["swing"]
-    humanise_time: float = _DEFAULT["humanise_time"]
-    humanise_velocity: float = _DEFAULT["humanise_velocity"]
+    __slots__ = ()
 
     def with_value(self, name: str, raw: object) -> Controls:
         """This setting but for one control, given as text or JSON; ControlError if it is bad."""

@@ -1,9 +1,12 @@
 """The table of controls: one row for each, from which everything that names a control derives.
 
-The command line, the wire protocols, the page's knobs and `docs/controls.md` follow this table.
+The attributes of `engine.controls.controls.Controls`, the command line, the wire protocols, the page's knobs
+and `docs/controls.md` follow this table.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, fields
 
 from engine.controls.key import Key
 from engine.controls.kinds import (
@@ -20,9 +23,10 @@ from engine.controls.kinds import (
     SCALE,
     PerField,
 )
-from engine.controls.values import Control
+from engine.controls.values import Control, control
 from engine.music.grids import GRIDS
 from engine.music.score import PARTS
+from engine.music.time import Metre
 from engine.planning.form import FORMS, MAX_SECTION_BARS
 
 ROLES = {
@@ -34,85 +38,123 @@ ROLES = {
 }
 CONDITIONING, CONSTRAINT, SAMPLING, FORM, PERFORMANCE = ROLES
 
-# Columns: name, kind, role, group, default, low, high, unit, help.
-# fmt: off
-CONTROLS = (
-    Control("tempo", NUMBER, PERFORMANCE, "time", None, 20, 300, "quarters a minute",
-            "Speed; auto takes that of the prompt, else of the model, else 100."),
-    Control("tempo_drift", NUMBER, PERFORMANCE, "time", 0.0, 0, 20, "percent",
-            "How far the tempo wanders, slowly, to either side of itself."),
-    Control("metre", METRE, CONDITIONING, "time", None, 0, 0, "",
-            "Time signature n/4 or n/8; auto takes that of the prompt, else of the model, else "
-            "4/4."),
-    Control("grid", CHOICE, CONSTRAINT, "time", GRIDS[0], 0, 0, "",
-            "Steps of a whole note that onsets keep to, at 1/16 and 1/32 with triplets beside "
-            "them; free leaves them to the model.", choices=GRIDS),
 
-    Control("style", MIX, CONDITIONING, "texture", (), 0, 100, "",
-            "Mix of the model's styles, by weight; auto leaves it open.", per="style"),
-    Control("density", NUMBER, CONDITIONING, "texture", None, 0.1, 16, "notes a quarter",
-            "How many notes are struck; auto leaves it to the plan."),
-    Control("register", NUMBER, CONDITIONING, "texture", None, 36, 96, "mean MIDI pitch",
-            "Where the music lies; 60 is middle C, auto leaves it to the plan."),
-    Control("polyphony", NUMBER, CONDITIONING, "texture", None, 1, 8, "mean notes sounding",
-            "How many notes sound together; auto leaves it to the plan."),
-    Control("dynamics", NUMBER, CONDITIONING, "texture", None, 1, 127, "mean velocity",
-            "How loud it is; auto leaves it to the plan."),
-    Control("articulation", NUMBER, CONDITIONING, "texture", None, 0.1, 2, "duration over gap",
-            "From staccato (small) to legato (1 and more): told to the model, and notes are let go "
-            "or held accordingly; auto leaves it to the plan."),
+@dataclass(frozen=True, slots=True)
+class ControlTable:
+    """The rows; an instance, which is always a `Controls`, holds a value for each."""
 
-    Control("key", KEY, CONSTRAINT, "harmony", Key(0, "major"), 0, 0, "",
-            "Home key: the tonic that sounds and its mode."),
-    Control("scale", SCALE, CONSTRAINT, "harmony", None, 0, 1, "",
-            "Weights of the twelve pitch classes, instead of the mode's own; auto takes the "
-            "mode's."),
-    Control("key_strength", NUMBER, CONSTRAINT, "harmony", None, 0, 1, "",
-            "How firmly pitches keep to the scale: 0 only as learned, 1 strictly; auto is 0 in "
-            "major and minor, 1 in other modes and with a scale."),
-    Control("chords", CHORDS, CONDITIONING, "harmony", "", 0, 0, "",
-            "Progression that is repeated, by name as it sounds or by degree; auto leaves it to "
-            "the plan."),
-    Control("bars_per_chord", NUMBER, CONDITIONING, "harmony", 1.0, 0.5, 8, "bars",
-            "How long each chord of the progression lasts.", choices=(0.5, 1.0, 2.0, 4.0, 8.0)),
+    # Columns: kind, role, group, default, low, high, unit, help.
+    # fmt: off
+    tempo: float | None = control(
+        NUMBER, PERFORMANCE, "time", None, 20, 300, "quarters a minute",
+        "Speed; auto takes that of the prompt, else of the model, else 100.")
+    tempo_drift: float = control(
+        NUMBER, PERFORMANCE, "time", 0.0, 0, 20, "percent",
+        "How far the tempo wanders, slowly, to either side of itself.")
+    metre: Metre | None = control(
+        METRE, CONDITIONING, "time", None, 0, 0, "",
+        "Time signature n/4 or n/8; auto takes that of the prompt, else of the model, else "
+        "4/4.")
+    grid: str = control(
+        CHOICE, CONSTRAINT, "time", GRIDS[0], 0, 0, "",
+        "Steps of a whole note that onsets keep to, at 1/16 and 1/32 with triplets beside "
+        "them; free leaves them to the model.", choices=GRIDS)
 
-    Control("low_pitch", INTEGER, CONSTRAINT, "range", 21, 0, 127, "MIDI pitch",
-            "Lowest pitch that may sound, percussion aside; high_pitch must be 11 or more "
-            "above."),
-    Control("high_pitch", INTEGER, CONSTRAINT, "range", 108, 0, 127, "MIDI pitch",
-            "Highest pitch that may sound, percussion aside; low_pitch must be 11 or more "
-            "below."),
-    Control("transpose", INTEGER, CONSTRAINT, "range", 0, -24, 24, "semitones",
-            "Shifts everything but percussion, after key, scale and chords."),
-    Control("max_polyphony", INTEGER, CONSTRAINT, "range", 16, 1, 32, "notes",
-            "Most notes that may sound together."),
-    Control("max_rest", NUMBER, CONSTRAINT, "range", 4.0, 0.25, 16, "quarters",
-            "Longest silence."),
+    style: tuple[tuple[str, float], ...] = control(
+        MIX, CONDITIONING, "texture", (), 0, 100, "",
+        "Mix of the model's styles, by weight; auto leaves it open.", per="style")
+    density: float | None = control(
+        NUMBER, CONDITIONING, "texture", None, 0.1, 16, "notes a quarter",
+        "How many notes are struck; auto leaves it to the plan.")
+    register: float | None = control(
+        NUMBER, CONDITIONING, "texture", None, 36, 96, "mean MIDI pitch",
+        "Where the music lies; 60 is middle C, auto leaves it to the plan.")
+    polyphony: float | None = control(
+        NUMBER, CONDITIONING, "texture", None, 1, 8, "mean notes sounding",
+        "How many notes sound together; auto leaves it to the plan.")
+    dynamics: float | None = control(
+        NUMBER, CONDITIONING, "texture", None, 1, 127, "mean velocity",
+        "How loud it is; auto leaves it to the plan.")
+    articulation: float | None = control(
+        NUMBER, CONDITIONING, "texture", None, 0.1, 2, "duration over gap",
+        "From staccato (small) to legato (1 and more): told to the model, and notes are let go "
+        "or held accordingly; auto leaves it to the plan.")
 
-    Control("parts", PART_SET, CONSTRAINT, "parts", (), 1, PARTS, "",
-            f"Which parts play ({PARTS} is percussion); auto leaves it to the model.", per="part"),
-    Control("programs", PROGRAMS, PERFORMANCE, "parts", (), 0, 127, "",
-            "General MIDI program of parts, counted from 0; auto takes those of the prompt or "
-            "model.", per="part"),
+    key: Key = control(
+        KEY, CONSTRAINT, "harmony", Key(0, "major"), 0, 0, "",
+        "Home key: the tonic that sounds and its mode.")
+    scale: tuple[float, ...] | None = control(
+        SCALE, CONSTRAINT, "harmony", None, 0, 1, "",
+        "Weights of the twelve pitch classes, instead of the mode's own; auto takes the "
+        "mode's.")
+    key_strength: float | None = control(
+        NUMBER, CONSTRAINT, "harmony", None, 0, 1, "",
+        "How firmly pitches keep to the scale: 0 only as learned, 1 strictly; auto is 0 in "
+        "major and minor, 1 in other modes and with a scale.")
+    chords: str = control(
+        CHORDS, CONDITIONING, "harmony", "", 0, 0, "",
+        "Progression that is repeated, by name as it sounds or by degree; auto leaves it to "
+        "the plan.")
+    bars_per_chord: float = control(
+        NUMBER, CONDITIONING, "harmony", 1.0, 0.5, 8, "bars",
+        "How long each chord of the progression lasts.", choices=(0.5, 1.0, 2.0, 4.0, 8.0))
 
-    Control("temperature", PER_FIELD, SAMPLING, "sampling", PerField(1.0), 0.1, 2, "",
-            "How boldly is drawn: below 1 likelier, above 1 more surprising.", per="field"),
-    Control("min_p", PER_FIELD, SAMPLING, "sampling", PerField(0.01), 0, 0.5, "",
-            "Leaves out what is less likely than this share of the likeliest.", per="field"),
+    low_pitch: int = control(
+        INTEGER, CONSTRAINT, "range", 21, 0, 127, "MIDI pitch",
+        "Lowest pitch that may sound, percussion aside; high_pitch must be 11 or more "
+        "above.")
+    high_pitch: int = control(
+        INTEGER, CONSTRAINT, "range", 108, 0, 127, "MIDI pitch",
+        "Highest pitch that may sound, percussion aside; low_pitch must be 11 or more "
+        "below.")
+    transpose: int = control(
+        INTEGER, CONSTRAINT, "range", 0, -24, 24, "semitones",
+        "Shifts everything but percussion, after key, scale and chords.")
+    max_polyphony: int = control(
+        INTEGER, CONSTRAINT, "range", 16, 1, 32, "notes",
+        "Most notes that may sound together.")
+    max_rest: float = control(
+        NUMBER, CONSTRAINT, "range", 4.0, 0.25, 16, "quarters",
+        "Longest silence.")
 
-    Control("form", CHOICE, FORM, "form", "song", 0, 0, "",
-            "Shape over minutes: none, phrases with cadences, a song's sections, or one long "
-            "arc.", choices=FORMS),
-    Control("section_bars", INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
-            "Length of a section, to the nearest multiple of four."),
-    Control("variety", NUMBER, FORM, "form", 0.5, 0, 1, "",
-            "How earlier material returns: 0 often and literally, 1 seldom and freely."),
+    parts: tuple[int, ...] = control(  # numbered from 1
+        PART_SET, CONSTRAINT, "parts", (), 1, PARTS, "",
+        f"Which parts play ({PARTS} is percussion); auto leaves it to the model.", per="part")
+    programs: tuple[tuple[int, int], ...] = control(  # (part from 1, program)
+        PROGRAMS, PERFORMANCE, "parts", (), 0, 127, "",
+        "General MIDI program of parts, counted from 0; auto takes those of the prompt or "
+        "model.", per="part")
 
-    Control("swing", NUMBER, PERFORMANCE, "performance", 0.0, 0, 1, "",
-            "How late off-beat eighths fall: 0 straight, 1 as the last of a triplet."),
-    Control("humanise_time", NUMBER, PERFORMANCE, "performance", 0.0, 0, 50, "milliseconds",
-            "Largest random shift of an onset."),
-    Control("humanise_velocity", NUMBER, PERFORMANCE, "performance", 0.0, 0, 30, "velocity",
-            "Largest random change of a velocity."),
+    temperature: PerField = control(
+        PER_FIELD, SAMPLING, "sampling", PerField(1.0), 0.1, 2, "",
+        "How boldly is drawn: below 1 likelier, above 1 more surprising.", per="field")
+    min_p: PerField = control(
+        PER_FIELD, SAMPLING, "sampling", PerField(0.01), 0, 0.5, "",
+        "Leaves out what is less likely than this share of the likeliest.", per="field")
+
+    form: str = control(
+        CHOICE, FORM, "form", "song", 0, 0, "",
+        "Shape over minutes: none, phrases with cadences, a song's sections, or one long "
+        "arc.", choices=FORMS)
+    section_bars: int = control(
+        INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
+        "Length of a section, to the nearest multiple of four.")
+    variety: float = control(
+        NUMBER, FORM, "form", 0.5, 0, 1, "",
+        "How earlier material returns: 0 often and literally, 1 seldom and freely.")
+
+    swing: float = control(
+        NUMBER, PERFORMANCE, "performance", 0.0, 0, 1, "",
+        "How late off-beat eighths fall: 0 straight, 1 as the last of a triplet.")
+    humanise_time: float = control(
+        NUMBER, PERFORMANCE, "performance", 0.0, 0, 50, "milliseconds",
+        "Largest random shift of an onset.")
+    humanise_velocity: float = control(
+        NUMBER, PERFORMANCE, "performance", 0.0, 0, 30, "velocity",
+        "Largest random change of a velocity.")
+    # fmt: on
+
+
+CONTROLS = tuple(
+    Control(row.name, default=row.default, **row.metadata) for row in fields(ControlTable)
 )
-# fmt: on

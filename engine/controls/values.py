@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, Generic, NoReturn, TypeVar
 
 from common.errors import ControlError
 from common.words import shown
@@ -21,18 +21,20 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 AUTO = "auto"
 MAX_TEXT = 1000  # characters of any text value
 
+V = TypeVar("V")
+D = TypeVar("D")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class ControlKind:
-    """A kind of value: how it is read, and how it is written as JSON and as text.
+class ControlKind(Generic[V]):
+    """A kind of value `V`: how it is read, and how it is written as JSON and as text.
 
     `parse` gets stripped text or JSON, `form` says in words what it accepts.
     """
 
     name: str
-    parse: Callable[[Control, Any], Any]
+    parse: Callable[[Control, Any], V]
     plain: Callable[[Any], Json]
     spell: Callable[[Any], str]
     form: Callable[[Control], str]
@@ -47,7 +49,7 @@ class Control:
     """
 
     name: str
-    kind: ControlKind
+    kind: ControlKind[Any]
     role: str
     group: str
     default: Any
@@ -90,6 +92,25 @@ class Control:
     def spell(self, value: Any) -> str:
         """A value inside as the text that `parse` reads."""
         return AUTO if value in (None, "", ()) else self.kind.spell(value)
+
+
+def control(
+    kind: ControlKind[V],
+    role: str,
+    group: str,
+    default: D,
+    low: float,
+    high: float,
+    unit: str,
+    help: str,
+    *,
+    choices: tuple[str | float, ...] = (),
+    per: str | None = None,
+) -> V | D:
+    """A row of the table, as an attribute that has its name and holds such a value."""
+    metadata = {"kind": kind, "role": role, "group": group, "low": low, "high": high}
+    metadata |= {"unit": unit, "help": help, "choices": choices, "per": per}
+    return field(default=default, metadata=metadata)
 
 
 def refuse(control: Control, raw: object) -> NoReturn:

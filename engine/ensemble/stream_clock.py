@@ -78,7 +78,7 @@ class StreamClock:
 
     def add(self, bar: Bar) -> int | None:
         """Note when the following bar is due; returns when this one is, None for a silent one."""
-        length = bar.metre.ticks * bar.microseconds_per_quarter // 24
+        length = bar.length
         self.played += length
         self._quiet_until = 0
         due = self.dues[bar.index] if bar.index >= self.first else None

@@ -9,13 +9,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.files.midi import SHIFTS_PER_TICK
+from engine.files.midi import WRITTEN_DIVISION
 from engine.music.bars import Bar
 from engine.music.score import NOTE, PARTS, TIED_FROM, TIED_ON, Score
-from engine.music.time import TICKS_PER_QUARTER
+from engine.music.time import file_ticks
 
 T = TypeVar("T")
-_SHIFTS_PER_QUARTER = SHIFTS_PER_TICK * TICKS_PER_QUARTER
 
 
 def score_of(bars: Sequence[Bar]) -> tuple[Score, NDArray[np.int64]]:
@@ -30,7 +29,7 @@ def score_of(bars: Sequence[Bar]) -> tuple[Score, NDArray[np.int64]]:
             key = (note.part, note.pitch)
             row = tied.get(key) if note.tie & TIED_FROM else None
             if row is None:
-                units = round(shift * _SHIFTS_PER_QUARTER / bar.microseconds_per_quarter)
+                units = file_ticks(shift, bar.microseconds_per_quarter, WRITTEN_DIVISION)
                 row = [note.onset - base, 0, note.pitch, note.velocity, note.part, units]
                 rows.append(row)
             row[1] += note.duration

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from engine.music.plan import BarPlan
 from engine.music.score import Note
-from engine.music.time import Metre
+from engine.music.time import Metre, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Bar:
     @property
     def end(self) -> int:
         return self.start + self.metre.ticks
+
+    @property
+    def length(self) -> int:
+        """Microseconds."""
+        return duration(self.metre.ticks, self.microseconds_per_quarter)
 
 
 def moved(bar: Bar, ticks: int) -> Bar:

@@ -1,6 +1,7 @@
-"""Time as integers: ticks inside, microseconds outside, one value between them.
+"""Time as integers: ticks inside, microseconds outside, and the one place where they meet.
 
 A quarter note has 24 ticks. `Metre` tells how ticks make bars, `Timeline` how they fall in time.
+A tempo is quarters a minute to people, and the microseconds of a quarter to everything else.
 """
 
 from __future__ import annotations
@@ -10,6 +11,32 @@ from dataclasses import dataclass
 TICKS_PER_QUARTER = 24
 MAX_BAR_TICKS = 192
 MICROSECONDS_PER_MINUTE = 60_000_000
+
+
+def microseconds_per_quarter(tempo: float) -> int:
+    """Of a tempo in quarters a minute; the nearest."""
+    return round(MICROSECONDS_PER_MINUTE / tempo)
+
+
+def quarters_per_minute(microseconds_per_quarter: int) -> float:
+    return MICROSECONDS_PER_MINUTE / microseconds_per_quarter
+
+
+def duration(ticks: int, microseconds_per_quarter: int) -> int:
+    """The whole microseconds that so many ticks last: the one rule by which ticks become time.
+
+    What remains of the division is dropped, as every client of a server does it too.
+    """
+    return ticks * microseconds_per_quarter // TICKS_PER_QUARTER
+
+
+def quarters(ticks: int) -> float:
+    return ticks / TICKS_PER_QUARTER
+
+
+def file_ticks(microseconds: int, microseconds_per_quarter: int, division: int) -> int:
+    """Microseconds in ticks of a MIDI file that has so many to the quarter; the nearest."""
+    return round(microseconds * division / microseconds_per_quarter)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +58,15 @@ class Metre:
     def ticks(self) -> int:
         """Length of one bar."""
         return self.beats * self.ticks_per_beat
+
+    @property
+    def quarters(self) -> float:
+        """Length of one bar."""
+        return quarters(self.ticks)
+
+    def seconds(self, tempo: float) -> float:
+        """Length of one bar at a tempo in quarters a minute, not rounded."""
+        return 60 / tempo * self.ticks / TICKS_PER_QUARTER
 
     @property
     def half(self) -> int:
@@ -90,8 +126,9 @@ COMMON_TIME = Metre(4, 4)
 class Timeline:
     """A tempo laid over ticks: `tick_origin` falls on `time_origin`.
 
-    Times are integer microseconds of whatever monotonic clock the caller keeps. Every tick has one
-    time and `tick_at(time_of(t)) == t`; a tempo change makes a new value (`at_tempo`).
+    Times are integer microseconds of whatever monotonic clock the caller keeps, rounded as
+    `duration` does. Every tick has one time and `tick_at(time_of(t)) == t`; a tempo change makes a
+    new value (`at_tempo`).
     """
 
     microseconds_per_quarter: int = 500_000
@@ -104,18 +141,29 @@ class Timeline:
             raise ValueError("a quarter note must last at least 24 microseconds")
 
     @classmethod
-    def of_tempo(cls, quarters_per_minute: float) -> Timeline:
-        return cls(round(MICROSECONDS_PER_MINUTE / quarters_per_minute))
+    def of_tempo(cls, tempo: float) -> Timeline:
+        """Tick 0 at time 0, so many quarters a minute."""
+        return cls(microseconds_per_quarter(tempo))
 
     def time_of(self, tick: int) -> int:
-        scaled = (tick - self.tick_origin) * self.microseconds_per_quarter
-        return self.time_origin + (2 * scaled + TICKS_PER_QUARTER) // (2 * TICKS_PER_QUARTER)
+        return self.time_origin + duration(tick - self.tick_origin, self.microseconds_per_quarter)
 
     def tick_at(self, time: int) -> int:
-        """The nearest tick; the inverse of `time_of` on its values."""
-        scaled = (time - self.time_origin) * TICKS_PER_QUARTER
-        quarter = self.microseconds_per_quarter
-        return self.tick_origin + (2 * scaled + quarter) // (2 * quarter)
+        """The last tick that is not later; the inverse of `time_of` on its values."""
+        passed = (time - self.time_origin + 1) * TICKS_PER_QUARTER - 1
+        return self.tick_origin + passed // self.microseconds_per_quarter
+
+    def beat_of(self, tick: int, shift: int = 0) -> float:
+        """Quarters from tick 0 to so many microseconds after a tick, not rounded."""
+        return quarters(tick) + shift / self.microseconds_per_quarter
+
+    def beat_at(self, time: int) -> float:
+        return self.beat_of(self.tick_origin, time - self.time_origin)
+
+    def moved(self, later: int) -> Timeline:
+        """Everything later by so many microseconds, or earlier if negative."""
+        time_origin = self.time_origin + later
+        return Timeline(self.microseconds_per_quarter, self.tick_origin, time_origin)
 
     def at_tempo(self, microseconds_per_quarter: int, tick: int) -> Timeline:
         """The same time up to `tick`, another tempo from there."""

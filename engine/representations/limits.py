@@ -18,7 +18,7 @@ from engine.music.fields import MELODIC_PITCHES
 from engine.music.grids import places, widest
 from engine.music.harmony import CHORD_SHIFT, parse_progression
 from engine.music.score import PARTS
-from engine.music.time import TICKS_PER_QUARTER
+from engine.music.time import TICKS_PER_QUARTER, quarters
 
 MASKED = -1e9  # finite, so that arithmetic on it stays defined
 _PITCHES = np.arange(MELODIC_PITCHES)
@@ -63,7 +63,7 @@ def limits_of(controls: Controls) -> Limits:
     if max_rest < widest(controls.grid):
         raise ControlError(
             f"max_rest={controls.spelled('max_rest')} is shorter than a step of "
-            f"grid={controls.grid}: make it {widest(controls.grid) / TICKS_PER_QUARTER:g} or "
+            f"grid={controls.grid}: make it {quarters(widest(controls.grid)):g} or "
             "more, or the grid finer"
         )
     return Limits(

@@ -18,6 +18,7 @@ import numpy as np
 
 from common.errors import DatasetError
 from engine.files.midi_reader import DEFAULT_TEMPO, FILE_NOTE, MAX_QUARTERS, KeySignature, Smf
+from engine.music.time import microseconds_per_quarter
 from export.data.repeats import breaks, order_of
 from export.data.zipped import BROKEN, unpacked
 
@@ -255,7 +256,7 @@ def _tempo(element: Element) -> int | None:
         tempo = float(sound.get("tempo", "0")) if sound is not None else 0.0
     except ValueError:
         return None
-    return round(60_000_000 / tempo) if 4 <= tempo <= 2000 else None
+    return microseconds_per_quarter(tempo) if 4 <= tempo <= 2000 else None
 
 
 def _tempos(parts: Sequence[Sequence[Element]]) -> list[int]:

@@ -214,7 +214,7 @@ def _densities(analysis: Analysis) -> NDArray[np.int64]:
     struck = np.bincount(
         analysis.grid.bar_of(analysis.score.notes["onset"].astype(np.int64)), minlength=bars
     )
-    quarters = np.array([metre.ticks / 24 for metre in analysis.grid.metres])
+    quarters = np.array([metre.quarters for metre in analysis.grid.metres])
     return np.bincount(
         np.minimum(np.rint(2 * struck / quarters), DENSEST - 1).astype(np.int64), minlength=DENSEST
     )

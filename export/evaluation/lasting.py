@@ -12,7 +12,6 @@ from common.files import CONFIGURATION
 from common.tables import read_toml
 from engine.composing.composer import Composer
 from engine.controls.controls import Controls
-from engine.music.time import TICKS_PER_QUARTER
 from engine.network.runtime import Network
 from export.evaluation.composing import bar_by_bar
 from export.evaluation.endurance import Endurance, Follower
@@ -170,7 +169,7 @@ def _together(
     ]
     for i, (name, controls) in enumerate(presets.items()):
         own = slice(i * len(seeds), (i + 1) * len(seeds))
-        quarters = composers[own][0].setting.metre.ticks / TICKS_PER_QUARTER
+        quarters = composers[own][0].setting.metre.quarters
         yield Lasting(name, quarters, controls.max_rest, tuple(courses[own]))
 
 

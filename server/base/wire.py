@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.music.time import Timeline, duration
+
 
 class WireNote(msgspec.Struct, frozen=True, array_like=True):
     """A note, as an array of seven numbers."""
@@ -42,7 +44,20 @@ class WireBar(msgspec.Struct, frozen=True):
     @property
     def length(self) -> int:
         """Microseconds."""
-        return self.ticks * self.tempo // 24
+        return duration(self.ticks, self.tempo)
+
+    def timeline(self, due: int) -> Timeline:
+        """Its tempo over the ticks of the stream, if its bar line sounds at `due`."""
+        return Timeline(self.tempo, self.tick, due)
+
+    def onset_of(self, note: WireNote) -> int:
+        """Microseconds from the bar line to a note, shifted as it is: perhaps negative."""
+        return duration(note.tick, self.tempo) + note.shift
+
+    @property
+    def early(self) -> int:
+        """By how many microseconds its first note comes before the bar line."""
+        return max(0, -min(map(self.onset_of, self.notes), default=0))
 
 
 _encoder = msgspec.json.Encoder()

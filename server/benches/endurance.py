@@ -12,7 +12,7 @@ import numpy as np
 from engine.composing.composer import Composer
 from engine.network.runtime import Network
 from server.benches.measuring import Stopwatch, resident_bytes
-from server.commands.offline import microseconds_of, notes_of
+from server.commands.offline import notes_of
 
 EARLY, WINDOW = 100, 1000  # bars before the early figures begin, and bars that a figure is of
 SAMPLES = 1 << 16  # steps that a figure is of at most
@@ -83,7 +83,7 @@ class _Stream:
         self.composer.commit(self.composer.next_bar)
         end = perf_counter()
         self.notes += notes_of(bar)
-        self.music += microseconds_of(bar)
+        self.music += bar.length
         if ends := self.watch.ends:
             self._keep(np.diff(ends), ends[0] - start + end - ends[-1])
 

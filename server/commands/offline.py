@@ -26,7 +26,7 @@ from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.music.bars import Bar
 from engine.music.score import TIED_FROM
-from engine.music.time import TICKS_PER_QUARTER
+from engine.music.time import MICROSECONDS_PER_MINUTE
 from engine.network.runtime import Network
 from server.commands.console import deliver
 from server.commands.heard_bars import HeardBars
@@ -45,7 +45,7 @@ class Length:
     def is_reached(self, bars: int, microseconds: int) -> bool:
         enough_bars = self.bars is not None and bars >= self.bars
         return enough_bars or (
-            self.minutes is not None and microseconds >= self.minutes * 60_000_000
+            self.minutes is not None and microseconds >= self.minutes * MICROSECONDS_PER_MINUTE
         )
 
 
@@ -118,17 +118,13 @@ def summary(args: argparse.Namespace, log: ControlLog, bars: Sequence[Bar]) -> d
         "seed": log.seed,
         "bars": len(bars),
         "notes": sum(map(notes_of, bars)),
-        "seconds": sum(map(microseconds_of, bars)) / 1e6,
+        "seconds": sum(bar.length for bar in bars) / 1e6,
     }
 
 
 def notes_of(bar: Bar) -> int:
     """How many notes begin in a bar; what is tied into it began before."""
     return sum(not note.tie & TIED_FROM for note in bar.notes)
-
-
-def microseconds_of(bar: Bar) -> int:
-    return bar.metre.ticks * bar.microseconds_per_quarter // TICKS_PER_QUARTER
 
 
 def compose(composer: Composer, length: Length, log: ControlLog) -> list[Bar]:
@@ -148,7 +144,7 @@ def compose(composer: Composer, length: Length, log: ControlLog) -> list[Bar]:
                 if length.is_reached(len(bars), time):
                     break
                 bars.append(bar)
-                time += microseconds_of(bar)
+                time += bar.length
                 progress.update()
     return bars
 

@@ -49,9 +49,7 @@ class PlannedBar:
         line at the latest."""
         if self._early is None:
             # Not `bar`, which is kept: most bars are sent on as they came.
-            bar = self._bar or decode_bar(self.encoded)
-            first = min((n.tick * bar.tempo // 24 + n.shift for n in bar.notes), default=0)
-            self._early = max(0, -first)
+            self._early = (self._bar or decode_bar(self.encoded)).early
         return self.due - max(before, PREPARED_BEFORE + self._early)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from engine.music.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
+from engine.music.time import Metre, Timeline, duration, quarters, quarters_per_minute
 from server.base.wire import WireBar, WireNote
 from server.house.events import (
     BarsMoved,
@@ -33,13 +33,12 @@ SOONER = 10_000  # microseconds before its told end from which on a note's end i
 
 
 def _half(bar: WireBar) -> int:
-    """Tick inside the bar at which its second chord begins."""
-    return Metre.parse(bar.metre).half
+    """Tick at which its second chord begins."""
+    return bar.tick + Metre.parse(bar.metre).half
 
 
 def _bar_values(bar: WireBar) -> tuple[Value, ...]:
-    beat, tempo = bar.tick / TICKS_PER_QUARTER, MICROSECONDS_PER_MINUTE / bar.tempo
-    return bar.index, beat, tempo, bar.metre, bar.key
+    return bar.index, quarters(bar.tick), quarters_per_minute(bar.tempo), bar.metre, bar.key
 
 
 class _Addresses:
@@ -65,16 +64,14 @@ class OscOutput:
         self.name = f"osc {stream.name}"
         self._stream, self._audience, self._outlet = stream, audience, outlet
         self._to = _Addresses(stream.name)
-        self._line = (0, 0.0, 500_000)  # when the last bar line was due, its beat, the tempo
+        self._timeline = Timeline()  # from the last bar line on
         self._next_chord: tuple[int, str] | None = None  # when it is due, and its name
         self._ends: dict[tuple[int, int], int] = {}  # by part and pitch, as they were told
 
     def send(self, event: Event, due: int) -> None:
         match event:
             case NoteOn(part, pitch, velocity, length):
-                since, beat, tempo = self._line
-                beat += (due - since) / tempo
-                values = (part, pitch, velocity, length / 1_000_000, beat)
+                values = (part, pitch, velocity, length / 1_000_000, self._timeline.beat_at(due))
                 self._tell(NOTES, self._to.note, *values)
                 self._ends[part, pitch] = due + length
             case NoteOff(part, pitch):
@@ -105,11 +102,10 @@ class OscOutput:
         planned = self._stream.bars.get(line.index)  # one look-up, safe from any thread
         if planned is not None:
             bar = planned.bar
-            self._line = (due, bar.tick / TICKS_PER_QUARTER, bar.tempo)
+            self._timeline = bar.timeline(due)
             self._tell(BARS, self._to.bar, *_bar_values(bar))
             if second and second != first:
-                middle = due + _half(bar) * bar.tempo // TICKS_PER_QUARTER
-                self._next_chord = (middle, second)
+                self._next_chord = (self._timeline.time_of(_half(bar)), second)
         if line.section:
             self._tell(SECTIONS, self._to.section, line.section)
         if first:
@@ -187,26 +183,26 @@ class AheadSender:
         if bar.section:
             self._tell([(planned.due, encode(to.section, bar.section))], SECTIONS)
         first, second = bar.chords
-        middle = planned.due + _half(bar) * bar.tempo // TICKS_PER_QUARTER
+        middle = bar.timeline(planned.due).time_of(_half(bar))
         chords = [(planned.due, first), (middle, second if second != first else "")]
         self._tell([(due, encode(to.chord, name)) for due, name in chords if name], CHORDS)
         if self._audience.of(self._stream.name, NOTES, AHEAD):
             self._tell(list(self._notes(planned)), NOTES)
 
     def _notes(self, planned: PlannedBar) -> Iterable[tuple[int, bytes]]:
-        bar = planned.bar
+        bar, timeline = planned.bar, planned.bar.timeline(planned.due)
         for note in bar.notes:
             if note.tie & TIED_FROM:
                 continue
-            due = planned.due + note.tick * bar.tempo // TICKS_PER_QUARTER + note.shift
-            beat = (bar.tick + note.tick) / TICKS_PER_QUARTER + note.shift / bar.tempo
+            due = planned.due + bar.onset_of(note)
+            beat = timeline.beat_of(bar.tick + note.tick, note.shift)
             seconds = self._length(bar, note) / 1_000_000
             values = (note.part, note.pitch, note.velocity, seconds, beat)
             yield due, encode(self._to.note, *values)
 
     def _length(self, bar: WireBar, note: WireNote) -> int:
         """Microseconds, with what the bars planned now add to a note that is tied on."""
-        length = note.length * bar.tempo // TICKS_PER_QUARTER
+        length = duration(note.length, bar.tempo)
         index, tied_on = bar.index, note.tie & TIED_ON
         while tied_on:
             index, tied_on = index + 1, 0
@@ -214,7 +210,7 @@ class AheadSender:
             for more in planned.bar.notes if planned else ():
                 if more.tie & TIED_FROM and (more.part, more.pitch) == (note.part, note.pitch):
                     assert planned is not None, "its notes were looked at"
-                    length += more.length * planned.bar.tempo // TICKS_PER_QUARTER
+                    length += duration(more.length, planned.bar.tempo)
                     tied_on = more.tie & TIED_ON
                     break
         return length

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.music.time import Timeline, duration
 from server.base.wire import WireBar, WireNote
 from server.playing.outputs import (
     BarBegin,
@@ -47,9 +48,13 @@ class TimedEvent(NamedTuple):
 @dataclass(slots=True)
 class ScheduledBar:
     revision: int
-    due: int
+    timeline: Timeline
     bar: WireBar
     early: int  # by how much its first note comes before the bar line
+
+    @property
+    def due(self) -> int:
+        return self.timeline.time_origin
 
     @property
     def first(self) -> int:
@@ -99,8 +104,9 @@ class Schedule:
         if begun or (held is not None and held.revision >= revision):
             self.ignored += 1
             return False
-        first = min((_time(n.tick, bar.tempo) + n.shift for n in bar.notes), default=0)
-        self._planned[index] = ScheduledBar(revision, due, bar, min(MAX_EARLY, max(0, -first)))
+        self._planned[index] = ScheduledBar(
+            revision, bar.timeline(due), bar, min(MAX_EARLY, bar.early)
+        )
         while len(self._planned) > MAX_PLANNED:
             del self._planned[min(self._planned)]
         return True
@@ -109,7 +115,7 @@ class Schedule:
         """All bars from `bar` on are due later. After a stop that bar is the next to begin."""
         for index, planned in self._planned.items():
             if index >= bar:
-                planned.due += later
+                planned.timeline = planned.timeline.moved(later)
         if self._may_go_back:
             self._begun = min(self._begun, bar - 1)
 
@@ -218,9 +224,8 @@ class Schedule:
         self._push(due, _BAR, BarBegin(bar.index, bar.section, bar.chords))
         self._begin_programs(planned)
         if self.wants_clock:
-            for tick in range(bar.ticks):
-                at = due + _time(tick, bar.tempo)
-                self._push(at, _TICK, ClockTick(bar.tick + tick))
+            for tick in range(bar.tick, bar.tick + bar.ticks):
+                self._push(planned.timeline.time_of(tick), _TICK, ClockTick(tick))
         self._begin_notes(planned, carried)
 
     def _begin_programs(self, planned: ScheduledBar) -> None:
@@ -239,7 +244,7 @@ class Schedule:
                 number, _, on = carried.pop(key)
                 self._end_at(number, key, note.tick + note.length, note.tie, planned, on)
             else:
-                on = max(due - MAX_EARLY, due + _time(note.tick, bar.tempo) + note.shift)
+                on = due + max(-MAX_EARLY, bar.onset_of(note))
                 struck.append((on, note))
         for key, (number, ticks, on) in carried.items():
             self._end_at(number, key, ticks, 0, planned, on)
@@ -268,12 +273,12 @@ class Schedule:
         if tick > bar.ticks or tie & 1:
             self._carried[key] = _TiedNote(number, max(0, tick - bar.ticks), on)
             return
-        off = planned.due + _time(tick, bar.tempo) + shift
+        off = planned.timeline.time_of(bar.tick + tick) + shift
         self._push(max(off, on + SHORTEST), _OFF, NoteOff(*key), number)
 
     def _length(self, note: WireNote, bar: WireBar) -> int:
         """Microseconds that a note will sound, as far as the bars are planned."""
-        length = _time(note.length, bar.tempo)
+        length = duration(note.length, bar.tempo)
         index, tie = bar.index + 1, note.tie
         while tie & 1 and index in self._planned:
             bar = self._planned[index].bar
@@ -281,7 +286,7 @@ class Schedule:
                 n for n in bar.notes if n.tie & 2 and (n.part, n.pitch) == (note.part, note.pitch)
             )
             piece = next(going_on, None)
-            length += _time(piece.length, bar.tempo) if piece else 0
+            length += duration(piece.length, bar.tempo) if piece else 0
             index, tie = index + 1, piece.tie if piece else 0
         return length
 
@@ -355,8 +360,3 @@ class Schedule:
             yield TimedEvent(timed.due, ClockStart(tick.position))
         self._clock = tick.position + 1
         yield timed
-
-
-def _time(ticks: int, tempo: int) -> int:
-    """Microseconds, rounded to the nearest as `engine.music.time.Timeline` does."""
-    return (2 * ticks * tempo + 24) // 48

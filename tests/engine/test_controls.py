@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 
 import pytest
 from control_strategies import control_settings, values_of
@@ -42,6 +43,25 @@ junk = st.recursive(
 def test_the_value_has_exactly_the_controls_of_the_table_in_its_order() -> None:
     assert [field.name for field in dataclasses.fields(Controls)] == [c.name for c in CONTROLS]
     assert len(CONTROL) == len(CONTROLS)
+
+
+@given(control_settings())
+def test_a_setting_is_a_value_that_survives_copying(values: dict[str, object]) -> None:
+    controls = Controls.from_dict(values)
+    assert type(controls) is Controls
+    for copied in (pickle.loads(pickle.dumps(controls)), dataclasses.replace(controls)):
+        assert type(copied) is Controls
+        assert (copied, hash(copied)) == (controls, hash(controls))
+
+
+@pytest.mark.parametrize("name", ["tempo", "no_control"])
+def test_a_setting_is_never_changed_in_place(name: str) -> None:
+    controls = Controls()
+    with pytest.raises((AttributeError, TypeError)):
+        setattr(controls, name, 90.0)
+    with pytest.raises((AttributeError, TypeError)):
+        delattr(controls, name)
+    assert controls == Controls()
 
 
 @every_control

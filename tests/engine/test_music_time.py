@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+from fractions import Fraction
+from math import floor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.music.time import COMMON_TIME, MAX_BAR_TICKS, TICKS_PER_QUARTER, Metre, Timeline
+from engine.music.time import (
+    COMMON_TIME,
+    MAX_BAR_TICKS,
+    TICKS_PER_QUARTER,
+    Metre,
+    Timeline,
+    duration,
+    file_ticks,
+    microseconds_per_quarter,
+    quarters,
+    quarters_per_minute,
+)
 
 WIDE = st.integers(-(10**12), 10**12)
 QUARTERS = st.integers(TICKS_PER_QUARTER, 60_000_000)
@@ -30,19 +43,35 @@ def test_later_ticks_fall_later(timeline: Timeline, tick: int, steps: int) -> No
 
 
 @given(timeline=TIMELINES, tick=WIDE)
-def test_times_stay_within_half_a_microsecond_however_far(timeline: Timeline, tick: int) -> None:
-    exact = (tick - timeline.tick_origin) * timeline.microseconds_per_quarter
-    error = TICKS_PER_QUARTER * (timeline.time_of(tick) - timeline.time_origin) - exact
-    assert 2 * abs(error) <= TICKS_PER_QUARTER
+def test_a_time_is_the_exact_one_rounded_down_however_far(timeline: Timeline, tick: int) -> None:
+    ticks, quarter = tick - timeline.tick_origin, timeline.microseconds_per_quarter
+    exact = timeline.time_origin + Fraction(ticks * quarter, TICKS_PER_QUARTER)
+    assert timeline.time_of(tick) == floor(exact)
 
 
 @given(timeline=TIMELINES, time=WIDE)
-def test_the_tick_at_a_time_is_a_nearest_one(timeline: Timeline, time: int) -> None:
+def test_the_tick_at_a_time_has_come_and_the_next_has_not(timeline: Timeline, time: int) -> None:
     tick = timeline.tick_at(time)
-    distance = abs(timeline.time_of(tick) - time)
-    for other in (tick - 1, tick + 1):
-        # Ticks are rounded to whole microseconds, so a tie may differ by one.
-        assert distance <= abs(timeline.time_of(other) - time) + 1
+    assert timeline.time_of(tick) <= time < timeline.time_of(tick + 1)
+
+
+@given(timeline=TIMELINES, ticks=WIDE)
+def test_a_duration_is_the_time_of_a_tick_since_the_origin(timeline: Timeline, ticks: int) -> None:
+    end = timeline.time_of(timeline.tick_origin + ticks)
+    assert end - timeline.time_origin == duration(ticks, timeline.microseconds_per_quarter)
+
+
+@given(timeline=TIMELINES, tick=WIDE, later=WIDE)
+def test_a_timeline_moves_as_a_whole(timeline: Timeline, tick: int, later: int) -> None:
+    assert timeline.moved(later).time_of(tick) == timeline.time_of(tick) + later
+
+
+@given(quarter=QUARTERS, tick=st.integers(0, 10**7), shift=st.integers(-(10**7), 10**7))
+def test_beats_are_quarters_and_what_is_shifted(quarter: int, tick: int, shift: int) -> None:
+    timeline = Timeline(quarter, tick, 0)
+    exact = Fraction(tick, TICKS_PER_QUARTER) + Fraction(shift, quarter)
+    assert timeline.beat_of(tick, shift) == timeline.beat_at(shift) == pytest.approx(float(exact))
+    assert timeline.beat_of(tick) == quarters(tick)
 
 
 @given(timeline=TIMELINES)
@@ -64,6 +93,25 @@ def test_a_tempo_change_moves_nothing_at_its_tick(
 )
 def test_tempo_is_quarters_a_minute(tempo: float, quarter: int) -> None:
     assert Timeline.of_tempo(tempo).time_of(TICKS_PER_QUARTER) == quarter
+    assert microseconds_per_quarter(tempo) == quarter
+    assert quarters_per_minute(quarter) == pytest.approx(tempo, 1e-5)
+
+
+@given(quarter=st.integers(TICKS_PER_QUARTER, 5_000_000))
+def test_a_tempo_survives_the_minute(quarter: int) -> None:
+    assert microseconds_per_quarter(quarters_per_minute(quarter)) == quarter
+
+
+@given(metre=METRES, quarter=QUARTERS)
+def test_a_bar_lasts_as_long_in_seconds_as_in_microseconds(metre: Metre, quarter: int) -> None:
+    seconds = metre.seconds(quarters_per_minute(quarter))
+    assert seconds == pytest.approx(metre.quarters * quarter / 1e6)
+    assert 0 <= 1e6 * seconds - duration(metre.ticks, quarter) + 1e-3 <= 1
+
+
+@given(units=st.integers(-2000, 2000), quarter=st.integers(200_000, 3_000_000))
+def test_ticks_of_a_file_are_the_nearest(units: int, quarter: int) -> None:
+    assert file_ticks(round(units * quarter / 480), quarter, 480) == units
 
 
 def test_a_tempo_that_would_put_two_ticks_in_a_microsecond_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.music.time import MICROSECONDS_PER_MINUTE
+from engine.music.time import microseconds_per_quarter, quarters_per_minute
 from server.base.clock import Clock, monotonic_us, seconds_until
 from server.benches.live import starting, steering, streams
 from server.benches.live.bar_ledger import TIGHT, Arrival, Ledger, percentiles
@@ -173,9 +173,9 @@ def test_a_revision_that_comes_after_its_line_is_not_heard() -> None:
 
 @given(st.integers(-1, steering.MOST_CHANGES - 1))
 def test_a_tempo_tells_the_change_that_it_marks(change: int) -> None:
-    tempo = MICROSECONDS_PER_MINUTE / steering.quarter_of(change)
+    tempo = quarters_per_minute(steering.quarter_of(change))
     assert 20 <= tempo <= 300
-    assert steering.change_of(round(MICROSECONDS_PER_MINUTE / tempo)) == change
+    assert steering.change_of(microseconds_per_quarter(tempo)) == change
 
 
 # -- notes over JACK -------------------------------------------------------------------------------

@@ -56,9 +56,12 @@ def test_notes_sound_when_the_vectors_say() -> None:
     bar, due = message.bar, message.due
     assert due + bar.length == case["ends"]
     sounds = []
-    for part, pitch, velocity, tick, length, shift, tie in map(msgspec.structs.astuple, bar.notes):
-        on = due + tick * bar.tempo // 24 + shift
+    for note in bar.notes:
+        part, pitch, velocity, tick, length, shift, tie = msgspec.structs.astuple(note)
+        on = due + tick * bar.tempo // 24 + shift  # as clients reckon it
         off = due + (tick + length) * bar.tempo // 24 + shift
+        assert due + bar.onset_of(note) == on
+        assert bar.timeline(due).time_of(bar.tick + tick) == on - shift
         sounds.append([part, pitch, velocity, None if tie & 2 else on, None if tie & 1 else off])
     assert sounds == case["sounds"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import StreamError
+from engine.music.time import quarters_per_minute
 from server.base.clock import monotonic_us
 from server.benches.live.bar_ledger import percentiles
 from server.benches.live.judging import AcknowledgedChange, ArrivedBar, JudgedChanges, heard, judge
@@ -67,7 +68,7 @@ def change_of(quarter: int) -> int:
 def turned(change: int, chance: random.Random) -> dict[str, Any]:
     """The controls of a change."""
     name = chance.choice(sorted(TURNED))
-    return {"tempo": 60e6 / quarter_of(change), name: TURNED[name](chance)}
+    return {"tempo": quarters_per_minute(quarter_of(change)), name: TURNED[name](chance)}
 
 
 class SteeringClient:
@@ -136,7 +137,7 @@ def figures_of(hand: SteeringClient, changes: int) -> SteeringFigures:
 async def _turn(address: str, changes: int, seed: int, tell: Tell) -> SteeringClient:
     visit = await Visit.begin(address)
     try:
-        controls = {"tempo": 60e6 / quarter_of(-1), "metre": METRE}
+        controls = {"tempo": quarters_per_minute(quarter_of(-1)), "metre": METRE}
         answer = await visit.answer(await visit.say("open", seed=seed, controls=controls))
         if isinstance(answer, ErrorMessage):
             raise StreamError(answer.message)

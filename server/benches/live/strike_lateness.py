@@ -25,7 +25,7 @@ def planned_notes(bars: Iterable[BarMessage]) -> list[ReceivedNote]:
     """When which notes of these bars, each as it was heard, are to be struck."""
     return [
         ReceivedNote(
-            message.due + note.tick * message.bar.tempo // 24 + note.shift,
+            message.due + message.bar.onset_of(note),
             CHANNELS[note.part],
             note.pitch,
         )

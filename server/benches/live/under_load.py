@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from engine.library.loading import load_network
 from engine.library.models import model_file
+from engine.music.time import quarters_per_minute
 from server.base.wire import WireBar
 from server.benches.live.bar_ledger import percentiles
 from server.benches.live.change_accounts import Fate, fate, marks
@@ -180,7 +181,7 @@ async def _steer(
 
 
 def _configuration(names: Sequence[str]) -> str:
-    tempo = 60e6 / quarter_of(-1)
+    tempo = quarters_per_minute(quarter_of(-1))
     stations = (
         STATION.format(name=name, seed=seed, tempo=tempo) for seed, name in enumerate(names, 1)
     )

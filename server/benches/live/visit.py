@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from common.errors import StreamError
+from engine.music.time import duration
 from server.base.clock import monotonic_us
 from server.benches.live.bar_ledger import Arrival
 from server.web.fields import PROTOCOL
@@ -88,7 +89,7 @@ class Visit:
             return TimedMessage(at, decode(data))
         message = _decode_bar(data)
         bar, self._last_event = message.bar, message.event
-        length = bar.ticks * bar.tempo // 24
+        length = duration(bar.ticks, bar.tempo)
         arrival = Arrival(message.epoch, bar.index, bar.revision, message.due, length, bar.late, at)
         return TimedBar(arrival, bar.tempo)
 
