@@ -4,6 +4,10 @@ Every message is one sentence (or two) that names what was wrong and says what t
 line prints the message alone; anything that is not a `PerpetuoError` is a fault of ours.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class PerpetuoError(Exception):
     """Base of every error whose message is written for the user."""
@@ -63,3 +67,12 @@ class OutputError(PerpetuoError):
 
 class AudioError(PerpetuoError):
     """Sound could not be made: a library or a SoundFont is missing."""
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Put the file's name before an error about its content."""
+    try:
+        yield
+    except (MidiError, LogError) as error:
+        raise type(error)(f"{path}: {error}") from error

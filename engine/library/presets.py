@@ -7,7 +7,8 @@ package; a folder of one's own may add to them and replace them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,33 @@ from common.words import nearest
 from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.library.models import SUFFIX, model_file
-from engine.library.preset import Preset
 
 _PACKAGED = Path(__file__).parent / "shipped"
 _IN_SOURCE = Path(__file__).parents[2] / "configs" / "presets"
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named setting: `controls` as plain JSON, valid together; what is left out is default.
+    `model` is the one that it is made for, if that is not any."""
+
+    name: str
+    title: str
+    help: str
+    controls: Mapping[str, Json]
+    model: str | None = None
+
+    def fitting(self, styles: Collection[str]) -> dict[str, Json]:
+        """The controls for a model that has these styles: others are left out of the mix."""
+        mix = self.controls.get("style")
+        if not isinstance(mix, dict):
+            return dict(self.controls)
+        kept: dict[str, Json] = {name: mix[name] for name in mix if name in styles}
+        fitting = {**self.controls, "style": kept}
+        if not kept:
+            del fitting["style"]
+        return fitting
 
 
 class _PresetFile(Table, frozen=True):

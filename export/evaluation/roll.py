@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.errors import MidiError
+from engine.library.piano_roll import COLOURS
 from engine.music.score import DRUMS, PARTS, Score, bar_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Told apart also by those who see fewer colours.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#333333")
 MOST_LINES = 100  # each of which takes a part of a second
 MOST_NOTES = 50_000
 PARTING = 4  # bars between heavier lines

@@ -91,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "live":
         return command.run(args)
     from common.files import MODEL, read_bytes
+    from engine.library import DEFAULT_MODEL
     from engine.library.models import model_file
     from engine.network.runtime import Network
-    from server.commands.offline import DEFAULT_MODEL
 
     path = model_file(args.model or DEFAULT_MODEL)
     bundle = read_bytes(path, MODEL)

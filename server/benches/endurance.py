@@ -10,9 +10,9 @@ from time import perf_counter
 import numpy as np
 
 from engine.composing.composer import Composer
+from engine.library.bars import notes_of
 from engine.network.runtime import Network
 from server.benches.measuring import Stopwatch, resident_bytes
-from server.commands.offline import notes_of
 
 EARLY, WINDOW = 100, 1000  # bars before the early figures begin, and bars that a figure is of
 SAMPLES = 1 << 16  # steps that a figure is of at most

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from common.errors import BundleError
 from engine.composing.composer import Composer
 from engine.ensemble.ensemble import MOST_ROWS, Ensemble
+from engine.library.bars import notes_of
 from engine.network.runtime import Network, Pool
 from server.benches.matmul_floor import matmul_floor_of, stepper
-from server.commands.offline import notes_of
 
 WARM_UP = 0.25  # share of the time asked for that is composed before anything is counted
 TURNS = 5

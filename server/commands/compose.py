@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from engine.library import DEFAULT_MODEL, DEFAULT_SEED, MOST_BARS, MOST_MINUTES
 
 if TYPE_CHECKING:
     from engine.files.control_log import ControlLog
@@ -27,8 +28,6 @@ The same arguments give the same file, byte for byte. 'perpetuo controls' lists 
 key, metre, tempo, parts and instruments wherever neither says anything else.
 """
 DEFAULT_BARS = 32
-DEFAULT_SEED = 1
-MOST_BARS = 10_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +81,8 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from server.commands.offline import Length, composer_of, record
+    from engine.library.bars import Length, composer_of
+    from server.commands.offline import record
 
     refuse_outputs(args)
     network, log = begun(args)
@@ -92,41 +92,18 @@ def run(args: argparse.Namespace) -> int:
 
 def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     """The stream that the command line describes, before its first bar, and its network."""
-    from common.files import PROMPT, read_bytes
-    from engine.controls.controls import Controls, parse_assignment
-    from engine.files.control_log import ControlLog
-    from engine.files.midi import read
-    from engine.files.prompt import Prompt
-    from engine.library.presets import preset_named
-    from server.commands.console import complain, naming
-    from server.commands.offline import DEFAULT_MODEL, lent, open_model
+    from engine.controls.controls import parse_assignment
+    from engine.library.bars import open_model
+    from engine.library.beginning import fresh_seed, read_prompt, request
+    from server.commands.console import complain
 
-    preset = preset_named(args.preset) if args.preset else None
-    by_hand = dict(parse_assignment(text) for text in args.set)
-    chosen = {**(preset.controls if preset else {}), **by_hand}
-    controls = Controls().with_values(chosen)
-    model = args.model or (preset and preset.model) or DEFAULT_MODEL
+    asked = request(args.preset, dict(parse_assignment(text) for text in args.set))
+    model = args.model or asked.model or DEFAULT_MODEL
     network = open_model(model, args.device, args.threads)
-    if preset and "style" not in by_hand:
-        styles = network.specification.styles
-        controls = controls.with_value("style", preset.fitting(styles).get("style"))
-    prompt = None
-    if args.prompt:
-        with naming(args.prompt):
-            smf = read(read_bytes(args.prompt, PROMPT))
-        if smf.remark:
-            complain(f"{args.prompt}: {smf.remark}")
-        prompt = Prompt.of(network.specification.open_codec().read(smf))
+    prompt = read_prompt(args.prompt, complain) if args.prompt else None
+    seed = fresh_seed() if args.seed is None else args.seed
     bars = None if args.minutes else args.bars or DEFAULT_BARS
-    log = ControlLog(
-        loggable(model),
-        network.digest,
-        secrets.randbits(32) if args.seed is None else args.seed,
-        bars=bars,
-        controls=controls,
-        prompt=prompt,
-    )
-    return network, lent(network, log, chosen)
+    return network, asked.log(network, model, seed, bars, prompt)
 
 
 def refuse_outputs(args: argparse.Namespace) -> None:
@@ -141,16 +118,6 @@ def refuse_outputs(args: argparse.Namespace) -> None:
         raise OutputError(f"-o and --log both name {args.output}: give the log another name")
 
 
-def loggable(model: str) -> str:
-    """How a model is named in a log: as it was given, or its file's name where that cannot be."""
-    from engine.files.control_log import MAX_NAME
-
-    if len(model) <= MAX_NAME and model.isprintable():
-        return model
-    name = "".join(sign for sign in Path(model).name if sign.isprintable())
-    return name[-MAX_NAME:]
-
-
 def count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MOST_BARS:
         raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 up")
@@ -162,7 +129,7 @@ def _minutes(text: str) -> float:
         minutes = float(text)
     except ValueError:
         minutes = 0.0
-    if not 0 < minutes <= 100_000:
+    if not 0 < minutes <= MOST_MINUTES:
         raise argparse.ArgumentTypeError(f"'{text}' must be a number of minutes above 0")
     return minutes
 

@@ -11,12 +11,10 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from common.errors import LogError, MidiError, OutputError
+from common.errors import OutputError
 from common.files import refuse_existing, write_whole
 
 STYLES = {"bold": "1", "red": "31", "cyan": "36"}
@@ -67,15 +65,6 @@ def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
     # As bytes, for the codec takes no other sign of its own alphabet from here.
     in_utf_8 = codecs.lookup(error.encoding).name == "utf-8"
     return ("\ufffd" * count).encode() if in_utf_8 else "?" * count, error.end
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the file's name before an error about its content."""
-    try:
-        yield
-    except (MidiError, LogError) as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 def refuse(destination: str, *, force: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from server.commands.console import columns, paint
 
 if TYPE_CHECKING:
-    from engine.library.preset import Preset
+    from engine.library.presets import Preset
 
 HELP = "list the presets, or show what one sets"
 EPILOG = """\

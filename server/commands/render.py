@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.commands.compose import DEFAULT_SEED, add_model_arguments, add_music_arguments, count
+from engine.library import DEFAULT_SEED
+from server.commands.compose import add_model_arguments, add_music_arguments, count
 
 if TYPE_CHECKING:
     from engine.files.midi import Smf
@@ -88,11 +89,11 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     """What is to be heard, and what is told about it in the file."""
     if args.source is None:
         return _composed(args)
-    from common.errors import PerpetuoError
+    from common.errors import PerpetuoError, naming
     from common.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.files.midi import read
     from server.audio.length import refuse_endless
-    from server.commands.console import complain, naming
+    from server.commands.console import complain
 
     if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
         raise PerpetuoError(
@@ -112,8 +113,9 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
 
 
 def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
+    from engine.library.bars import Length, composer_of
     from server.commands.compose import begun
-    from server.commands.offline import Length, compose, composer_of
+    from server.commands.offline import compose
 
     args.minutes = args.seconds / 60 if args.seconds else None
     network, log = begun(args)
@@ -123,7 +125,8 @@ def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
 
 
 def _replayed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
-    from server.commands.offline import Length, compose
+    from engine.library.bars import Length
+    from server.commands.offline import compose
     from server.commands.replay import bars_of, begun
 
     args.log = args.source
@@ -138,7 +141,7 @@ def _replayed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
 
 def _smf_of(bars: Sequence[Bar]) -> Smf:
     from engine.files.midi import read
-    from server.commands.offline import midi_bytes
+    from engine.library.bars import midi_bytes
 
     return read(midi_bytes(bars))
 

@@ -6,13 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.commands.compose import (
-    add_model_arguments,
-    add_output_arguments,
-    count,
-    loggable,
-    refuse_outputs,
-)
+from engine.library import MOST_BARS
+from server.commands.compose import add_model_arguments, add_output_arguments, count, refuse_outputs
 
 if TYPE_CHECKING:
     from engine.composing.composer import Composer
@@ -41,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from common.errors import LogError
-    from server.commands.offline import Length, record
+    from engine.library.bars import Length
+    from engine.library.beginning import loggable
+    from server.commands.offline import record
 
     refuse_outputs(args)
     composer, log = begun(args)
@@ -59,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
 
 def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
     """A log's composer before its first bar, and the log."""
-    from common.errors import LogError
+    from common.errors import LogError, naming
     from common.files import LOG, read_bytes
     from engine.files.control_log import read
-    from server.commands.console import complain, naming
-    from server.commands.offline import composer_of, open_model
+    from engine.library.bars import composer_of, open_model
+    from server.commands.console import complain
 
     with naming(args.log):
         log = read(read_bytes(args.log, LOG))
@@ -97,7 +94,6 @@ def _model_of(log: ControlLog, path: Path) -> str:
 def bars_of(log: ControlLog, first: int, path: Path) -> int:
     """How many bars a log's stream has; `first` is the index of the first one composed."""
     from common.errors import LogError
-    from server.commands.compose import MOST_BARS
 
     bars = log.bars if log.end is None else log.end - first
     if bars is None:

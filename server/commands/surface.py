@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from common.errors import ConfigError
     from common.words import nearest
+    from engine.library.bars import open_model
     from engine.library.presets import load_presets
     from server.commands.console import deliver, refuse
-    from server.commands.offline import open_model
     from server.configuration.loading import load
     from server.osc.surface import Surface
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if name not in stations:
         raise ConfigError(f"there is no station '{name[:40]}': {nearest(name, stations)}")
     model = stations[name].model or configuration.model
-    styles = open_model(model, "cpu", 1).specification.styles
+    styles = open_model(model).specification.styles
     surface = Surface(name, tuple(load_presets(configuration.presets)), styles)
     deliver(args.output, surface.text().encode(), force=args.force)
     return 0

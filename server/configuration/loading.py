@@ -23,8 +23,7 @@ from common.files import (
 from common.settings import Source, form
 from common.tables import read_toml
 from common.words import nearest
-from engine.library.preset import Preset
-from engine.library.presets import checked_controls, load_presets, named_model
+from engine.library.presets import Preset, checked_controls, load_presets, named_model
 from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.settings import Configuration

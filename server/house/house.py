@@ -21,7 +21,7 @@ from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.prompt import Prompt
 from engine.library.models import embedded_models
-from engine.library.preset import Preset
+from engine.library.presets import Preset
 from server.base.clock import monotonic_us
 from server.composing.messages import Report, ResumePoint
 from server.house.counters import Counters

@@ -37,7 +37,7 @@ from server.web.outgoing import (
 )
 
 if TYPE_CHECKING:
-    from engine.library.preset import Preset
+    from engine.library.presets import Preset
     from server.house.stream import Stream
 
 HISTORY = 32  # changes that a `state` tells of

@@ -14,8 +14,9 @@ from engine.composing.snapshot import restore, save
 from engine.ensemble.ensemble import Ensemble
 from engine.files.bar_as_heard import BarAsHeard
 from engine.files.control_log import ControlLog, LoggedChange, read, with_leap, write
+from engine.library.bars import Length
 from engine.music.bars import Bar, moved
-from server.commands.offline import Length, compose
+from server.commands.offline import compose
 from tests.bundles import NETWORKS, tiny
 from tests.fakes import TableNetwork
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import StreamError
 from engine.controls.controls import Controls
-from engine.library.preset import Preset
+from engine.library.presets import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.messages import ChangeOrder, ChangeReport
 from server.house.counters import Counters

@@ -17,10 +17,11 @@ import pytest
 
 from common.errors import PerpetuoError
 from engine.files.control_log import ControlLog, read
-from engine.library.preset import Preset
+from engine.library.bars import Length, composer_of
+from engine.library.presets import Preset
 from engine.network.runtime import Network
 from server.base.wire import WireBar
-from server.commands.offline import Length, compose, composer_of
+from server.commands.offline import compose
 from server.composing import messages, process
 from server.composing.wire_bars import wire_bar
 from server.house.events import (

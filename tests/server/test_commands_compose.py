@@ -14,10 +14,9 @@ import pytest
 from engine.files import control_log
 from engine.files.control_log import read as read_log
 from engine.files.midi import write
-from engine.library import models
+from engine.library import DEFAULT_MODEL, models
 from engine.music.score import NOTE, Score
 from engine.music.time import Metre
-from server.commands import offline
 from server.commands.cli import main
 from tests.bundles import CODECS, NETWORKS, tiny_bytes
 from tests.engine.test_files_midi import END, file_of
@@ -134,13 +133,13 @@ def test_a_dash_sends_the_file_to_standard_output_and_figures_beside_it(
 def test_without_a_model_the_default_one_composes(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / f"{offline.DEFAULT_MODEL}.onnx").write_bytes(Path(model).read_bytes())
+    (tmp_path / f"{DEFAULT_MODEL}.onnx").write_bytes(Path(model).read_bytes())
     monkeypatch.setattr(models, "EMBEDDED", tmp_path)
     output, log = tmp_path / "out.mid", tmp_path / "out.log"
     words = ["compose", "--bars", "3", "-o", str(output), "--log", str(log)]
     assert main(words) == 0
     assert output.read_bytes() == composed(tmp_path, model, "--bars", "3")
-    assert read_log(log.read_bytes()).model == offline.DEFAULT_MODEL
+    assert read_log(log.read_bytes()).model == DEFAULT_MODEL
 
 
 def test_a_random_seed_is_told_so_that_the_music_can_come_back(

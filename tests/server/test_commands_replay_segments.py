@@ -12,11 +12,11 @@ from engine.composing.fallback import BEFORE_A_FALLBACK, fallback_bar
 from engine.composing.snapshot import save
 from engine.controls.controls import Controls
 from engine.files.control_log import ControlLog, LoggedChange, write
+from engine.library.bars import midi_bytes
 from engine.music.bars import Bar
 from server.base.wire import WireBar
 from server.commands.cli import main
 from server.commands.heard_bars import HeardBars
-from server.commands.offline import midi_bytes
 from server.composing.wire_bars import sounding_key, wire_bar
 from server.playing.bridging import bridged
 from tests.bundles import NETWORKS, tiny, tiny_bytes

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from common.errors import CapacityError, ControlError, StreamError
-from engine.library.preset import Preset
+from engine.library.presets import Preset
 from server.base.wire import encode_bar
 from server.composing.messages import (
     ChangeOrder,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mido import Message
 
 from common.errors import PortError
 from server.midi.messages import messages, silence
@@ -58,6 +59,40 @@ def test_every_message_is_a_status_and_seven_bit_data(
         for status, *data in messages(event, channel_of):
             assert 0x80 <= status <= 0xFF
             assert all(0 <= value < 0x80 for value in data)
+
+
+def read_by_mido(event: Event) -> list[Message]:
+    return [Message.from_bytes(message) for message in messages(event, channel_of)]
+
+
+@given(st.integers(1, 8), st.integers(0, 127), st.integers(1, 127), st.integers(0, 10**7))
+def test_mido_reads_in_every_message_what_was_meant(
+    part: int, pitch: int, velocity: int, position: int
+) -> None:
+    channel = 9 if part == 8 else part - 1
+    note = {"channel": channel, "note": pitch}
+    assert read_by_mido(NoteOn(part, pitch, velocity, 9)) == [
+        Message("note_on", **note, velocity=velocity)
+    ]
+    assert read_by_mido(NoteOff(part, pitch)) == [Message("note_off", **note, velocity=64)]
+    assert read_by_mido(Program(part, pitch)) == [
+        Message("program_change", channel=channel, program=pitch)
+    ]
+    assert read_by_mido(ClockStart(6 * position + 6)) == [
+        Message("songpos", pos=(position + 1) % (1 << 14)),
+        Message("continue"),
+    ]
+    assert read_by_mido(ClockTick(position)) == [Message("clock")]
+    assert read_by_mido(ClockStop()) == [Message("stop")]
+
+
+@given(st.sets(st.integers(1, 16)))
+def test_mido_reads_silence_as_controllers_at_rest(channels: set[int]) -> None:
+    found = [Message.from_bytes(message) for message in silence(channels)]
+    assert [(m.channel + 1, m.control) for m in found] == [
+        (channel, controller) for channel in sorted(channels) for controller in (64, 123, 120)
+    ]
+    assert all((m.type, m.value) == ("control_change", 0) for m in found)
 
 
 def test_silence_lets_pedals_up_before_it_ends_notes_and_sound() -> None:

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from engine.files.control_log import ControlLog, read
+from engine.library.bars import Length, composer_of
 from engine.library.loading import load_network
 from server.base.wire import WireBar
-from server.commands.offline import Length, compose, composer_of
+from server.commands.offline import compose
 from server.composing import client
 from server.composing.wire_bars import wire_bar
 from server.house.log_writer import ControlLogWriter

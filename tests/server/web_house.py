@@ -13,7 +13,7 @@ from typing import Any
 from common.errors import BundleError, CapacityError, PlanError, StreamError
 from common.words import nearest
 from engine.controls.controls import Controls
-from engine.library.preset import Preset
+from engine.library.presets import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.house.counters import Counters
 from server.house.events import (

@@ -11,10 +11,11 @@ from msgspec.structs import astuple
 from common.errors import PerpetuoError
 from common.files import LOG, read_bytes
 from engine.files.control_log import ControlLog, read
+from engine.library.bars import Length, composer_of
 from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.benches.live.change_accounts import BarPlace
-from server.commands.offline import Length, compose, composer_of
+from server.commands.offline import compose
 from server.composing.wire_bars import wire_bar
 from server.house.log_writer import logs_of
 
