@@ -1,5 +1,5 @@
 # Names for the commands that .ci/run runs, for the lock, and for the picture in README.md.
-.PHONY: install lock check format test web picture ci
+.PHONY: install lock check format test web protocol picture ci
 
 install:
 	pip install -c constraints.txt -e '.[dev]'
@@ -23,6 +23,11 @@ test:
 # The page: needs npm and Node.js 20.19 or later.
 web:
 	cd clients/web && npm ci && npm run lint && npm run typecheck && npm test && npm run build
+
+# What is made of the protocol's messages in server/web: schema, tables, the clients' types.
+protocol:
+	python -m server.serving.protocol_doc
+	python -m server.serving.protocol_types
 
 picture:
 	docs/images/picture

@@ -49,6 +49,7 @@ MAY_READ = {
     "server/serving/osc_tables.py": DOC,
     "server/serving/metrics_doc.py": DOC,
     "server/serving/protocol_doc.py": DOC,
+    "server/serving/protocol_types.py": "writes types of clients/",
     "server/web/site.py": "the page that was installed",
 }
 

@@ -7,7 +7,10 @@ words, and the JSON schema there is generated from these classes.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from engine.music.time import Timeline, duration
 
@@ -15,31 +18,53 @@ from engine.music.time import Timeline, duration
 class WireNote(msgspec.Struct, frozen=True, array_like=True):
     """A note, as an array of seven numbers."""
 
-    part: int  # 1 … 8
-    pitch: int
-    velocity: int
-    tick: int  # since the bar line
-    length: int  # in ticks; may reach beyond the bar
-    shift: int  # microseconds by which it is played later (or earlier) than its tick
-    tie: int  # 1: goes on in the next bar (no note-off here); 2: goes on from the last one; 3: both
+    # In an array a name stands nowhere but in the title.
+    part: Annotated[int, Meta(title="part", description="1 … 8; 8 is percussion.")]
+    pitch: Annotated[int, Meta(title="pitch")]
+    velocity: Annotated[int, Meta(title="velocity")]
+    tick: Annotated[int, Meta(title="tick", description="Since the bar line.")]
+    length: Annotated[int, Meta(title="length", description="In ticks; may reach beyond the bar.")]
+    shift: Annotated[
+        int,
+        Meta(
+            title="shift",
+            description="Microseconds by which it is played later (or earlier) than its tick.",
+        ),
+    ]
+    tie: Annotated[
+        int,
+        Meta(
+            title="tie",
+            description="1: goes on in the next bar (no note-off here);"
+            " 2: goes on from the last one; 3: both.",
+        ),
+    ]
 
 
 class WireBar(msgspec.Struct, frozen=True):
     """One composed bar, as it sounds; a higher revision replaces what a listener holds."""
 
-    index: int  # from 0
+    index: Annotated[int, Meta(description="From 0.")]
     revision: int
-    tick: int  # ticks of the stream at the bar line
-    ticks: int  # its length
-    metre: str  # "4/4"
-    tempo: int  # microseconds a quarter
-    key: str  # as it sounds, "A minor"
-    chords: tuple[str, str]  # of its halves, as they sound: "Am"; "" where none is planned
-    section: str  # of the form, "" outside one
-    echo: int  # the bar that it takes up again, -1: none
-    programs: tuple[int, ...]  # General MIDI programs by part, from 0
+    tick: Annotated[int, Meta(description="Ticks of the stream at the bar line.")]
+    ticks: Annotated[int, Meta(description="Its length.")]
+    metre: Annotated[str, Meta(description="Such as 4/4.")]
+    tempo: Annotated[int, Meta(description="Microseconds a quarter.")]
+    key: Annotated[str, Meta(description="As it sounds, such as A minor.")]
+    chords: Annotated[
+        tuple[str, str],
+        Meta(description="Of its halves, as they sound, such as Am; empty where none is planned."),
+    ]
+    section: Annotated[str, Meta(description="Of the form, empty outside one.")]
+    echo: Annotated[int, Meta(description="The bar that it takes up again, -1: none.")]
+    programs: Annotated[tuple[int, ...], Meta(description="General MIDI programs by part, from 0.")]
     notes: tuple[WireNote, ...]
-    late: bool = False  # made from bars before it, because the composed one was not there in time
+    late: Annotated[
+        bool,
+        Meta(
+            description="Made from bars before it, because the composed one was not there in time."
+        ),
+    ] = False
 
     @property
     def length(self) -> int:

@@ -11,20 +11,40 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 
 from common.errors import BundleError
 from engine.network.bundle import Specification
 from engine.network.runtime import open_session
-from server.protobuf import Message
 
 PRODUCTS = ("MatMul", "MatMulNBits", "LSTM")
-# Field numbers of ONNX messages.
-MODEL_GRAPH = 7
-GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
-NODE_INPUT, NODE_OUTPUT, NODE_KIND, NODE_ATTRIBUTE = 1, 2, 4, 5
-ATTRIBUTE_NAME, ATTRIBUTE_INTEGER = 1, 3
-TENSOR_DIMS, TENSOR_NAME = 1, 8
-NAME, TYPE = 1, 2  # of a graph's inputs and outputs
+# As much of an ONNX file as is looked at, as onnx.proto has it; what else stands in it is kept.
+ONNX = {
+    "Model": ("Graph graph = 7", "repeated bytes metadata_props = 14"),
+    "Graph": (
+        "repeated Node node = 1",
+        "string name = 2",
+        "repeated Tensor initializer = 5",
+        "repeated Value input = 11",
+        "repeated Value output = 12",
+    ),
+    "Node": (
+        "repeated string input = 1",
+        "repeated string output = 2",
+        "string op_type = 4",
+        "repeated Attribute attribute = 5",
+    ),
+    "Attribute": ("string name = 1", "int64 i = 3"),
+    "Tensor": ("repeated int64 dims = 1", "string name = 8"),
+    "Value": ("string name = 1", "Type type = 2"),
+    "Type": ("TensorType tensor_type = 1",),
+    "TensorType": ("int32 elem_type = 1", "Shape shape = 2"),
+    "Shape": ("repeated Dimension dim = 1",),
+    "Dimension": ("int64 dim_value = 1", "string dim_param = 2"),
+}
 FLOAT = 1
 ROWS = "rows"
 
@@ -43,11 +63,33 @@ def matmul_floor_of(bundle: bytes, spec: Specification) -> MatmulFloor:
     """The floor of a bundle; BundleError if its graph is not as `perpetuo export` writes it."""
     try:
         return _Stripped(bundle, spec).floor()
-    except (ValueError, LookupError) as error:
+    except (DecodeError, LookupError, ValueError) as error:
         raise BundleError(
             f"the matrix products of {spec.name} cannot be told apart ({error}): "
             "export the model again"
         ) from error
+
+
+def messages() -> dict[str, Any]:
+    """The classes of ONNX's messages, by name."""
+    file = FileDescriptorProto(name="onnx_floor.proto", package="onnx_floor")
+    for name, fields in ONNX.items():
+        file.message_type.add(name=name, field=map(_field, fields))
+    pool = DescriptorPool()
+    pool.Add(file)
+    found = pool.FindFileByName(file.name).message_types_by_name
+    return {name: GetMessageClass(found[name]) for name in ONNX}
+
+
+def _field(line: str) -> FieldDescriptorProto:
+    *repeated, kind, name, _, number = line.split()
+    field = FieldDescriptorProto(name=name, number=int(number))
+    field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
+    if kind in ONNX:
+        field.type_name = kind
+    else:
+        field.type = field.Type.Value(f"TYPE_{kind.upper()}")
+    return field
 
 
 def stepper(floor: MatmulFloor, rows: int, threads: int) -> Callable[[], None]:
@@ -75,66 +117,61 @@ class _Stripped:
     """A bundle's graph while the products are taken out of it."""
 
     def __init__(self, bundle: bytes, spec: Specification) -> None:
-        self.spec = spec
-        self.model = Message.parse(bundle)
-        (graph,) = self.model.messages(MODEL_GRAPH)
-        self.nodes = graph.messages(GRAPH_NODE)
-        self.weights = {}
-        for raw in graph.chunks(GRAPH_INITIALIZER):
-            tensor = Message.parse(raw)
-            self.weights[tensor.text(TENSOR_NAME)] = (tensor.numbers(TENSOR_DIMS), raw)
-        self.makers = {name: node for node in self.nodes for name in node.texts(NODE_OUTPUT)}
+        self.onnx = messages()
+        self.model = self.onnx["Model"].FromString(bundle)
+        self.nodes = self.model.graph.node
+        self.weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
+        self.makers = {name: node for node in self.nodes for name in node.output}
         self.states = {f"{state.name}_out": state.shape for state in spec.states}
         self.heads = max((_integer(node, "num_heads", 0) for node in self.nodes), default=0)
         self.inputs: dict[str, Shape] = {}
-        self.kept: dict[str, bytes] = {}  # weights
-        self.constants: list[Message] = []  # nodes that make a weight out of others
-        self.products: list[Message] = []
+        self.kept: dict[str, Any] = {}  # weights
+        self.constants: list[Any] = []  # nodes that make a weight out of others
+        self.products: list[Any] = []
 
     def floor(self) -> MatmulFloor:
         for node in self.nodes:
-            if node.text(NODE_KIND) in PRODUCTS:
+            if node.op_type in PRODUCTS:
                 self._take(node)
-        graph = Message().add(2, "floor")
-        for node in (*self.constants, *self.products):
-            graph.add(GRAPH_NODE, node)
-        for raw in self.kept.values():
-            graph.add(GRAPH_INITIALIZER, raw)
-        for name, shape in self.inputs.items():
-            graph.add(GRAPH_INPUT, _value(name, shape))
-        for node in self.products:
-            graph.add(GRAPH_OUTPUT, _value(node.texts(NODE_OUTPUT)[0], None))
-        # Metadata would only be loaded for nothing.
-        model = self.model.without(MODEL_GRAPH, 14).add(MODEL_GRAPH, graph)
-        return MatmulFloor(model.to_bytes(), self.inputs, len(self.products))
+        if not self.products:
+            raise LookupError("there are none")
+        graph = self.onnx["Graph"](
+            name="floor",
+            node=[*self.constants, *self.products],
+            initializer=self.kept.values(),
+            input=[_value(name, shape) for name, shape in self.inputs.items()],
+            output=[_value(node.output[0], None) for node in self.products],
+        )
+        self.model.graph.CopyFrom(graph)
+        self.model.ClearField("metadata_props")  # it would only be loaded for nothing
+        return MatmulFloor(self.model.SerializeToString(), self.inputs, len(self.products))
 
-    def _take(self, node: Message) -> None:
+    def _take(self, node: Any) -> None:
         """Keep a product, each of its moving inputs replaced by an input of the floor."""
-        names = node.texts(NODE_INPUT)
-        shapes = self._moving_shapes(node, names)
-        taken = Message()
-        for i, name in enumerate(names):
+        shapes = self._moving_shapes(node)
+        taken = self.onnx["Node"]()
+        taken.CopyFrom(node)
+        for i, name in enumerate(node.input):
             if i not in shapes:
                 self._keep(name)
-            else:
-                name = "x" + "_".join(map(str, shapes[i]))
-                if names[i] in self.states:  # every stream and layer has its own memory
-                    name = names[i]
-                self.inputs[name] = shapes[i]
-            taken.add(NODE_INPUT, name)
-        taken.fields += node.without(NODE_INPUT).fields
+                continue
+            # Every stream and layer has its own memory.
+            known = name if name in self.states else "x" + "_".join(map(str, shapes[i]))
+            self.inputs[known] = shapes[i]
+            taken.input[i] = known
         self.products.append(taken)
 
-    def _moving_shapes(self, node: Message, names: list[str]) -> dict[int, Shape]:
+    def _moving_shapes(self, node: Any) -> dict[int, Shape]:
         """The shape of each input that is not a weight, by its place."""
-        if node.text(NODE_KIND) == "LSTM":
+        name = node.input[1]
+        if node.op_type == "LSTM":
             width = _integer(node, "hidden_size")
             carried: Shape = (1, ROWS, width)
-            return {0: (1, ROWS, self._columns(names[1])), 5: carried, 6: carried}
-        if self._is_weight(names[1]):
-            across = _integer(node, "K", 0) or self.weights[names[1]][0][0]
+            return {0: (1, ROWS, self._columns(name)), 5: carried, 6: carried}
+        if self._is_weight(name):
+            across = _integer(node, "K", 0) or self.weights[name].dims[0]
             return {0: (ROWS, across)}
-        memory = self.states[names[1]]
+        memory = self.states[name]
         return {0: (ROWS, self.heads, memory[0]), 1: (ROWS, *memory)}
 
     def _is_weight(self, name: str) -> bool:
@@ -142,40 +179,37 @@ class _Stripped:
         if name in self.weights or not name:
             return True
         made = self.makers.get(name)
-        return made is not None and all(map(self._is_weight, made.texts(NODE_INPUT)))
+        return made is not None and all(map(self._is_weight, made.input))
 
     def _columns(self, name: str) -> int:
         """The last axis of a stored matrix, or of the one that a weight is made of."""
         while name not in self.weights:
-            name = self.makers[name].texts(NODE_INPUT)[0]
-        return self.weights[name][0][-1]
+            name = self.makers[name].input[0]
+        return int(self.weights[name].dims[-1])
 
     def _keep(self, name: str) -> None:
         if name in self.weights:
-            self.kept[name] = self.weights[name][1]
+            self.kept[name] = self.weights[name]
         elif name and self.makers[name] not in self.constants:
-            for part in self.makers[name].texts(NODE_INPUT):
+            for part in self.makers[name].input:
                 self._keep(part)
             self.constants.append(self.makers[name])
 
 
-def _integer(node: Message, name: str, default: int | None = None) -> int:
+def _integer(node: Any, name: str, default: int | None = None) -> int:
     """An integer attribute of a node; LookupError if it has none and no default."""
-    for attribute in node.messages(NODE_ATTRIBUTE):
-        if attribute.text(ATTRIBUTE_NAME) == name:
-            return attribute.numbers(ATTRIBUTE_INTEGER)[0]
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return int(attribute.i)
     if default is None:
-        raise LookupError(f"{node.text(NODE_KIND)} has no {name}")
+        raise LookupError(f"{node.op_type} has no {name}")
     return default
 
 
-def _value(name: str, shape: Shape | None) -> Message:
+def _value(name: str, shape: Shape | None) -> dict[str, Any]:
     """What a graph says of an input or output: floats, of this shape if it is known."""
-    tensor = Message().add(1, FLOAT)
+    tensor: dict[str, Any] = {"elem_type": FLOAT}
     if shape is not None:
-        sizes = Message()
-        for size in shape:
-            # Field 1 of a dimension is its size, field 2 a name for one that varies.
-            sizes.add(1, Message().add(1 if isinstance(size, int) else 2, size))
-        tensor.add(2, sizes)
-    return Message().add(NAME, name).add(TYPE, Message().add(1, tensor))
+        sizes = [{"dim_value" if isinstance(n, int) else "dim_param": n} for n in shape]
+        tensor["shape"] = {"dim": sizes}
+    return {"name": name, "type": {"tensor_type": tensor}}

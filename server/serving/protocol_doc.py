@@ -1,6 +1,6 @@
 """The JSON schema of the protocol, and the tables of docs/protocol.md, derived from the messages.
 
-`python -m server.serving.protocol_doc` writes both; a test holds them to the code.
+`make protocol` writes both, and the clients' types of the messages; tests hold them to the code.
 """
 
 from __future__ import annotations

@@ -61,16 +61,22 @@ class Unlisten(Request, frozen=True, kw_only=True, tag="unlisten"):
     stream: StreamName
 
 
-Tick = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Midi = Annotated[int, Meta(ge=0, le=127)]
-Part = Annotated[int, Meta(ge=1, le=8)]
+Tick = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+PromptNote = tuple[
+    Annotated[int, Meta(title="part", ge=1, le=8)],
+    Annotated[Midi, Meta(title="pitch")],
+    Annotated[Midi, Meta(title="velocity")],
+    Annotated[Tick, Meta(title="tick")],
+    Annotated[Tick, Meta(title="length")],
+]
 
 
 class PromptMusic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Music that a stream begins with in mind; it is not played."""
 
     notes: Annotated[
-        tuple[tuple[Part, Midi, Midi, Tick, Tick], ...],
+        tuple[PromptNote, ...],
         Meta(
             min_length=1,
             max_length=MAX_PROMPT_NOTES,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from perpetuo_client.bars import bar_from
 from perpetuo_client.clock import Clock, Ping
-from perpetuo_client.messages import Prompt, decode, encode
+from perpetuo_client.messages import Prompt, Request, decode, encode
 from perpetuo_client.performance import Performance
 from perpetuo_client.server import Server
 from perpetuo_client.stream import Heard, Stream
@@ -94,8 +94,8 @@ class Answering:
         acks = (one for one in case["messages"] if one["type"] == "ack")
         self._answer: dict[str, Any] = next(acks, {})
 
-    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
-        assert kind == "steer"
+    async def ask(self, request: Request) -> dict[str, Any]:
+        assert request == {"type": "steer", "stream": "study", "controls": {"density": 6}}
         return self._answer
 
 
@@ -116,5 +116,5 @@ def test_messages_of_clients_are_written_as_the_cases_mean_them(case: dict[str, 
     meaning = dict(case["meaning"])
     if isinstance(meaning.get("prompt"), dict):
         meaning["prompt"] = Prompt(**meaning["prompt"]).plain()
-    written = json.loads(encode(meaning.pop("type"), meaning))
+    written = json.loads(encode(meaning))
     assert written == {name: value for name, value in case["meaning"].items() if value is not None}

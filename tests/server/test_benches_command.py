@@ -7,14 +7,11 @@ import json
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from engine.network.runtime import Network
 from server.benches import measuring
-from server.benches.matmul_floor import matmul_floor_of, stepper
 from server.commands.cli import main
-from server.protobuf import Message
 from tests.bundles import CODECS, NETWORKS, tiny, tiny_bytes
 
 SHORT = ["--seconds", "0.05"]
@@ -115,39 +112,12 @@ def test_the_page_shows_every_row_and_the_endurance(
     assert "onnxruntime" in out
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("bits", [32, 8])
-def test_the_floor_multiplies_by_the_networks_own_weights(kind: str, bits: int) -> None:
-    bundle = tiny_bytes(kind, "notes", bits)
-    floor = matmul_floor_of(bundle, tiny(kind, "notes", bits).specification)
-    (before,), (after,) = (Message.parse(data).messages(7) for data in (bundle, floor.graph))
-    kinds = [[node.text(4) for node in graph.messages(1)] for graph in (before, after)]
-    products = ("MatMul", "MatMulNBits", "LSTM")
-    assert [k for k in kinds[1] if k in products] == [k for k in kinds[0] if k in products]
-    assert floor.products == sum(k in products for k in kinds[0])
-    assert set(after.chunks(5)) <= set(before.chunks(5))
-    stepper(floor, 3, 1)()
-
-
 def test_a_graph_whose_products_are_not_known_has_no_floor_and_says_so() -> None:
     network = Network(tiny_bytes("gpt"), "tiny")
     measured = measuring.measure(network, b"\x08", 1, 1, 0.01)
     assert (measured.floor_ms, measured.ratio) == (None, None)
     assert "cannot be told apart" in measured.floor_note
     assert measured.notes_per_second > 0
-
-
-def test_messages_of_the_wire_format_come_back_as_they_were() -> None:
-    inner = Message().add(1, "one").add(2, 300).add(2, 1 << 40)
-    outer = Message([(4, 5, b"\0\0\x80?")]).add(3, inner).add(9, np.zeros(200).tobytes())
-    read = Message.parse(outer.to_bytes())
-    assert read.fields == outer.fields
-    assert read.messages(3)[0].numbers(2) == [300, 1 << 40]
-    assert Message().add(1, b"\x01\xac\x02").numbers(1) == [1, 300]  # packed
-    assert read.without(3, 9).fields == [(4, 5, b"\0\0\x80?")]
-    for broken in (b"\x08", b"\x0a\x05ab", b"\x0b"):
-        with pytest.raises((ValueError, IndexError)):
-            Message.parse(broken)
 
 
 @pytest.mark.parametrize(

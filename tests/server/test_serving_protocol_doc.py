@@ -18,7 +18,7 @@ from server.web.outgoing import FromServer
 from tests.server.web_line import Talk, talking
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-HOW = "run: python -m server.serving.protocol_doc"
+HOW = "run: make protocol"
 
 
 def validator(direction: str) -> Any:

@@ -7,11 +7,11 @@ part 8 is percussion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from perpetuo_client.errors import ProtocolError
+from perpetuo_client.protocol import WireBar
 
 TICKS_PER_QUARTER = 24
 DRUMS = 8
@@ -107,7 +107,7 @@ class Bar:
         return ticks * self.tempo // TICKS_PER_QUARTER
 
 
-def bar_from(plain: Mapping[str, Any], *, due: int, epoch: int) -> Bar:
+def bar_from(plain: WireBar, *, due: int, epoch: int) -> Bar:
     """A bar from its JSON. Fields that this version does not know are passed over."""
     try:
         return Bar(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from perpetuo_client import protocol
 
 T = TypeVar("T")
 USUAL_HORIZON = 150_000  # microseconds; of servers that do not tell it
@@ -65,7 +67,7 @@ class Capabilities:
     raw: Mapping[str, Any]
 
 
-def capabilities_from(plain: Mapping[str, Any]) -> Capabilities:
+def capabilities_from(plain: protocol.Capabilities) -> Capabilities:
     return Capabilities(
         controls=_rows(Control, plain.get("controls", ())),
         stations=_rows(Station, plain.get("stations", ())),
@@ -78,7 +80,10 @@ def capabilities_from(plain: Mapping[str, Any]) -> Capabilities:
     )
 
 
-def _rows(kind: type[T], rows: Any) -> Mapping[str, T]:
+def _rows(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> Mapping[str, T]:
     """By name, in the server's order; what the server does not tell is None."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     return {row["name"]: kind(**{name: row.get(name) for name in names}) for row in rows}
+
+
+NOTHING_TOLD = capabilities_from(cast(protocol.Capabilities, {}))

@@ -7,8 +7,7 @@ import contextlib
 import itertools
 import logging
 import random
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
@@ -16,8 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketExcepti
 
 from perpetuo_client.clock import Clock, Ping
 from perpetuo_client.errors import ClientError, Disconnected, ProtocolError, Refused
-from perpetuo_client.messages import FINAL_ENDS, PROTOCOL, Message, decode, encode
+from perpetuo_client.messages import FINAL_ENDS, PROTOCOL, Request, decode, encode
 from perpetuo_client.player import local_now
+from perpetuo_client.protocol import Ack, Bye, ErrorMessage, FromServer, Hello, Welcome
 
 log = logging.getLogger("perpetuo_client")
 
@@ -43,8 +43,8 @@ class Link:
         *,
         token: str | None,
         patience: float,
-        hear: Callable[[Message], None],
-        welcomed: Callable[[Message], None],
+        hear: Callable[[FromServer], None],
+        welcomed: Callable[[Welcome], None],
         ended: Callable[[], None],
     ) -> None:
         self.uri, self.token, self.patience = uri, token, patience
@@ -56,9 +56,9 @@ class Link:
         self._socket: ClientConnection | None = None
         self._up = asyncio.Event()
         self._heard_at = 0
-        self._bye: Message = {}
+        self._bye: Bye | None = None
         self._ids = itertools.count(1)
-        self._requests: dict[int, asyncio.Future[Message]] = {}
+        self._requests: dict[int, asyncio.Future[Ack]] = {}
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -78,14 +78,14 @@ class Link:
             await asyncio.wait([self._running])
         self._end()
 
-    async def ask(self, kind: str, **fields: Any) -> Message:
+    async def ask(self, request: Request) -> Ack:
         """Send a request; its answer, or Refused with the server's reason."""
         number = next(self._ids)
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await self._send(kind, fields | {"id": number})
+                await self._send({**request, "id": number})
                 return await answer
         except TimeoutError as error:
             raise Disconnected(f"The server gave no answer within {ANSWER_WITHIN:g} s.") from error
@@ -94,11 +94,11 @@ class Link:
         finally:
             del self._requests[number]
 
-    async def _send(self, kind: str, fields: Message) -> None:
+    async def _send(self, message: Mapping[str, object]) -> None:
         await self._up.wait()
         if self.failure is not None or self._socket is None:
             raise self.failure or Disconnected("The connection is closed.")
-        await self._socket.send(encode(kind, fields))
+        await self._socket.send(encode(message))
 
     # -- one connection --------------------------------------------------------------------------
 
@@ -117,10 +117,13 @@ class Link:
         self._up.set()
 
     async def _greet(self, socket: ClientConnection) -> None:
-        resume = {"session": self._session, "event": self._event} if self._session else None
+        hello: Hello = {"type": "hello", "protocol": PROTOCOL}
+        if self.token is not None:
+            hello["token"] = self.token
+        if self._session:
+            hello["resume"] = {"session": self._session, "event": self._event}
         sent = local_now()
-        hello = {"protocol": PROTOCOL, "token": self.token, "resume": resume}
-        await socket.send(encode("hello", hello))
+        await socket.send(encode(hello))
         message = decode(await socket.recv())
         if message["type"] == "error":
             raise Refused(message["code"], message["message"])
@@ -141,7 +144,7 @@ class Link:
                 await self._stay_connected()
                 if self.is_closed:
                     return
-                if self._bye.get("code") in FINAL_ENDS:
+                if self._bye is not None and self._bye.get("code") in FINAL_ENDS:
                     raise Refused(self._bye["code"], self._bye["reason"])
                 log.info("the connection was cut: coming back")
                 await self._come_back()
@@ -153,7 +156,7 @@ class Link:
     async def _stay_connected(self) -> None:
         """Until the connection ends, for whatever reason."""
         assert self._socket is not None
-        self._bye = {}
+        self._bye = None
         pinging = asyncio.create_task(self._ping(self._socket))
         try:
             async for text in self._socket:
@@ -168,29 +171,32 @@ class Link:
     async def _ping(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             for count in itertools.count():
-                await socket.send(encode("ping", {"t": local_now(), "event": self._event}))
+                await socket.send(encode({"type": "ping", "t": local_now(), "event": self._event}))
                 await asyncio.sleep(FIRST_PING_EVERY if count < FIRST_PINGS else PING_EVERY)
                 if local_now() - self._heard_at > DEAD_AFTER:
                     log.info("the server is silent")
                     await socket.close(COMING_BACK)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: FromServer) -> None:
         self._heard_at = local_now()
         if message["type"] == "pong":
             self.clock.add(Ping(int(message["t"]), message["time"], self._heard_at))
             return
+        if message["type"] == "bye":
+            self._bye = message
+            return
+        if message["type"] == "welcome":
+            return  # each connection has one, and it was taken
         event = message.get("event", 0)
         if event:
             if event <= self._event:
                 return  # heard before the connection was cut
             self._event = event
-        if message["type"] == "bye":
-            self._bye = message
-            return
         self.hear(message)
-        self._answer(message)
+        if message["type"] == "ack" or message["type"] == "error":
+            self._answer(message)
 
-    def _answer(self, message: Message) -> None:
+    def _answer(self, message: Ack | ErrorMessage) -> None:
         answer = self._requests.get(message.get("id") or 0)
         if message["type"] == "error":
             error = Refused(message["code"], message["message"])

@@ -1,19 +1,32 @@
-"""The messages of the protocol (docs/protocol.md) as they are written and read."""
+"""Writing and reading the messages of the protocol (docs/protocol.md), of `protocol.py`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias, cast
 
+from perpetuo_client import protocol
 from perpetuo_client.errors import ProtocolError
 
 PROTOCOL = 1
 # Ends of a connection after which it would be of no use, or unfair, to come back.
 FINAL_ENDS = {"binary", "flood", "taken_over", "unauthorised", "version"}
 
-Message = dict[str, Any]
+# What this client asks; all of it is answered by `ack` or `error`.
+Request: TypeAlias = (
+    protocol.Listen
+    | protocol.Unlisten
+    | protocol.Open
+    | protocol.Close
+    | protocol.Steer
+    | protocol.ChoosePreset
+    | protocol.Transport
+    | protocol.Reseed
+    | protocol.LoadModel
+    | protocol.GivePrompt
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,7 @@ class Prompt:
     tempo: int = 500_000  # microseconds a quarter
     programs: tuple[int, ...] = (0,) * 8  # General MIDI programs by part, from 0
 
-    def plain(self) -> Message:
+    def plain(self) -> protocol.PromptMusic:
         return {
             "notes": [list(note[:5]) for note in self.notes],
             "metre": self.metre,
@@ -38,16 +51,17 @@ class Prompt:
         }
 
 
-def encode(kind: str, fields: Mapping[str, Any]) -> str:
+def encode(message: Mapping[str, object]) -> str:
     """A message; fields that are None are left out."""
-    return json.dumps({"type": kind} | {k: v for k, v in fields.items() if v is not None})
+    return json.dumps({name: value for name, value in message.items() if value is not None})
 
 
-def decode(text: str | bytes) -> Message:
+def decode(text: str | bytes) -> protocol.FromServer:
+    """A message, which may be of a type that this version does not know: look at `type` first."""
     try:
         message = json.loads(text)
     except ValueError as error:
         raise ProtocolError(f"The server sent what is no JSON: {error}.") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("The server sent what is no message: it has no type.")
-    return message
+    return cast(protocol.FromServer, message)

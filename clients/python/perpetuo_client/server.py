@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from perpetuo_client.bars import Bar, TimedNote
 from perpetuo_client.capabilities import (
+    NOTHING_TOLD,
     Capabilities,
     Control,
     Preset,
@@ -19,8 +20,9 @@ from perpetuo_client.capabilities import (
 from perpetuo_client.clock import Clock
 from perpetuo_client.errors import ClientError, Disconnected, Refused
 from perpetuo_client.link import ANSWER_WITHIN, Link
-from perpetuo_client.messages import Message, Prompt
+from perpetuo_client.messages import Prompt
 from perpetuo_client.player import local_now
+from perpetuo_client.protocol import FromServer, Welcome
 from perpetuo_client.stream import Stream
 
 DEFAULT_ADDRESS = "ws://127.0.0.1:8770"
@@ -79,7 +81,7 @@ class Server:
             welcomed=self._welcomed,
             ended=self._ended,
         )
-        self.capabilities: Capabilities = capabilities_from({})
+        self.capabilities: Capabilities = NOTHING_TOLD
         self.version = ""
         self.you = ""  # by this name others see what this client changes
         self.streams: dict[str, Stream] = {}  # those listened to
@@ -144,7 +146,7 @@ class Server:
         name = next(iter(self.stations), None) if station is None else station
         if name is None:
             raise Refused("unknown_stream", "This server has no station: open an own stream.")
-        answer = await self.link.ask("listen", stream=name, past=past)
+        answer = await self.link.ask({"type": "listen", "stream": name, "past": past})
         return await self._introduced(answer["stream"])
 
     async def open(
@@ -159,11 +161,13 @@ class Server:
         if prompt is not None and not isinstance(prompt, Prompt):
             raise TypeError("a prompt is a perpetuo_client.Prompt: make one of your notes")
         answer = await self.link.ask(
-            "open",
-            preset=preset,
-            seed=seed,
-            controls=controls,
-            prompt=None if prompt is None else prompt.plain(),
+            {
+                "type": "open",
+                "preset": preset,
+                "seed": seed,
+                "controls": controls,
+                "prompt": None if prompt is None else prompt.plain(),
+            }
         )
         return await self._introduced(answer["stream"])
 
@@ -190,18 +194,18 @@ class Server:
 
     # -- what the server tells -------------------------------------------------------------------
 
-    def _hear(self, message: Message) -> None:
-        kind, name = message["type"], message.get("stream")
-        if kind == "state":
+    def _hear(self, message: FromServer) -> None:
+        name = message.get("stream")
+        if message["type"] == "state":
             self._stream(message["stream"]).hear(message)
             self._told[message["stream"]].set()
-        elif kind != "ack" and name in self.streams:
+        elif message["type"] != "ack" and isinstance(name, str) and name in self.streams:
             stream = self.streams[name]
             stream.hear(message)
             if stream.state == "ended":
                 self.forget(stream)
 
-    def _welcomed(self, message: Message) -> None:
+    def _welcomed(self, message: Welcome) -> None:
         self.capabilities = capabilities_from(message["capabilities"])
         self.version, self.you = message["server"], message["you"]
         for name, stream in self.streams.items():
@@ -213,7 +217,7 @@ class Server:
     async def _listen_again(self, stream: Stream) -> None:
         """After the server has forgotten this client."""
         try:
-            await self.link.ask("listen", stream=stream.name, past=BARS_BEFORE)
+            await self.link.ask({"type": "listen", "stream": stream.name, "past": BARS_BEFORE})
         except Refused as error:
             stream.ended(str(error))
             self.forget(stream)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from perpetuo_client.bars import Bar, bar_from
 from perpetuo_client.errors import StreamEnded
-from perpetuo_client.messages import Message, Prompt
+from perpetuo_client.messages import Prompt, Request
+from perpetuo_client.protocol import Ack, Change, FromServer, State, Steer, TurnedMessage
 from perpetuo_client.timeline import ENDED, Committed, Cursor, Planned, Timeline
 
 if TYPE_CHECKING:
@@ -152,64 +153,67 @@ class Stream:
 
         Refused, and nothing is changed, if a value is none. `Server.controls` tells what there is.
         """
-        plain = None if plan is None else {str(bar): dict(row) for bar, row in plan.items()}
-        return self._heard(await self._ask("steer", controls=controls, plan=plain))
+        request: Steer = {"type": "steer", "stream": self.name, "controls": controls}
+        if plan is not None:
+            request["plan"] = {str(bar): dict(row) for bar, row in plan.items()}
+        return self._heard(await self._ask(request))
 
     async def choose_preset(self, name: str) -> Heard:
         """Set every control as the preset has it."""
-        return self._heard(await self._ask("preset", name=name))
+        answer = await self._ask({"type": "preset", "stream": self.name, "name": name})
+        return self._heard(answer)
 
     async def start(self) -> None:
         """Begin anew with the same seed."""
-        await self._ask("transport", action="start")
+        await self._ask({"type": "transport", "stream": self.name, "action": "start"})
 
     async def stop(self) -> None:
         """Pause: what sounds ends at once."""
-        await self._ask("transport", action="stop")
+        await self._ask({"type": "transport", "stream": self.name, "action": "stop"})
 
     async def go_on(self) -> None:
         """Go on from the beginning of the bar in which the stream was stopped."""
-        await self._ask("transport", action="continue")
+        await self._ask({"type": "transport", "stream": self.name, "action": "continue"})
 
     async def panic(self) -> None:
         """End all that sounds; the music goes on with the next note."""
-        await self._ask("transport", action="panic")
+        await self._ask({"type": "transport", "stream": self.name, "action": "panic"})
 
     async def reseed(self, seed: int) -> None:
         """Begin anew with other music."""
-        await self._ask("seed", seed=seed)
+        await self._ask({"type": "seed", "stream": self.name, "seed": seed})
 
     async def load(self, model: str) -> None:
         """Begin anew with another model."""
-        await self._ask("load", model=model)
+        await self._ask({"type": "load", "stream": self.name, "model": model})
 
     async def prompt(self, music: Prompt) -> None:
         """Begin anew with this music in mind."""
-        await self._ask("prompt", prompt=music.plain())
+        await self._ask({"type": "prompt", "stream": self.name, "prompt": music.plain()})
 
     async def leave(self) -> None:
         """Listen no longer. An own stream to which nobody listens ends after a while."""
-        await self._ask("unlisten")
+        await self._ask({"type": "unlisten", "stream": self.name})
         self.ended("not listened to any more")
         self.server.forget(self)
 
     async def close(self) -> None:
         """End an own stream."""
-        await self._ask("close")
+        await self._ask({"type": "close", "stream": self.name})
 
-    async def _ask(self, kind: str, **fields: Any) -> Message:
+    async def _ask(self, request: Request) -> Ack:
         if self.state == ENDED:
             raise StreamEnded(f"The stream '{self.name}' has ended: {self.reason}.")
-        return await self.server.link.ask(kind, stream=self.name, **fields)
+        return await self.server.link.ask(request)
 
-    def _heard(self, answer: Message) -> Heard:
+    def _heard(self, answer: Ack) -> Heard:
         """A change may be postponed before it is acknowledged."""
-        change, saved = answer.get("change"), answer.get("saved")
-        return self.latest(Heard(answer["bar"], answer["due"], change, saved))
+        bar, due = cast(int, answer["bar"]), cast(int, answer["due"])  # of a change both are known
+        return self.latest(Heard(bar, due, answer.get("change"), answer.get("saved")))
 
     # -- what the server tells ---------------------------------------------------------------------
 
-    def hear(self, message: Message) -> None:
+    def hear(self, message: FromServer) -> None:
         timeline = self.timeline
         match message["type"]:
             case "bar":
@@ -217,6 +221,9 @@ class Stream:
                 timeline.put(bar_from(message["bar"], due=due, epoch=epoch))
             case "state":
                 self._describe(message)
+                self.is_station = message.get("station", self.is_station)
+                self.title = message.get("title", self.title)
+                self.late_bars = message.get("late_bars", self.late_bars)
                 if message.get("id") is None:
                     self._recount(message.get("history", ()))
                     timeline.tell_anew(message["state"], message["epoch"])
@@ -234,13 +241,10 @@ class Stream:
                 timeline.panic()
         self.changed()
 
-    def _describe(self, message: Message) -> None:
+    def _describe(self, message: State | TurnedMessage) -> None:
         self.seed, self.model = message["seed"], message["model"]
         self.styles, self.preset = tuple(message["styles"]), message["preset"]
         self.controls = dict(message["controls"])
-        self.is_station = message.get("station", self.is_station)
-        self.title = message.get("title", self.title)
-        self.late_bars = message.get("late_bars", self.late_bars)
 
     def _postpone(self, postponed: Postponed) -> None:
         self._postponed.pop(postponed.change, None)
@@ -250,7 +254,7 @@ class Stream:
         for told in tuple(self._watching):
             told(postponed)
 
-    def _recount(self, history: Iterable[Message]) -> None:
+    def _recount(self, history: Iterable[Change]) -> None:
         """All is told anew, perhaps by a server that counts changes from the beginning: what it
         tells of the latest ones is what is known."""
         rows = (row for row in history if row.get("change"))

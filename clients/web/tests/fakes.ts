@@ -2,10 +2,10 @@
 
 import type { Bar } from "../src/core/contract";
 import type { Socket } from "../src/core/link";
+import type { FromServer, WireBar, WireNote } from "../src/core/protocol";
 import type { Passage, Strike } from "../src/core/scheduler";
 import type { Outputs } from "../src/core/session";
 import type { Cancel, Timers } from "../src/core/timers";
-import type { ServerMessage, WireBar, WireNote } from "../src/core/wire";
 
 /** Time that passes when told to. */
 export class FakeTimers implements Timers {
@@ -62,7 +62,7 @@ export class FakeSocket implements Socket {
     return this.requests.at(-1) ?? {};
   }
 
-  tell(message: ServerMessage | Record<string, unknown>): void {
+  tell(message: FromServer | Record<string, unknown>): void {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 

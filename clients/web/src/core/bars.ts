@@ -1,14 +1,8 @@
 /** Bars as the page has them: made of those of the wire, with times instead of ticks. */
 
 import type { Bar, Note } from "./contract";
-import {
-  type BarMessage,
-  GOES_ON,
-  GOES_ON_FROM_BEFORE,
-  TICKS_PER_QUARTER,
-  type WireBar,
-  type WireNote,
-} from "./wire";
+import type { BarMessage, WireBar, WireNote } from "./protocol";
+import { GOES_ON, GOES_ON_FROM_BEFORE, TICKS_PER_QUARTER } from "./wire";
 
 /** Microseconds of so many ticks. */
 export const lasting = (ticks: number, tempo: number): number =>

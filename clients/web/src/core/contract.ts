@@ -12,9 +12,19 @@
  * that rejects with `RequestError`, whose message is a sentence for people.
  */
 
-import type { ControlRow, PresetRow, StationRow, Welcome } from "./wire";
+import type {
+  ControlRow,
+  PostponedMessage,
+  PresetRow,
+  PromptMusic,
+  State,
+  StationRow,
+  Steer,
+  Transport,
+  Welcome,
+} from "./protocol";
 
-export type { ControlRow, PresetRow, StationRow } from "./wire";
+export type { ControlRow, PresetRow, StationRow } from "./protocol";
 
 /** Microseconds of the server's monotonic clock. */
 export type ServerTime = number;
@@ -135,7 +145,7 @@ export interface StreamState {
   /** As it is shown to people. */
   readonly title: string;
   readonly station: boolean;
-  readonly state: "playing" | "stopped" | "ended";
+  readonly state: State["state"];
   readonly epoch: number;
   readonly seed: number;
   readonly model: string;
@@ -161,11 +171,7 @@ export interface Heard {
 }
 
 /** A change is heard later than was told: from this bar on. */
-export interface Postponed {
-  readonly change: number;
-  readonly bar: number;
-  readonly due: ServerTime;
-}
+export type Postponed = Pick<PostponedMessage, "change" | "bar" | "due">;
 
 /** A refusal of the server (`code` as in docs/protocol.md), or "cut", "unanswered", "closed". */
 export interface RequestFailure extends Error {
@@ -186,15 +192,8 @@ export type Place =
       readonly model: string | null;
     };
 
-export interface Prompt {
-  /** Part, pitch, velocity, tick of the onset, length in ticks. */
-  readonly notes: readonly (readonly [number, number, number, number, number])[];
-  readonly metre: string;
-  readonly tempo: number;
-  readonly programs: readonly number[];
-}
-
-export type TransportAction = "start" | "stop" | "continue" | "panic";
+export type Prompt = Required<PromptMusic>;
+export type TransportAction = Transport["action"];
 
 export interface Session {
   readonly connection: Watched<Connection>;
@@ -217,7 +216,7 @@ export interface Session {
 
   steer(controls: Controls): Promise<Heard>;
   /** Values of the plan by bar, such as `{ 48: { chord: 9 } }`. */
-  steerPlan(plan: Readonly<Record<number, Readonly<Record<string, number>>>>): Promise<Heard>;
+  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<Heard>;
   preset(name: string): Promise<Heard>;
   seed(seed: number): Promise<Heard>;
   model(name: string): Promise<Heard>;

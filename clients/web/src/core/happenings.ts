@@ -2,7 +2,7 @@
 
 import { Cell } from "./cell";
 import type { Happening, Postponed } from "./contract";
-import type { BarMessage, Change, Steered, Turned } from "./wire";
+import type { BarMessage, Change, SteeredMessage, TurnedMessage } from "./protocol";
 
 const KEPT = 500;
 
@@ -31,7 +31,7 @@ export class Happenings {
     this.list.set([...this.list.value.slice(1 - KEPT), happening]);
   }
 
-  steered(told: Change | Steered): void {
+  steered(told: Change | SteeredMessage): void {
     const { bar, due, by, controls } = told;
     const what = [...Object.keys(controls), ...(Object.keys(told.plan).length ? ["the plan"] : [])];
     const mine = by === this.you;
@@ -59,7 +59,7 @@ export class Happenings {
     this.#counted = this.#last;
   }
 
-  turned({ reason, state }: Turned): void {
+  turned({ reason, state }: TurnedMessage): void {
     this.tell("turned", reason || `The stream is ${state}`);
   }
 

@@ -8,17 +8,9 @@
 import { Cell } from "./cell";
 import { ServerClock } from "./clock";
 import type { Connection, RequestFailure } from "./contract";
+import type { FromServer, Welcome } from "./protocol";
 import type { Cancel, Timers } from "./timers";
-import {
-  decode,
-  encode,
-  PROTOCOL,
-  type Requests,
-  type RequestType,
-  type ServerMessage,
-  type Welcome,
-  WireError,
-} from "./wire";
+import { decode, encode, PROTOCOL, type Requests, type RequestType, WireError } from "./wire";
 
 /** Pings come in a quick burst at first, then, as the page may have been busy with its beginning,
  * less quickly, then for as long as the connection holds. Each: so many, so many milliseconds apart. */
@@ -61,7 +53,7 @@ export interface LinkParts {
 /** What the link tells. Nothing here may fail. */
 export interface LinkEars {
   /** Every message but pongs, once and in order. */
-  hear(message: ServerMessage): void;
+  hear(message: FromServer): void;
   welcomed(welcome: Welcome): void;
   /** The server's clock is another one than it was. */
   clockJumped(): void;
@@ -78,7 +70,7 @@ export class RequestError extends Error implements RequestFailure {
   }
 }
 
-type Answer = Extract<ServerMessage, { id?: number | null }>;
+type Answer = Extract<FromServer, { id?: number | null }>;
 
 interface Asked {
   readonly answered: (answer: Answer) => void;
@@ -205,7 +197,7 @@ export class Link {
     if ("id" in message && message.id) this.#answer(message.id, message);
   }
 
-  #read(text: string): ServerMessage | null {
+  #read(text: string): FromServer | null {
     try {
       return decode(text);
     } catch (error) {

@@ -10,7 +10,7 @@
  */
 
 import type { Controls, Place, StreamState } from "./contract";
-import type { Capabilities } from "./wire";
+import type { Capabilities } from "./protocol";
 
 const RESERVED: ReadonlySet<string> = new Set(["station", "own", "seed", "preset", "model"]);
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;

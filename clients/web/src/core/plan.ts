@@ -3,7 +3,7 @@
 import { barOf } from "./bars";
 import { Bell } from "./cell";
 import type { Bar, Plan, PlanChange, ServerTime, Standing, Unwatch } from "./contract";
-import type { BarMessage } from "./wire";
+import type { BarMessage } from "./protocol";
 
 /** How long bars are kept after they sounded, in microseconds. */
 const KEPT = 600e6;

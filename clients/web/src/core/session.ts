@@ -22,17 +22,16 @@ import { PlanStore } from "./plan";
 import type {
   Ack,
   BarMessage,
+  FromServer,
   PresetRow,
-  Requests,
-  RequestType,
-  ServerMessage,
   State,
   StationRow,
-  Steered,
-  Turned,
+  Steer,
+  SteeredMessage,
+  TurnedMessage,
   Welcome,
-  WireError,
-} from "./wire";
+} from "./protocol";
+import type { Requests, RequestType, WireError } from "./wire";
 
 /** Bars before the one that sounds that are asked for, to be seen. */
 const PAST = 16;
@@ -183,7 +182,7 @@ export class Session implements SessionContract, LinkEars {
     return this.#ask("steer", { controls });
   }
 
-  steerPlan(plan: Readonly<Record<number, Readonly<Record<string, number>>>>): Promise<Heard> {
+  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<Heard> {
     return this.#ask("steer", { plan });
   }
 
@@ -287,7 +286,7 @@ export class Session implements SessionContract, LinkEars {
     this.happenings.tell("error", error.message);
   }
 
-  hear(message: ServerMessage): void {
+  hear(message: FromServer): void {
     if (message.type === "error" && !message.id) this.happenings.tell("error", message.message);
     if (!("stream" in message) || message.stream !== this.#shown) return;
     if (message.type === "state" && !message.id) this.#stand(message);
@@ -310,7 +309,7 @@ export class Session implements SessionContract, LinkEars {
       else if (change.change) this.#postpone({ ...change, change: change.change });
   }
 
-  #describe(told: State | Turned, station: boolean, reason: string): void {
+  #describe(told: State | TurnedMessage, station: boolean, reason: string): void {
     const { stream: name, state, epoch, seed, model, styles, preset, controls } = told;
     const steerable = !station || (this.welcome.value?.capabilities.may_steer_stations ?? false);
     if (!station) this.#usualModel ||= model;
@@ -338,7 +337,7 @@ export class Session implements SessionContract, LinkEars {
     if (bar.late && bar.arrived === arrived) this.happenings.late(message);
   }
 
-  #steered(message: Steered): void {
+  #steered(message: SteeredMessage): void {
     const stream = this.stream.value;
     if (!stream) return;
     const controls = { ...stream.controls, ...message.controls };
@@ -365,7 +364,7 @@ export class Session implements SessionContract, LinkEars {
     this.happenings.tell("moved", `Bars from ${index} on come later`, { bar: index });
   }
 
-  #turned(message: Turned): void {
+  #turned(message: TurnedMessage): void {
     const stream = this.stream.value;
     if (!stream) return;
     if (message.epoch > stream.epoch) {

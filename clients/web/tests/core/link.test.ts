@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { Link, RequestError } from "../../src/core/link";
-import type { ServerMessage, Welcome } from "../../src/core/wire";
+import type { FromServer, Welcome } from "../../src/core/protocol";
 import { FakeSocket, FakeTimers, state, welcome } from "../fakes";
 
 function linked() {
   const timers = new FakeTimers();
   const sockets: FakeSocket[] = [];
-  const heard: ServerMessage[] = [];
+  const heard: FromServer[] = [];
   const welcomes: Welcome[] = [];
   const troubles: string[] = [];
   let jumps = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Place, StreamState } from "../../src/core/contract";
 import { placeOf, readPlace, same, writePlace } from "../../src/core/places";
-import type { Capabilities } from "../../src/core/wire";
+import type { Capabilities } from "../../src/core/protocol";
 import { welcome } from "../fakes";
 
 const own = (more: object = {}): Place => ({

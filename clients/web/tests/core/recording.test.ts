@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
 import type { Bar } from "../../src/core/contract";
+import type { WireBar } from "../../src/core/protocol";
 import { recording } from "../../src/core/recording";
-import type { WireBar } from "../../src/core/wire";
 import { barMessage } from "../fakes";
 
 const bar = (index: number, more: Partial<WireBar> = {}, outer: object = {}): Bar =>

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
+import type { BarMessage, FromClient } from "../../src/core/protocol";
 import { Scheduler } from "../../src/core/scheduler";
-import {
-  type BarMessage,
-  type ClientMessage,
-  decode,
-  encode,
-  WireError,
-} from "../../src/core/wire";
+import { decode, encode, WireError } from "../../src/core/wire";
 import { CLIENT, SERVER } from "./vectors";
 
 const heard = SERVER.filter(({ sounds }) => sounds);
@@ -87,7 +82,7 @@ describe("messages of clients", () => {
   });
 
   test.each(good)("$name", ({ text, meaning }) => {
-    const message = JSON.parse(text) as ClientMessage;
+    const message = JSON.parse(text) as FromClient;
     const said = JSON.parse(encode(message)) as Record<string, unknown>;
     const meant = { ...DEFAULTS[message.type], ...said };
     const prompt = meant.prompt as object | undefined;

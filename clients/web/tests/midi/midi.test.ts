@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
 import { ServerClock } from "../../src/core/clock";
-import type { WireNote } from "../../src/core/wire";
+import type { WireNote } from "../../src/core/protocol";
 import { MidiOut } from "../../src/midi/out";
 import { Collector } from "../../src/midi/played";
 import { barMessage, dueOf, FakeTimers } from "../fakes";
