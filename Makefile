@@ -1,5 +1,5 @@
 # Names for the commands that .ci/run runs, for the lock, and for the picture in README.md.
-.PHONY: install lock check format test web protocol picture ci
+.PHONY: install lock check format test web protocol packages picture ci
 
 install:
 	pip install -c constraints.txt -e '.[dev]'
@@ -28,6 +28,10 @@ web:
 protocol:
 	python -m server.serving.protocol_doc
 	python -m server.serving.protocol_types
+
+# Wheel and source distribution, built, checked and tried.
+packages:
+	.ci/packages
 
 picture:
 	docs/images/picture

@@ -8,10 +8,10 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from server.base.distribution import versions
 from server.base.machine import machine
 from server.benches.live import command
 from server.commands.cli import Parser, add_debug
@@ -173,13 +173,9 @@ def _model(path: Path, network: Any) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("perpetuo", "numpy", "onnxruntime", "onnxruntime-gpu"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = versions(("perpetuo", "numpy", "onnxruntime", "onnxruntime-gpu"))
+    installed = {name: version for name, version in found.items() if version is not None}
+    return {"python": platform.python_version(), **installed}
 
 
 # -- for readers -------------------------------------------------------------------------------

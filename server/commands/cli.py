@@ -17,9 +17,9 @@ from importlib import metadata
 from typing import NoReturn, Protocol, cast
 
 from common.errors import PerpetuoError
+from server.base.distribution import DISTRIBUTION, version
 from server.commands.console import complain, is_terminal, paint, tolerate_any_encoding
 
-DISTRIBUTION = "perpetuo"
 COMMANDS = "perpetuo.commands"
 OK, USER_ERROR, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
 
@@ -107,7 +107,7 @@ def _dispatch(words: list[str]) -> int:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     options = parser.parse_strictly(words[:first])
     if options.version:
-        print(f"perpetuo {metadata.version(DISTRIBUTION)}")
+        print(f"perpetuo {version()}")
         return OK
     if first == len(words):
         parser.print_help(sys.stderr)

@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from server.base.distribution import versions
 from server.base.machine import cores
 from server.commands.console import columns, paint
 from server.osc.settings import PORT as OSC_PORT
@@ -61,22 +62,13 @@ def examine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": cores(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(PACKAGES),
         "model": model,
         "real_time": _real_time(),
         "midi": midi,
         "sockets": sockets,
         "sound": _sound(),
     }
-
-
-def _version(package: str) -> str | None:
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _model() -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +16,7 @@ from engine.controls.reference import describe
 from engine.controls.table import ROLES
 from engine.music.score import PARTS
 from engine.music.time import TICKS_PER_QUARTER
+from server.base.distribution import version
 from server.web.fields import PROTOCOL
 from server.web.incoming import Hello
 from server.web.outgoing import Capabilities, ControlRow, Limits, StationRow, Welcome, encode
@@ -180,11 +180,6 @@ class Sessions:
                 grace=settings.grace,
             ),
         )
-
-
-@cache
-def version() -> str:
-    return metadata.version("perpetuo")
 
 
 @cache

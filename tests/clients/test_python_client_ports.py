@@ -84,7 +84,7 @@ def test_where_no_port_can_be_made_it_says_what_to_do(
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rtmidi", None)
-    with pytest.raises(PortError, match=r"pip install 'perpetuo-client\[midi\]'"):
+    with pytest.raises(PortError, match=r"pip install python-rtmidi \("):
         open_port()
 
 

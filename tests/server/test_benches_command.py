@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from engine.network.runtime import Network
+from server.base.distribution import version
 from server.benches import measuring
 from server.commands.cli import main
 from tests.bundles import CODECS, NETWORKS, tiny, tiny_bytes
@@ -58,7 +58,7 @@ def test_the_figures_say_of_what_they_are(model: Path, capsys: pytest.CaptureFix
     assert found["model"]["name"] == "tiny-gpt"
     assert found["model"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert found["model"]["file"] == str(model)
-    assert found["versions"]["perpetuo"] == metadata.version("perpetuo")
+    assert found["versions"]["perpetuo"] == version()
     assert {"python", "numpy", "onnxruntime"} <= set(found["versions"])
     assert found["machine"]["cores"] >= 1
     assert found["machine"]["cpu"]

@@ -178,7 +178,7 @@ def test_a_command_explains_itself_with_examples_that_parse(
 
 def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"perpetuo {metadata.version('perpetuo')}\n"
+    assert capsys.readouterr().out == f"perpetuo {metadata.version('perpetuo-music')}\n"
 
 
 def test_a_reader_that_went_away_is_quiet_and_code_141() -> None:

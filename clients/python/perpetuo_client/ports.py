@@ -59,7 +59,7 @@ def _outputs() -> Iterator[Any]:
         import rtmidi  # an optional extra
     except ImportError as error:
         raise PortError(
-            f"MIDI ports need python-rtmidi: pip install 'perpetuo-client[midi]' ({error})."
+            f"MIDI ports need python-rtmidi: pip install python-rtmidi ({error})."
         ) from error
     for api in rtmidi.get_compiled_api():
         try:
