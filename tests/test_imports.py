@@ -150,6 +150,11 @@ def test_packages_import_what_the_project_declares(package: str) -> None:
         assert roots_of(path) <= allowed | beyond(path), path
 
 
+def test_the_web_door_knows_nothing_of_sound() -> None:
+    """Sound is answered for by what the door is given. (A page about metrics lists all of them.)"""
+    assert under("server/web", importers_of("server.audio")) <= {"server/serving/metrics_doc.py"}
+
+
 def test_the_engine_knows_no_clock_no_wire_no_thread_and_no_dice() -> None:
     for path in (*modules_of("engine"), *modules_of("common")):
         assert not roots_of(path) & IMPURE - beyond(path), path

@@ -62,7 +62,7 @@ class SoundService:
             self._pushes = tuple(
                 IcecastSource(radio, one, one.station or first) for one in settings.icecasts
             )
-        self.door = AudioDoor(self._radio, path, web, self.trouble)
+        self.door = AudioDoor(self._radio, path, self.trouble)
         self.metrics: tuple[Metric, ...] = audio_metrics(self._radio, self._pushes)
 
     def _soundfont(self, chosen: Path | None) -> Path | None:

@@ -28,7 +28,7 @@ The exit code is 0 if music can be played in some way, 1 if in none.
 """
 PACKAGES = (
     *("perpetuo", "numpy", "onnxruntime", "mido", "python-rtmidi", "python-osc"),
-    *("websockets", "uvicorn", "msgspec"),
+    *("websockets", "uvicorn", "starlette", "msgspec"),
 )
 PROBE = "perpetuo doctor"  # the port that is made for a moment
 LABEL = 20

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, MutableMapping
 from functools import cache
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import parse_qs
+
+from starlette.requests import HTTPConnection
 
 from server.web.sessions import Visitor
 from server.web.settings import WebSettings
 
-Scope = MutableMapping[str, Any]
-Header = tuple[bytes, bytes]
 
-
-def header(scope: Scope, name: bytes) -> str:
-    """The first header of this name (in small letters), "" if there is none."""
-    headers: Iterable[Header] = scope["headers"]
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")
-
-
-def query(scope: Scope) -> dict[str, str]:
-    """The last value of each name."""
-    raw = scope.get("query_string", b"").decode("latin-1")
+def query(request: HTTPConnection) -> dict[str, str]:
+    """The last value of each name. (Starlette's own takes as many names as there come.)"""
+    raw = request.scope.get("query_string", b"").decode("latin-1")
     try:
         parsed = parse_qs(raw, keep_blank_values=True, max_num_fields=50)
     except ValueError:
@@ -32,35 +23,42 @@ def query(scope: Scope) -> dict[str, str]:
     return {name: values[-1] for name, values in parsed.items()}
 
 
-def shown_token(scope: Scope) -> str:
+def shown_token(request: HTTPConnection) -> str:
     """The token of the header `Authorization: Bearer` or of `?token=`."""
-    kind, _, token = header(scope, b"authorization").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else query(scope).get("token", "")
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else query(request).get("token", "")
 
 
-def visitor(scope: Scope) -> Visitor:
+def visitor(request: HTTPConnection) -> Visitor:
     """Whoever comes through a proxy is local only if the proxy says so of its client."""
-    client = scope.get("client")
-    address = client[0] if client else ""
-    return Visitor(address, is_loopback(address), shown_token(scope))
+    address = request.client.host if request.client else ""
+    return Visitor(address, is_loopback(address), shown_token(request))
 
 
-def admits(settings: WebSettings, scope: Scope) -> bool:
+def asks_for_a_websocket(request: HTTPConnection) -> bool:
+    options = ",".join(request.headers.getlist("connection")).lower().split(",")
+    upgrade = request.headers.get("upgrade", "").lower()
+    is_meant = upgrade == "websocket" and "upgrade" in map(str.strip, options)
+    return is_meant and request.scope["method"] == "GET"
+
+
+def admits(settings: WebSettings, request: HTTPConnection) -> bool:
     """Whether a page of this origin may connect. Programs, which send none, always may."""
-    origin = header(scope, b"origin")
+    origin = request.headers.get("origin", "")
     if not origin or named(settings, origin):
         return True
-    return origin.partition("://")[2].lower() == header(scope, b"host").lower()
+    host = request.headers.get("host", "")
+    return origin.partition("://")[2].lower() == host.lower()
 
 
-def knows_host(settings: WebSettings, scope: Scope) -> bool:
+def knows_host(settings: WebSettings, request: HTTPConnection) -> bool:
     """Whether the server goes by the name under which it is asked.
 
     A page of another site may have its own name lead here (DNS rebinding), and would then read
     what this server answers as if that were its own. It can have no IP address for a name, nor one
     that this machine calls itself by.
     """
-    host = _without_port(header(scope, b"host")).lower().rstrip(".")
+    host = _without_port(request.headers.get("host", "")).lower().rstrip(".")
     if not host or is_address(host) or is_loopback(host):
         return True  # no browser leaves it out
     if "." not in host and not is_loopback(settings.host):

@@ -6,31 +6,38 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from common.errors import ConfigError
 from server.base.metrics import Metric
 from server.house.metrics import house_metrics
 from server.web.accepting import HttpServer
-from server.web.admission import Scope, admits, header, knows_host, shown_token, visitor
+from server.web.admission import admits, asks_for_a_websocket, shown_token, visitor
+from server.web.answers import Headed, failure
+from server.web.application import SOCKET, Application, refusal
 from server.web.connections import Connections, network_of
 from server.web.conversation import Conversation
 from server.web.exposure import openness, others, page_address
 from server.web.incoming import AnyRequest
-from server.web.line import LINE, ClientLine, HttpLine
+from server.web.line import HttpLine
 from server.web.listening import allow_files, bound_to
 from server.web.metrics import web_metrics
 from server.web.request_handling import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
-from server.web.site import ALWAYS, SOCKET, Answer, Health, OscQuery, Site, refusal
+from server.web.site import Health, OscQuery, Site
+from server.web.websocket import ClientLine, Upgrade
 
 if TYPE_CHECKING:
-    from server.audio.door import AudioDoor
     from server.house.house import House
 
 log = logging.getLogger("perpetuo.web")
@@ -41,10 +48,23 @@ SWEEP = 1.0  # seconds between looks for sessions that are over
 OWN_FILES = 128  # that the server has open beside connections
 FEWEST = 16  # connections, however few files the system permits
 MOST_SAID = 100  # origins of pages whose refusal is logged
-PLAIN = "text/plain; charset=utf-8"
 
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
+
+class SoundDoor(Protocol):
+    """Where stations are heard: what this door knows of sound."""
+
+    @property
+    def places(self) -> int:
+        """Most listeners at a time."""
+        ...
+
+    def offers(self, station: str) -> Mapping[str, str]:
+        """Paths of a station's streams, by form."""
+        ...
+
+    def routes(self, may_enter: Callable[[Request], bool]) -> Sequence[BaseRoute]:
+        """Answers; `may_enter` tells whether the token that was shown, if any, lets in."""
+        ...
 
 
 class WebDoor:
@@ -63,23 +83,23 @@ class WebDoor:
         settings: WebSettings,
         metrics: Iterable[Metric] = (),
         osc: OscQuery = lambda path, attribute: None,
-        audio: AudioDoor | None = None,
+        sound: SoundDoor | None = None,
         health: Health = dict,
     ) -> str:
         """Begin to serve; the address of the page. PortError or ConfigError if that fails.
 
-        `metrics` are rows of other parts, `osc` answers what is asked under /oscquery, `audio`
+        `metrics` are rows of other parts, `osc` answers what is asked under /oscquery, `sound`
         what is asked for to be heard, `health` tells how other parts are.
         """
-        self._settings, self._audio = settings, audio
+        self._settings = settings
         self._sessions = Sessions(house, settings)
-        if audio is not None:
-            self._sessions.streams_of = audio.offers
-        self.connections = self._room(2 * settings.max_clients + (audio.places if audio else 0))
+        if sound is not None:
+            self._sessions.streams_of = sound.offers
+        self.connections = self._room(2 * settings.max_clients + (sound.places if sound else 0))
         clients = web_metrics(self._sessions, lambda: len(self._conversations), self.connections)
         rows = [*house_metrics(house), *clients, *metrics]
-        self._site = Site(self._sessions, rows, osc, health=health)
-        config = self._configuration(settings)
+        site = Site(self._sessions, rows, osc, health=health)
+        config = _configuration(settings, self._application(site, sound))
         listening = bound_to(settings)
         self.port = listening.getsockname()[1]
         self._server = HttpServer(config, listening, self.connections)
@@ -120,105 +140,49 @@ class WebDoor:
         for connection in tuple(self._server.server_state.connections):
             connection.transport.abort()
 
-    def _configuration(self, settings: WebSettings) -> uvicorn.Config:
-        config = uvicorn.Config(
-            self._application,
-            http=HttpLine,
-            ws=ClientLine,
-            ws_max_size=settings.max_message,
-            ws_per_message_deflate=False,
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            log_level=logging.ERROR,  # what clients do wrong is no line of the log worth
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(2 * FAREWELL),
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-        )
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"web.tls_certificate {settings.tls_certificate} and tls_key {settings.tls_key}"
-                f" cannot be used ({error.strerror or error}): give PEM files that belong together"
-            ) from error
-        return config
+    def _application(self, site: Site, sound: SoundDoor | None) -> ASGIApp:
+        heard = sound.routes(self._may_enter) if sound is not None else []
+        self.routes = [*heard, Route(SOCKET, self._socket), *site.routes]
+        application = Application(self._sessions, self.connections, self.routes, site.page)
+        return Headed(application, self._settings)
 
-    # -- ASGI ------------------------------------------------------------------------------------
+    def _may_enter(self, request: Request) -> bool:
+        return self._sessions.may_enter(shown_token(request))
 
-    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._refused(scope)
-        if scope["type"] == "http":
-            if refused is not None:
-                await _send(refused, send)
-                return
-            # What pages of other sites ask beforehand (OPTIONS) is the same for all addresses.
-            asked = scope["method"] != "OPTIONS"
-            if asked and self._audio is not None and self._audio.takes(scope["path"]):
-                may_enter = self._sessions.may_enter(shown_token(scope))
-                await self._audio.answer(scope, receive, send, may_enter)
-            else:
-                await _send(self._site.answer(scope), send)
-        else:
-            await receive()
-            if refused is not None:
-                await _refuse(send, refused.status, refused.body.decode(), refused.type)
-            else:
-                await self._admit(scope, receive, send)
+    # -- clients ---------------------------------------------------------------------------------
 
-    def _refused(self, scope: Scope) -> Answer | None:
-        """What is answered to requests that nobody looks into."""
-        has_token = self._sessions.has_token(shown_token(scope))
-        if not has_token and not knows_host(self._settings, scope):
-            host = header(scope, b"host")[:80]
-            return refusal(
-                421,
-                "host",
-                f"this server does not go by the name '{host}': come by its IP address, or add the"
-                " name to web.hosts in its configuration",
-            )
-        if self.connections.is_crowded and scope["path"] not in ALWAYS:
-            return refusal(503, "full", "there are too many connections: try again later")
-        if header(scope, b"content-length").strip("0") or header(scope, b"transfer-encoding"):
-            return refusal(413, "too_large", "requests have no body here")
-        return None
+    async def _socket(self, request: Request) -> Response:
+        """The beginning of a WebSocket, or why it is none."""
+        if not asks_for_a_websocket(request):
+            words = "this is for WebSocket connections alone"
+            return failure(426, "upgrade", words, {"upgrade": "websocket"})
+        if not admits(self._settings, request):
+            self._say_refused(request.headers.get("origin", "")[:80])
+            return refusal(403, "pages of this origin may not connect: see web.origins")
+        line = ClientLine(self._settings.max_message, self._settings.queue)
+        shaken = line.accept(request.headers.raw)
+        if shaken.status_code != 101:
+            return refusal(shaken.status_code, shaken.body.decode())
+        return Upgrade(line, partial(self._converse, visitor(request), line))
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != SOCKET:
-            await _refuse(send, 404, f"WebSocket connections are taken at {SOCKET}")
-        elif not admits(self._settings, scope):
-            origin = header(scope, b"origin")[:80]
-            if len(self._refused_origins) < MOST_SAID and origin not in self._refused_origins:
-                self._refused_origins.add(origin)  # each once, and not for ever
-                log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
-            await _refuse(send, 403, "pages of this origin may not connect: see web.origins")
-        else:
-            await send({"type": "websocket.accept"})
-            await self._converse(scope, receive)
+    def _say_refused(self, origin: str) -> None:
+        """Each once, and not for ever."""
+        if len(self._refused_origins) < MOST_SAID and origin not in self._refused_origins:
+            self._refused_origins.add(origin)
+            log.warning("a page of %s was refused: name it in web.origins to allow it", origin)
 
-    async def _converse(self, scope: Scope, receive: Receive) -> None:
-        line: ClientLine = scope["extensions"][LINE]
-        who = visitor(scope)
+    async def _converse(self, who: Visitor, line: ClientLine) -> None:
         network = network_of(who.address)
         conversation = Conversation(self._sessions, who, line)
+        line.heard = partial(self._hear, conversation)
         if self._is_full(who, network):
             conversation.end("full")
         self._conversations.add(conversation)
         self._of_one[network] += 1
         hurry = asyncio.get_running_loop().call_later(HELLO_WITHIN, conversation.hurry)
+        code = 1001
         try:
-            while (event := await receive())["type"] == "websocket.receive":
-                text = event.get("text")
-                if text is None:
-                    conversation.end("binary")
-                elif (request := conversation.feed(text)) and conversation.session:
-                    self._enqueue(conversation.session, request)
-            code = event.get("code", 1006)
-        except asyncio.CancelledError:
-            code = 1001
-            raise
+            code = await line.ended
         finally:
             hurry.cancel()
             self._conversations.discard(conversation)
@@ -226,6 +190,12 @@ class WebDoor:
             over = conversation.cut(code)
             if over is not None:
                 self._start(self._end(over))
+
+    def _hear(self, conversation: Conversation, text: str | None) -> None:
+        if text is None:
+            conversation.end("binary")
+        elif (request := conversation.feed(text)) and conversation.session:
+            self._enqueue(conversation.session, request)
 
     def _is_full(self, who: Visitor, network: str) -> bool:
         """Whether there are too many clients, in all or of one address. Behind a proxy of this
@@ -277,19 +247,26 @@ class WebDoor:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": answer.all_headers(),
-        }
+def _configuration(settings: WebSettings, application: ASGIApp) -> uvicorn.Config:
+    config = uvicorn.Config(
+        application,
+        http=HttpLine,
+        ws="none",  # WebSockets begin as answers: see `HttpLine.hand_over`
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.ERROR,  # what clients do wrong is no line of the log worth
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(2 * FAREWELL),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _refuse(send: Send, status: int, message: str, type: str = PLAIN) -> None:
-    """Refuse a WebSocket connection before it is one."""
-    headers = [(b"content-type", type.encode())]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": message.encode()})
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"web.tls_certificate {settings.tls_certificate} and tls_key {settings.tls_key}"
+            f" cannot be used ({error.strerror or error}): give PEM files that belong together"
+        ) from error
+    return config

@@ -8,23 +8,19 @@ client is too slow, and nothing waits.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from server.web.answers import PLAIN, SECURITY, TRANSPORT
 from server.web.connections import Connection, Connections
 
-LINGER = 5.0  # seconds that a closed client has to take what is left for it
 TAKEN_WITHIN = 20.0  # seconds in which something of an answer must be taken
-LINE = "perpetuo.line"  # the extension of the ASGI scope that holds the `ClientLine`
-TRANSPORT = "perpetuo.transport"  # what of its state an endless answer is written to
-_LEAVE = "perpetuo.leave"  # what of its state says that the connection is gone
 
 
 class HttpLine(H11Protocol):
-    """uvicorn's HTTP connection, to which an endless answer may be written at once.
+    """uvicorn's HTTP connection, to which an endless answer may be written at once, and which may
+    be handed over to a WebSocket.
 
     It tells `watch`ing connections what it is at, and is cut if its answer is not taken.
     """
@@ -42,7 +38,7 @@ class HttpLine(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._connection.cut = transport.abort
-        self.app_state = {**self.app_state, TRANSPORT: self, _LEAVE: self._leave}
+        self.app_state = {**self.app_state, TRANSPORT: self}
 
     def write(self, data: bytes) -> None:
         """A piece of an endless answer."""
@@ -54,6 +50,24 @@ class HttpLine(H11Protocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """Have another protocol speak over this connection from now on. Whoever does that calls
+        `connection_lost` when it is gone."""
+        self._is_endless = True
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        come, _ = self.conn.trailing_data
+        self.loop.call_soon(protocol.data_received, come)  # before anything else is read
+        self.transport.resume_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        """With the headers that all answers have."""
+        kind, last = (b"content-type", PLAIN.encode()), (b"connection", b"close")
+        head = h11.Response(status_code=400, headers=[kind, last, *SECURITY], reason=b"Bad Request")
+        for event in (head, h11.Data(data=msg.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -68,18 +82,11 @@ class HttpLine(H11Protocol):
         super().pause_writing()
         self._see_it_taken()
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._connections.serve(self._connection)
-        super().handle_websocket_upgrade(event)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
-        super().connection_lost(exc)
-
-    def _leave(self) -> None:
         self._connections.leave(self._connection)
         if self._look is not None:
             self._look.cancel()
+        super().connection_lost(exc)
 
     def _tell(self) -> None:
         """What it is at, as far as that is for HTTP to say."""
@@ -106,71 +113,3 @@ class HttpLine(H11Protocol):
             self.transport.abort()
         else:
             self._see_it_taken()
-
-
-class ClientLine(WebSocketsSansIOProtocol):
-    """A `server.web.session.Line`. Only for use in the event loop's thread."""
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            self.transport.close()  # nothing else would end it
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.app_state[_LEAVE]()
-        super().connection_lost(exc)
-
-    async def send(self, message: Any) -> None:
-        await super().send(message)
-        if self.initial_response is not None and self.close_sent:
-            self.handshake_complete = True  # it was refused: uvicorn would log an error of its own
-
-    @property
-    def waiting(self) -> int:
-        return self.transport.get_write_buffer_size()
-
-    def say(self, message: bytes) -> None:
-        if not self._is_closed:
-            self.conn.send_text(message)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-
-    def leave(self, code: int, reason: str) -> None:
-        if not self._is_closed:
-            self.stop_keepalive()
-            self.conn.send_close(code, reason[:120])
-            self._linger(code, reason)
-
-    @property
-    def _is_closed(self) -> bool:
-        return self.close_sent or self.disconnected or self.transport.is_closing()
-
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:
-            # The application runs at the next turn of the loop.
-            extensions = cast(dict[str, Any], self.scope["extensions"])
-            extensions[LINE] = self
-
-    def handle_parser_exception(self) -> None:
-        """After bad frames (too large, not UTF-8): a connection that is closed while there is
-        more to read is reset, and its client would not learn why. So what comes is read and
-        thrown away for a moment."""
-        close = self.conn.close_sent
-        if close is not None and self.close_timer is None:
-            self._linger(close.code, close.reason)
-            if self.transport.can_write_eof():
-                self.transport.write_eof()  # what it answers is not understood any more
-
-    def keepalive_timeout(self) -> None:
-        self.pong_timer = None
-        self.leave(1011, "no_answer: pings were not answered")
-
-    def _linger(self, code: int, reason: str) -> None:
-        """The end of the connection is in `conn`: write it, and cut off who does not go."""
-        self.close_sent = True
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(LINGER, self.transport.abort)

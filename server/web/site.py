@@ -1,23 +1,24 @@
-"""What is answered over HTTP: the page, health, metrics, and the tables as JSON.
-
-Pure: a request goes in as an ASGI scope, an `Answer` comes out.
-"""
+"""What is answered over HTTP: the page, health, metrics, and the tables as JSON."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from common.errors import StreamError
 from engine.controls.reference import describe
 from server.base.metrics import CONTENT_TYPE, Metric, exposition
-from server.web.admission import Scope, header, named, query, shown_token
+from server.web.admission import query, shown_token
+from server.web.answers import FRESH, JSON, Json, bodiless, failure, token_missing
 from server.web.sessions import Sessions
 from server.web.stream_messages import preset_row, state_of
 
@@ -32,15 +33,12 @@ FULL_PAGES = (
     Path(__file__).parents[2] / "clients" / "web" / "dist",
 )
 HASHED = "/assets/"  # names that end with a hash of the content: they never change
-SOCKET = "/ws"
 HEALTH, METRICS = "/health", "/metrics"
-ALWAYS = (HEALTH, METRICS)  # what is answered however many connections there are
-_JSON = "application/json"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".json": _JSON,
+    ".json": JSON,
     ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
@@ -51,30 +49,8 @@ _TYPES = {
     ".sf2": "application/octet-stream",
 }
 _TEXTS = (".html", ".css", ".js", ".json", ".txt", ".svg", ".webmanifest")
-_SECURITY = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        # 'wasm-unsafe-eval' for the synthesizer's decoder of compressed SoundFonts.
-        b"default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:;"
-        b" base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-    ),
-)
-_METHODS = b"GET, HEAD, OPTIONS"
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    type: str = _JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    def all_headers(self) -> list[tuple[bytes, bytes]]:
-        length = (b"content-length", str(len(self.body)).encode())
-        kind = (b"content-type", self.type.encode())
-        return [kind, length, *_SECURITY, *self.headers]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +88,7 @@ def page_files(folder: Path) -> dict[str, PageFile]:
 
 
 class Site:
-    """See the module."""
+    """See the module: `routes` for all but the page, and `page` for what else is asked for."""
 
     def __init__(
         self,
@@ -124,125 +100,81 @@ class Site:
     ) -> None:
         """`health` tells of other parts than the house."""
         self._osc, self._others = osc, health
-        self._sessions, self._metrics = sessions, metrics
-        self._house, self._settings = sessions.house, sessions.settings
+        self._sessions, self._metrics, self._house = sessions, metrics, sessions.house
         self._files = page_files(page or page_folder())
-        self._open: Mapping[str, Callable[[], Answer]] = {HEALTH: self._health}
-        self._guarded: Mapping[str, Callable[[], Answer]] = {
-            METRICS: self._metrics_page,
-            "/api/controls": lambda: _json(describe()),
-            "/api/stations": self._stations,
-            "/api/presets": self._presets,
-        }
+        guarded = self._behind_the_token
+        self.routes = [
+            Route(HEALTH, self._health),
+            Route(METRICS, guarded(self._metrics_page)),
+            Route("/api/controls", guarded(lambda request: Json(describe()))),
+            Route("/api/stations", guarded(self._stations)),
+            Route("/api/stations/{name:path}", guarded(self._station)),
+            Route("/api/presets", guarded(self._presets)),
+            Route("/oscquery", guarded(self._osc_query)),
+            Route("/oscquery/{path:path}", guarded(self._osc_query)),
+        ]
 
-    def answer(self, scope: Scope) -> Answer:
-        """The answer to a request, with what browsers need to let other sites read it."""
-        answer = self._answer(scope)
-        origin = header(scope, b"origin")
-        if not origin or not named(self._settings, origin):
-            return answer
-        cors = (
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-headers", b"authorization"),
-            (b"access-control-allow-methods", _METHODS),
-            (b"vary", b"origin"),
-        )
-        return Answer(answer.status, answer.body, answer.type, (*answer.headers, *cors))
+    async def page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application: a file of the page, or that there is nothing."""
+        path = scope["path"]
+        file = self._files.get(path)
+        missing = failure(404, "not_found", f"there is nothing at {path[:80]}")
+        answer = missing if file is None else _file(file, path, Request(scope))
+        await answer(scope, receive, send)
 
-    def _answer(self, scope: Scope) -> Answer:
-        path, method = scope["path"], scope["method"]
-        if method == "OPTIONS":
-            return Answer(204, headers=((b"allow", _METHODS),))
-        if method not in ("GET", "HEAD"):
-            refused = _error(405, "method", f"{method[:20]} is not done here: only {_METHODS!s}")
-            return Answer(refused.status, refused.body, headers=((b"allow", _METHODS),))
-        if path in self._files:
-            return _file(self._files[path], path, scope)
-        if path in self._open:
-            return self._open[path]()
-        if path == SOCKET:
-            upgrade = _error(426, "upgrade", "this is for WebSocket connections alone")
-            return Answer(upgrade.status, upgrade.body, headers=((b"upgrade", b"websocket"),))
-        return self._behind_the_token(path, scope)
+    def _behind_the_token(self, answer: Callable[[Request], Response]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            if not self._sessions.may_enter(shown_token(request)):
+                return token_missing("send it as 'Authorization: Bearer TOKEN'")
+            return answer(request)
 
-    def _behind_the_token(self, path: str, scope: Scope) -> Answer:
-        known = path in self._guarded or f"{path}/".startswith(("/api/stations/", "/oscquery/"))
-        if not known:
-            return _error(404, "not_found", f"there is nothing at {path[:80]}")
-        if not self._sessions.may_enter(shown_token(scope)):
-            words = "this server asks for its token: send it as 'Authorization: Bearer TOKEN'"
-            return Answer(401, _error(401, "unauthorised", words).body, headers=_ASK_FOR_THE_TOKEN)
-        if path in self._guarded:
-            return self._guarded[path]()
-        if f"{path}/".startswith("/oscquery/"):
-            return self._osc_query(path.removeprefix("/oscquery") or "/", query(scope))
-        return self._station(path.removeprefix("/api/stations/"))
+        return endpoint
 
-    def _health(self) -> Answer:
+    async def _health(self, request: Request) -> Response:
         others, status = self._others(), self._house.status()
         if status.get("status") == "ok":
             status["status"] = others.get("status", "ok")
         status = {**others, **status}
         well = status.get("status") in ("ok", "degraded")
-        return _json(status, 200 if well else 503)
+        return Json(status, 200 if well else 503)
 
-    def _metrics_page(self) -> Answer:
-        return Answer(200, exposition(self._metrics).encode(), CONTENT_TYPE, _FRESH)
+    def _metrics_page(self, request: Request) -> Response:
+        return Response(exposition(self._metrics), 200, FRESH, CONTENT_TYPE)
 
-    def _stations(self) -> Answer:
-        return _json(self._sessions.station_rows())
+    def _stations(self, request: Request) -> Response:
+        return Json(self._sessions.station_rows())
 
-    def _presets(self) -> Answer:
-        return _json([preset_row(preset) for preset in self._house.presets.values()])
+    def _presets(self, request: Request) -> Response:
+        return Json([preset_row(preset) for preset in self._house.presets.values()])
 
-    def _station(self, name: str) -> Answer:
+    def _station(self, request: Request) -> Response:
+        name = request.path_params["name"]
         try:
             stream = self._house.find(name)
             if not stream.is_station:
                 raise StreamError(f"'{name[:40]}' is no station")
         except StreamError as error:
-            return _error(404, "unknown_stream", str(error))
-        return _json(state_of(stream, self._house.now(), 0))
+            return failure(404, "unknown_stream", str(error))
+        return Json(state_of(stream, self._house.now(), 0))
 
-    def _osc_query(self, path: str, asked: Mapping[str, str]) -> Answer:
-        attribute = next((name for name in asked if name != "token"), None)
+    def _osc_query(self, request: Request) -> Response:
+        path = f"/{request.path_params.get('path', '')}"
+        attribute = next((name for name in query(request) if name != "token"), None)
         found = self._osc(path, attribute)
         if found is None:
-            return _error(404, "not_found", f"there is no OSC address {path[:80]}")
-        return _json(found) if found else Answer(204)
+            return failure(404, "not_found", f"there is no OSC address {path[:80]}")
+        return Json(found) if found else bodiless(204)
 
 
-_FRESH = ((b"cache-control", b"no-store"),)
-_ASK_FOR_THE_TOKEN = ((b"www-authenticate", b'Bearer realm="perpetuo"'),)
-
-
-def _json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, msgspec.json.encode(value), headers=_FRESH)
-
-
-def refusal(status: int, code: str, message: str) -> Answer:
-    """An error after which the connection is closed."""
-    error = _error(status, code, message)
-    return Answer(status, error.body, headers=(*error.headers, (b"connection", b"close")))
-
-
-def _error(status: int, code: str, message: str) -> Answer:
-    return _json({"error": {"code": code, "message": message}}, status)
-
-
-def _file(file: PageFile, path: str, scope: Scope) -> Answer:
-    lasting = b"public, max-age=31536000, immutable" if path.startswith(HASHED) else b"no-cache"
-    headers: tuple[tuple[bytes, bytes], ...] = (
-        (b"cache-control", lasting),
-        (b"etag", file.tag.encode()),
-    )
+def _file(file: PageFile, path: str, request: Request) -> Response:
+    lasting = "public, max-age=31536000, immutable" if path.startswith(HASHED) else "no-cache"
+    headers = {"cache-control": lasting, "etag": file.tag}
     if file.packed:
-        headers = (*headers, (b"vary", b"accept-encoding"))
-    if header(scope, b"if-none-match").removeprefix("W/") == file.tag:
-        return Answer(304, type=file.type, headers=headers)
-    if not file.packed or "gzip" not in header(scope, b"accept-encoding"):
-        return Answer(200, file.content, file.type, headers)
+        headers["vary"] = "accept-encoding"
+    if request.headers.get("if-none-match", "").removeprefix("W/") == file.tag:
+        return bodiless(304, headers, file.type)
+    if not file.packed or "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(file.content, 200, headers, file.type)
     # Another form of the same: its tag must not promise that the bytes are the same.
-    weak = ((b"etag", f"W/{file.tag}".encode()), (b"content-encoding", b"gzip"))
-    kept = tuple(pair for pair in headers if pair[0] != b"etag")
-    return Answer(200, file.packed, file.type, (*kept, *weak))
+    headers |= {"etag": f"W/{file.tag}", "content-encoding": "gzip"}
+    return Response(file.packed, 200, headers, file.type)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.routing import Router
 
 from server.audio import door as door_module
 from server.audio.door import PIECE, AudioDoor
 from server.audio.messages import ChunkReport, EncoderReport
-from server.web.line import TRANSPORT
+from server.web.answers import TRANSPORT, Headed
 from server.web.settings import WebSettings
 from tests.server.radio import FakeLink, Time, opened, time
 
@@ -71,7 +72,7 @@ class Asked:
 
     @property
     def body(self) -> bytes:
-        return b"".join(message["body"] for message in self.sent[1:])
+        return b"".join(message.get("body", b"") for message in self.sent[1:])
 
     @property
     def code(self) -> str:
@@ -80,11 +81,17 @@ class Asked:
 
 def door(soundfont: Path | None = None, **settings: Any) -> tuple[AudioDoor, FakeLink]:
     radio, link, _ = opened(**settings)
-    return AudioDoor(radio, soundfont, WebSettings(origins=("https://a.example",))), link
+    return AudioDoor(radio, soundfont), link
+
+
+async def ask(door: AudioDoor, asked: Asked, may_enter: bool = True) -> None:
+    router = Router(door.routes(lambda request: may_enter))
+    settings = WebSettings(origins=("https://a.example",))
+    await Headed(router, settings)(asked.scope, asked.receive, asked.send)
 
 
 def answered(door: AudioDoor, asked: Asked, may_enter: bool = True) -> Asked:
-    asyncio.run(door.answer(asked.scope, asked.receive, asked.send, may_enter))
+    asyncio.run(ask(door, asked, may_enter))
     return asked
 
 
@@ -99,7 +106,7 @@ def test_streams_ask_for_the_token_and_the_soundfont_does_not(time: Time, tmp_pa
     given = answered(it, Asked("/soundfont.sf2"), may_enter=False)
     assert given.status == 200
     assert given.body == path.read_bytes()
-    assert max(len(message["body"]) for message in given.sent[1:]) <= PIECE
+    assert max(len(message.get("body", b"")) for message in given.sent[1:]) <= PIECE
     assert int(given.headers["content-length"]) == path.stat().st_size
 
 
@@ -115,7 +122,7 @@ def test_named_sites_may_read_what_is_answered(time: Time, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("path", ["/stream/study.mp3", "/stream/study.m3u8", "/soundfont.sf2"])
 def test_where_there_is_no_sound_it_says_why(path: str) -> None:
-    it = AudioDoor(None, None, WebSettings(), "sound is switched off")
+    it = AudioDoor(None, None, "sound is switched off")
     refused = answered(it, Asked(path))
     assert (refused.status, refused.code) == (503, "no_audio")
     assert b"sound is switched off" in refused.body
@@ -127,9 +134,9 @@ def test_trouble_and_fullness_are_told_in_words(time: Time) -> None:
 
     async def go() -> None:
         first, second = Asked("/stream/study.mp3"), Asked("/stream/study.mp3")
-        hearing = asyncio.create_task(it.answer(first.scope, first.receive, first.send, True))
+        hearing = asyncio.create_task(ask(it, first))
         await asyncio.sleep(0)
-        await it.answer(second.scope, second.receive, second.send, True)
+        await ask(it, second)
         assert (second.status, second.code) == (503, "full")
         first.gone.set()
         await hearing
@@ -147,7 +154,7 @@ def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
 
     async def go() -> None:
         asked = Asked("/stream/study.mp3", Icy_MetaData="1")
-        hearing = asyncio.create_task(it.answer(asked.scope, asked.receive, asked.send, True))
+        hearing = asyncio.create_task(ask(it, asked))
         await asyncio.sleep(0)
         link.report(EncoderReport("study", "mp3", b"", 0))
         link.report(ChunkReport("study", "mp3", b"sound", "A", 0.2))
@@ -175,7 +182,7 @@ def test_a_playlist_waits_for_its_first_segments_and_keeps_the_token(
 
     async def go() -> None:
         asked = Asked("/stream/study.m3u8", query="token=abc%26def")
-        waiting = asyncio.create_task(it.answer(asked.scope, asked.receive, asked.send, True))
+        waiting = asyncio.create_task(ask(it, asked))
         await asyncio.sleep(0)
         link.report(EncoderReport("study", "hls", b"head", 0))
         for number in range(3):
@@ -185,7 +192,7 @@ def test_a_playlist_waits_for_its_first_segments_and_keeps_the_token(
         assert asked.headers["content-type"] == "application/vnd.apple.mpegurl"
         assert "study/3.m4s?token=abc%26def" in asked.body.decode().splitlines()
         segment = Asked("/stream/study/3.m4s")
-        await it.answer(segment.scope, segment.receive, segment.send, True)
+        await ask(it, segment)
         assert segment.body == b"\2"
         assert "immutable" in segment.headers["cache-control"]
 

@@ -15,6 +15,7 @@ from server.web.sessions import Sessions
 from server.web.settings import WebSettings
 from server.web.site import Site
 from tests.server.test_osc_receiver import Room, in_a_room
+from tests.server.web_asking import Asked, scope
 from tests.server.web_house import WebHouse
 from tests.server.web_line import Talk
 
@@ -61,9 +62,9 @@ def test_websocket_and_http_tell_no_paths() -> None:
     assert "night.onnx: is not an ONNX model" in told
     assert "model night.onnx by web-1" in told
     site = Site(sessions, [], lambda path, attribute: describe(house, path, attribute))  # type: ignore[arg-type]
+    asked = Asked(sessions, site)
     for path in ("/health", "/api/stations", "/api/stations/study", "/api/presets", "/oscquery/"):
-        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-        told += site.answer(scope).body.decode()
+        told += asked.answer(scope(path)).body.decode()
     assert "night" in told
     assert "somebody" not in told
     assert "My models" not in told

@@ -7,8 +7,8 @@ tests fails, look how the part is called there, and what it does now.
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,35 +17,25 @@ import pytest
 import uvicorn
 from packaging.requirements import Requirement
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
-from websockets.server import ServerProtocol
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("common", "engine", "server", "export", "clients/python/perpetuo_client")
 # Names with an underscore that belong to others: namedtuple documents the first, argparse is of
 # the standard library, pyfluidsynth is told to keep quiet through the last.
 UNDERSCORED = {"_asdict", "_actions", "_fl"}
-BOUNDED = {"uvicorn", "websockets", "python-osc", "pyfluidsynth"}
+BOUNDED = {"uvicorn", "python-osc", "pyfluidsynth"}
 
-# Called or overridden by server/web/line.py and server/web/door.py.
+# Called or overridden by server/web/line.py and server/web/accepting.py.
 METHODS: dict[type, set[str]] = {
-    H11Protocol: {"connection_made", "data_received", "connection_lost"},
-    WebSocketsSansIOProtocol: {
-        *("handle_connect", "handle_parser_exception", "keepalive_timeout", "stop_keepalive"),
-        "send",
+    H11Protocol: {
+        *("connection_made", "data_received", "connection_lost", "pause_writing"),
+        *("on_response_complete", "send_400_response"),
     },
     uvicorn.Server: {"capture_signals", "startup", "serve"},
-    ServerProtocol: {"send_text", "send_close", "data_to_send"},
 }
-FIELDS = {
-    H11Protocol: {"app_state", "cycle", "conn", "transport"},
-    WebSocketsSansIOProtocol: {
-        *("transport", "conn", "close_sent", "disconnected", "pong_timer", "close_timer"),
-        *("queue", "read_paused", "loop"),
-        *("handshake_initiated", "handshake_complete", "initial_response"),
-        "scope",  # set when a client connects
-    },
+FIELDS: dict[type, set[str]] = {
+    H11Protocol: {"app_state", "cycle", "conn", "loop", "transport"},
+    uvicorn.Server: {"config", "lifespan", "servers", "started", "should_exit", "server_state"},
 }
 
 
@@ -88,38 +78,48 @@ def test_the_methods_are_there(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
-def test_the_fields_are_there(kind: type[asyncio.Protocol]) -> None:
+def test_the_fields_are_there(kind: type) -> None:
     """Set by the class itself, not merely looked for."""
-    tree = ast.parse(inspect.getsource(kind))
-    written = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
-    missing = FIELDS[kind] - written
+    missing = FIELDS[kind] - _fields_of(kind)
     assert not missing, f"{kind.__module__}.{kind.__name__} has no {missing} any more"
 
 
-@pytest.mark.parametrize("name", ["line.py", "door.py"])
-def test_these_are_all_that_is_used_of_uvicorns_classes(name: str) -> None:
-    """What our subclasses take from `self` and `super()` and do not have themselves."""
-    known = set().union(*METHODS.values(), *FIELDS.values()) | {"should_exit", "server_state"}
-    tree = ast.parse((ROOT / "server" / "web" / name).read_text("utf-8"))
-    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.bases):
-        own = {node.name for node in kind.body if isinstance(node, ast.FunctionDef)}
-        own |= {
-            node.attr
-            for node in ast.walk(kind)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.ctx, ast.Store)
-            and is_private(node.attr)
-        }
-        used = {
-            node.attr
-            for node in ast.walk(kind)
-            if isinstance(node, ast.Attribute) and _is_self(node.value)
-        }
-        assert used - own - {"__init__", "begun"} <= known, kind.name
+OURS = {H11Protocol: ("line.py", "HttpLine"), uvicorn.Server: ("accepting.py", "HttpServer")}
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_these_are_all_that_is_used_of_uvicorns_classes(kind: type) -> None:
+    """What our subclass takes from `self` and `super()` and does not have itself, and what it has
+    instead of theirs."""
+    file, name = OURS[kind]
+    (ours,) = _classes(file, name)
+    methods = {node.name for node in ours.body if isinstance(node, ast.FunctionDef)}
+    own, used = set(methods), set()
+    for node in ast.walk(ours):
+        if isinstance(node, ast.Attribute) and _is_self(node.value):
+            is_ours = isinstance(node.ctx, ast.Store) and node.attr not in _fields_of(kind)
+            (own if is_ours else used).add(node.attr)
+    instead = {name for name in methods if hasattr(kind, name)} - {"__init__"}
+    assert (used - own) | instead <= METHODS[kind] | FIELDS[kind] | {"__init__"}
+
+
+def test_no_other_class_of_ours_is_one_of_uvicorns() -> None:
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "server").rglob("*.py"))
+    found = re.findall(r"class (\w+)\((?:H11Protocol|uvicorn\.\w+|WebSockets\w+)\)", text)
+    assert set(found) == {name for _, name in OURS.values()}
+
+
+def _fields_of(kind: type) -> set[str]:
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(kind)))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _classes(file: str, name: str) -> list[ast.ClassDef]:
+    tree = ast.parse((ROOT / "server" / "web" / file).read_text("utf-8"))
+    return [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
 
 
 def _is_self(node: ast.expr) -> bool:
@@ -130,16 +130,6 @@ def _is_self(node: ast.expr) -> bool:
 
 async def _anything(scope: Any, receive: Any, send: Any) -> None:
     """An application that nobody calls."""
-
-
-def test_the_websockets_connection_tells_whether_it_has_closed() -> None:
-    async def connection() -> Any:
-        config = uvicorn.Config(_anything, log_config=None)
-        return WebSocketsSansIOProtocol(config, ServerState(), {}).conn
-
-    conn = asyncio.run(connection())
-    assert isinstance(conn, ServerProtocol)
-    assert conn.close_sent is None
 
 
 def test_a_servers_connections_are_told() -> None:

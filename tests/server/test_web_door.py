@@ -21,8 +21,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from common.errors import ConfigError, PortError
 from server.web import door as door_module
 from server.web.door import WebDoor
-from server.web.line import ClientLine
 from server.web.settings import WebSettings
+from server.web.websocket import ClientLine
 from tests.server.web_house import WebHouse
 
 PATIENCE = 20.0  # seconds after which a test has failed; nothing waits for it otherwise
@@ -187,7 +187,7 @@ async def stuck_client(port: int) -> socket.socket:
 def test_a_client_that_reads_nothing_is_let_go_and_another_hears_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.web.line.LINGER", 0.0)
+    monkeypatch.setattr("server.web.websocket.LINGER", 0.0)
 
     async def go() -> None:
         async with served(queue=65_536) as it:
@@ -341,9 +341,9 @@ def test_who_answers_no_ping_is_let_go() -> None:
     async def go() -> None:
         async with served() as it, it.connect() as client:
             await hello(client)
-            (line,) = it.door._server.server_state.connections
-            assert isinstance(line, ClientLine)
-            line.keepalive_timeout()
+            (conversation,) = it.door._conversations
+            assert isinstance(conversation._line, ClientLine)
+            conversation._line.keepalive_timeout()
             with pytest.raises(ConnectionClosed) as closed:
                 await client.recv()
             assert closed.value.rcvd is not None
