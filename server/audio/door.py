@@ -29,7 +29,7 @@ from server.audio.radio import Radio
 from server.audio.settings import HLS, MP3, OPUS
 from server.base.privacy import without_folders
 from server.web.admission import query
-from server.web.answers import FRESH, Endless, Transport, bodiless, failure, token_missing
+from server.web.answers import FRESH, Endless, StreamTransport, bodiless, failure, token_missing
 
 SOUNDFONT = "/soundfont.sf2"
 STREAMS = "/stream/"
@@ -45,7 +45,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class HttpListener:
     """A `Listener` over HTTP."""
 
-    def __init__(self, name: str, transport: Transport, titles: Interleaver | None) -> None:
+    def __init__(self, name: str, transport: StreamTransport, titles: Interleaver | None) -> None:
         self.name = name
         self._transport, self._titles = transport, titles
 
@@ -140,7 +140,7 @@ def _endless(radio: Radio, station: str, form: str, request: Request) -> Respons
     name = request.client.host if request.client else "somebody"
 
     @contextmanager
-    def joined(transport: Transport) -> Iterator[None]:
+    def joined(transport: StreamTransport) -> Iterator[None]:
         with radio.joined(station, form, HttpListener(name, transport, titles)):
             yield
 

@@ -17,8 +17,8 @@ from importlib import metadata
 from typing import NoReturn, Protocol, cast
 
 from common.errors import PerpetuoError
+from server.base.console import complain, is_terminal, paint, tolerate_any_encoding
 from server.base.distribution import DISTRIBUTION, version
-from server.commands.console import complain, is_terminal, paint, tolerate_any_encoding
 
 COMMANDS = "perpetuo.commands"
 OK, USER_ERROR, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141

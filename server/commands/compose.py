@@ -95,7 +95,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.controls.controls import parse_assignment
     from engine.library.bars import open_model
     from engine.library.beginning import fresh_seed, read_prompt, request
-    from server.commands.console import complain
+    from server.base.console import complain
 
     asked = request(args.preset, dict(parse_assignment(text) for text in args.set))
     model = args.model or asked.model or DEFAULT_MODEL
@@ -109,7 +109,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
 def refuse_outputs(args: argparse.Namespace) -> None:
     """Raise OutputError before any work is done if its results could not be written."""
     from common.errors import OutputError
-    from server.commands.console import refuse
+    from server.base.console import refuse
 
     for path in (args.output, args.log_output):
         if path:

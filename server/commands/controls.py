@@ -7,7 +7,7 @@ import json
 import textwrap
 from typing import TYPE_CHECKING
 
-from server.commands.console import columns, paint
+from server.base.console import columns, paint
 
 if TYPE_CHECKING:
     from engine.controls.values import Control

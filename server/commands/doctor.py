@@ -12,9 +12,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from server.base.console import columns, paint
 from server.base.distribution import versions
 from server.base.machine import cores
-from server.commands.console import columns, paint
 from server.osc.settings import PORT as OSC_PORT
 from server.web.settings import PORT as HTTP_PORT
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import BundleError, PerpetuoError
-from engine.library.loading import load_network
 from engine.library.models import embedded_models, model_file, models_in
-from server.commands.console import columns, paint
+from server.base.console import columns, paint
 
 if TYPE_CHECKING:
     from engine.network.runtime import Network
@@ -80,6 +79,7 @@ def _list(paths: list[Path], *, as_json: bool) -> int:
 
 def _row(path: Path) -> dict[str, Any]:
     """What the list says of a file; a file that is no model is listed with the reason."""
+    from engine.library.loading import load_network
 
     try:
         network = load_network(path)
@@ -103,6 +103,7 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _inspect(path: Path, *, as_json: bool) -> int:
+    from engine.library.loading import load_network
 
     network = load_network(path)
     if as_json:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from engine.composing.composer import Composer
 from engine.files.control_log import ControlLog, header_line
 from engine.files.control_log import write as write_log
-from engine.library.bars import Length, composed_bars, midi_bytes, notes_of
+from engine.library.bars import Length, midi_bytes, notes_of
 from engine.music.bars import Bar
-from server.commands.console import deliver
-from server.commands.heard_bars import HeardBars
+from server.base.console import deliver
+from server.composing.heard_bars import heard_again
 
 
 def record(composer: Composer, log: ControlLog, length: Length, args: argparse.Namespace) -> None:
@@ -59,12 +59,10 @@ def summary(args: argparse.Namespace, log: ControlLog, bars: Sequence[Bar]) -> d
 
 
 def compose(composer: Composer, length: Length, log: ControlLog) -> list[Bar]:
-    """Bars from where the composer stands, each change made at its bar, and as they were heard
-    those that were not heard as they are composed."""
-    heard = HeardBars(log.late, log.heard, composer.next_bar)
+    """So many bars of `heard_again`, while their progress is shown."""
     bars: list[Bar] = []
     with tqdm(total=length.bars, unit="bar", disable=None, leave=False) as progress:
-        for bar in length.of(composed_bars(composer, log.changes, heard.of)):
+        for bar in length.of(heard_again(composer, log)):
             bars.append(bar)
             progress.update()
     return bars

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.commands.console import columns, paint
+from server.base.console import columns, paint
 
 if TYPE_CHECKING:
     from engine.library.presets import Preset

@@ -93,7 +93,7 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     from common.files import MUSIC, SOUNDED, read_beginning, read_bytes
     from engine.files.midi import read
     from server.audio.length import refuse_endless
-    from server.commands.console import complain
+    from server.base.console import complain
 
     if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
         raise PerpetuoError(

@@ -60,7 +60,7 @@ def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
     from common.files import LOG, read_bytes
     from engine.files.control_log import read
     from engine.library.bars import composer_of, open_model
-    from server.commands.console import complain
+    from server.base.console import complain
 
     with naming(args.log):
         log = read(read_bytes(args.log, LOG))

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from common.words import nearest
     from engine.library.bars import open_model
     from engine.library.presets import load_presets
-    from server.commands.console import deliver, refuse
+    from server.base.console import deliver, refuse
     from server.configuration.loading import load
     from server.osc.surface import Surface
 

@@ -41,7 +41,7 @@ _COMMON = "perpetuo.headers"
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Transport(Protocol):
+class StreamTransport(Protocol):
     """What is used of a connection; all of it returns at once."""
 
     def write(self, data: bytes) -> None: ...
@@ -94,7 +94,7 @@ class Endless(Response):
     def __init__(
         self,
         headers: Mapping[str, str],
-        joined: Callable[[Transport], AbstractContextManager[None]],
+        joined: Callable[[StreamTransport], AbstractContextManager[None]],
     ) -> None:
         self.status_code, self.background = 200, None
         self._joined = joined
@@ -106,7 +106,7 @@ class Endless(Response):
             await send(head)
             await send({"type": "http.response.body"})
             return
-        transport: Transport = scope["state"][TRANSPORT]
+        transport: StreamTransport = scope["state"][TRANSPORT]
         transport.write(self._head(scope["state"][_COMMON]))
         with self._joined(transport):
             await disconnected(receive)

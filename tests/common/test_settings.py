@@ -41,7 +41,7 @@ class Room(Table, frozen=True):
     extras: Annotated[Mapping[str, Any], "Whatever."] = {}
     main: Lamp = Lamp()
     lamps: tuple[Lamp, ...] = field(name="lamp", default=(Lamp("blue"),))
-    rows: Annotated[Annotated[int, Meta(ge=1)] | None, "For how many."] = None
+    seats: Annotated[Annotated[int, Meta(ge=1)] | None, "For how many."] = None
 
 
 def test_nothing_but_what_must_be_given_is_the_defaults() -> None:
@@ -136,12 +136,12 @@ def test_a_path_that_is_none_here_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_keys_are_told_by_their_types() -> None:
-    *_, name, size, _, file, doors, _, main, lamps, rows = key_table(fields(Room)).splitlines()
+    *_, name, size, _, file, doors, _, main, lamps, seats = key_table(fields(Room)).splitlines()
     assert name == "| `name` | small letters | *must be given* | What it is called. |"
     assert size == "| `size` | a number from 0 to 10 | `1.5` | In metres. |"
     assert file == "| `file` | a path | none | A picture. |"
     assert doors == "| `doors` | widths by number | `{}` | Widths. |"
-    assert rows == "| `rows` | a whole number from 1 up | none | For how many. |"
+    assert seats == "| `seats` | a whole number from 1 up | none | For how many. |"
     assert (main.split(" | ")[1], lamps.split(" | ")[1]) == ("a table", "a list of tables")
 
 

@@ -54,7 +54,7 @@ class Time:
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time()
     monkeypatch.setattr(radio_module, "monotonic", time)
-    monkeypatch.setattr(radio_module, "Link", FakeLink)
+    monkeypatch.setattr(radio_module, "SoundClient", FakeLink)
     return time
 
 

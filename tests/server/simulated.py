@@ -174,9 +174,9 @@ class World:
         for one in (self.logs, folder / "streams"):
             one.mkdir(exist_ok=True)
         self.is_full = False
-        monkeypatch.setattr(process, "Shelf", Models)
+        monkeypatch.setattr(process, "LoadedModels", Models)
         monkeypatch.setattr(process, "key_of", lambda model: model)
-        monkeypatch.setattr("server.composing.snapshots.Keeper", AtOnce)
+        monkeypatch.setattr("server.composing.snapshots.SnapshotWriter", AtOnce)
         write = LogSegment.write
         monkeypatch.setattr(
             LogSegment, "write", lambda segment, line: self._write(write, segment, line)

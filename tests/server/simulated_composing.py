@@ -38,15 +38,15 @@ class Models:
         self._wanted: set[str] = set()
         self.slow = 0  # looks for it until a model is there
 
-    def _loaded_model(self, name: str, kind: str) -> LoadedModel:
+    def _open(self, name: str, kind: str) -> LoadedModel:
         ensemble = Ensemble(
             tiny(kind), lookahead=self.settings.lookahead, horizon=self.settings.horizon, rows=4
         )
         return LoadedModel(name, tiny(kind), ensemble, NetworkPace(0.0, 1e-4, 4))
 
     @property
-    def loaded_models(self) -> list[LoadedModel]:
-        return sorted(self._known.values(), key=lambda loaded_model: loaded_model.ensemble.due)
+    def by_urgency(self) -> list[LoadedModel]:
+        return sorted(self._known.values(), key=lambda one: one.ensemble.due)
 
     def find(self, key: str, model: str) -> LoadedModel | None:
         if model not in ("default", "lstm"):

@@ -41,7 +41,7 @@ def test_nothing_is_made_before_somebody_listens(time: Time) -> None:
     begin = house.now() - LAG - 4_000_000
     assert orders[0] == BeginOrder("study", begin)
     assert orders[1] == NameOrder("study", begin, "A quiet room")
-    assert kinds(orders[2:]) == ["Bar"] * 5 + ["Encode"]
+    assert kinds(orders[2:]) == ["BarOrder"] * 5 + ["EncodeOrder"]
     assert orders[-1] == EncodeOrder("study", "mp3", True)
     assert [order.due for order in orders if isinstance(order, BarOrder)] == [
         10_000_000 + LENGTH * n for n in range(5)
@@ -62,7 +62,7 @@ def test_what_happens_to_a_station_is_passed_on_with_its_time(time: Time) -> Non
         house.tell(study, StateTurned("playing", 0, "continued"))
         house.tell(study, StateTurned("playing", 1, "seed 8"))
         orders = link.taken()
-    assert kinds(orders) == ["Bar", "Move", "Turn", "Turn", "Turn", "Turn"]
+    assert kinds(orders) == ["BarOrder", "MoveOrder", *["TurnOrder"] * 4]
     assert all(order.at == house.time for order in orders)  # type: ignore[union-attr]
     assert orders[1] == MoveOrder("study", house.time, 3, 700)
     turns = [order.to for order in orders if isinstance(order, TurnOrder)]

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import ControlError, OutputError
+from server.base.console import deliver, paint, wants_colour
 from server.commands import cli
-from server.commands.console import deliver, paint, wants_colour
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = metadata.entry_points(group="perpetuo.commands")

@@ -16,7 +16,7 @@ from engine.library.bars import midi_bytes
 from engine.music.bars import Bar
 from server.base.wire import WireBar
 from server.commands.cli import main
-from server.commands.heard_bars import HeardBars
+from server.composing.heard_bars import HeardBars
 from server.composing.wire_bars import sounding_key, wire_bar
 from server.playing.bridging import bridged
 from tests.bundles import NETWORKS, tiny, tiny_bytes

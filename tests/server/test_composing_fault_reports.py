@@ -180,9 +180,7 @@ def test_a_fault_while_a_model_is_loaded_is_told_to_those_who_wait(
 ) -> None:
     other = tmp_path / "other.onnx"
     other.write_bytes(tiny_bytes("lstm"))
-    monkeypatch.setattr(
-        LoadedModels, "_choir", raising(LoadedModels._loaded_model, lambda *_: True)
-    )
+    monkeypatch.setattr(LoadedModels, "_open", raising(LoadedModels._open, lambda *_: True))
     scene.join(0)
     scene.join(1, model=str(other))
     refused = scene.until(RefusalReport)
@@ -211,14 +209,14 @@ def test_who_leaves_while_its_model_is_loaded_is_answered(
     other = tmp_path / "other.onnx"
     other.write_bytes(tiny_bytes("lstm"))
     is_loading, may_go_on = threading.Event(), threading.Event()
-    loaded_model = LoadedModels._loaded_model
+    loaded_model = LoadedModels._open
 
     def slow(shelf: LoadedModels, model: str) -> Any:
         is_loading.set()
         assert may_go_on.wait(PATIENCE)
         return loaded_model(shelf, model)
 
-    monkeypatch.setattr(LoadedModels, "_choir", slow)
+    monkeypatch.setattr(LoadedModels, "_open", slow)
     scene.join(0, model=str(other))
     assert is_loading.wait(PATIENCE)
     scene.tell(LeaveOrder(0))

@@ -415,10 +415,10 @@ def test_the_process_ends_when_the_server_dies(model: str) -> None:
     # Standard error is shared by both: it ends when both have ended.
     script = (
         "import asyncio, os, signal, sys\n"
-        "from server.composing.client import Link\n"
-        "from server.composing.settings import Settings\n"
+        "from server.composing.client import ComposerClient\n"
+        "from server.composing.settings import ComposerSettings\n"
         "async def main():\n"
-        "    link = Link(Settings(model=sys.argv[1]), print, print, print)\n"
+        "    link = ComposerClient(ComposerSettings(model=sys.argv[1]), print, print, print)\n"
         "    print((await link.start()).pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"

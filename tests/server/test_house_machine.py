@@ -177,7 +177,7 @@ class Happenings(RuleBasedStateMachine):
     @rule(looks=st.integers(1, 40))
     def load_slowly(self, looks: int) -> None:
         if self.world.composing.process is not None:
-            self.world.composing.process.shelf.slow = looks  # type: ignore[attr-defined]
+            self.world.composing.process.models.slow = looks  # type: ignore[attr-defined]
 
     @rule(full=st.booleans())
     def fill_disk(self, full: bool) -> None:

@@ -38,9 +38,9 @@ class Placed(Scene):
 
     def __init__(self, folder: Path, station: StationSettings = STATION) -> None:
         super().__init__()
-        self.shelf = PlaceStore(folder)
+        self.places = PlaceStore(folder)
         self.stations = StationKeeper(
-            self.house, self.shelf, (station,), "default", folder / "logs"
+            self.house, self.places, (station,), "default", folder / "logs"
         )
 
     async def begin(self) -> Any:
@@ -51,7 +51,7 @@ class Placed(Scene):
         return stream
 
     def place(self) -> StationPlace:
-        return msgspec.json.decode(self.shelf.path("calm-radio").read_bytes(), type=StationPlace)
+        return msgspec.json.decode(self.places.path("calm-radio").read_bytes(), type=StationPlace)
 
     async def end(self) -> None:
         await self.stations.close()
@@ -289,7 +289,7 @@ def test_what_was_heard_otherwise_is_noted_for_the_next_run(tmp_path: Path) -> N
         (tmp_path / "snapshot").write_bytes(b"")
         place = scene.place()
         assert place.late == (4,)
-        path = scene.shelf.path("calm-radio")
+        path = scene.places.path("calm-radio")
         kept = msgspec.structs.replace(place, kept_path=str(tmp_path / "snapshot"))
         path.write_bytes(msgspec.json.encode(kept))
         rules = LogRules(tmp_path / "logs", 100_000, 10)
@@ -322,7 +322,7 @@ def test_hours_without_composing_are_not_composed_to_be_thrown_away(tmp_path: Pa
         assert len(stream.kept.heard) <= MOST_HEARD
         bar = stream.resting_bar(scene.clock.time)
         await scene.end()
-        assert scene.shelf.path("calm-radio").stat().st_size < 200_000
+        assert scene.places.path("calm-radio").stat().st_size < 200_000
         return bar
 
     bar = asyncio.run(first())

@@ -18,7 +18,7 @@ import pytest
 from engine.files.midi import write
 from engine.library.models import model_file
 from server.audio.libraries import soundfont
-from server.commands.console import complain, tolerate_any_encoding
+from server.base.console import complain, tolerate_any_encoding
 from tests.tunes import tune
 
 ROOT = Path(__file__).parents[2]

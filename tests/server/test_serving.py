@@ -236,7 +236,7 @@ def test_a_killed_server_goes_on_although_nothing_was_saved_yet(
             event = await change(server.house, ear.stream, {"density": 8})
             await ear.until_bar(event.bar + 3)
             assert await server.stations.save(ear.stream)
-            return ear.sounded(), server.stations.shelf.path("test").read_bytes()
+            return ear.sounded(), server.stations.places.path("test").read_bytes()
 
     async def second() -> dict[int, WireBar]:
         async with running(configuration(model, tmp_path)) as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from server.base.console import paint
 from server.benches.live.dispatch import DispatchFigures
 from server.benches.live.figures import Figures
 from server.benches.live.listening import AudioFigures
@@ -12,7 +13,6 @@ from server.benches.live.starting import SoakFigures, StartFigures
 from server.benches.live.steering import SteeringFigures
 from server.benches.live.streams import StreamsFigures
 from server.benches.live.under_load import UnderLoadFigures
-from server.commands.console import paint
 
 LABEL = 34
 NOTHING = "–"

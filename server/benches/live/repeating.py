@@ -15,7 +15,7 @@ from engine.library.bars import Length, composer_of
 from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.benches.live.change_accounts import BarPlace
-from server.commands.offline import compose
+from server.composing.heard_bars import heard_again
 from server.composing.wire_bars import wire_bar
 from server.house.log_writer import logs_of
 
@@ -95,7 +95,7 @@ def _composed(written: WrittenLog, end: int, network: Network) -> Iterator[WireB
     composer = composer_of(network, written.log, written.path.parent)
     length = end - composer.next_bar
     if length > 0:
-        for bar in compose(composer, Length(length), written.log):
+        for bar in Length(length).of(heard_again(composer, written.log)):
             yield wire_bar(bar, composer.controls.key, 0)  # names of keys are not compared
 
 

@@ -4,14 +4,23 @@ as they stood before a change that came too late for them."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from common.errors import LogError
 from engine.composing.composer import Composer
 from engine.composing.fallback import BEFORE_A_FALLBACK, fallback_bar
 from engine.files.bar_as_heard import BarAsHeard
+from engine.files.control_log import ControlLog
+from engine.library.bars import composed_bars
 from engine.music.bars import Bar, moved
 from server.composing.wire_bars import sounding_key
+
+
+def heard_again(composer: Composer, log: ControlLog) -> Iterator[Bar]:
+    """Bars without end from where the composer stands, each change made at its bar, and as they
+    were heard those that were not heard as they are composed."""
+    heard = HeardBars(log.late, log.heard, composer.next_bar)
+    return composed_bars(composer, log.changes, heard.of)
 
 
 class HeardBars:

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from server.base.console import paint
 from server.base.distribution import versions
 from server.base.machine import machine
-from server.benches.live import command
+from server.commands import bench_live
 from server.commands.cli import Parser, add_debug
 from server.commands.compose import count
-from server.commands.console import paint
 
 if TYPE_CHECKING:
     from server.benches.endurance import BarCost, BarCosts
@@ -45,7 +45,7 @@ LEAST_BARS = 40  # of an endurance run: fewer have no early and late parts
 
 class _LiveParser(Parser):
     def __init__(self, prog: str, epilog: str) -> None:
-        super().__init__(prog, command.HELP, epilog)
+        super().__init__(prog, bench_live.HELP, epilog)
         add_debug(self)
 
 
@@ -83,13 +83,13 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
     """`perpetuo bench live …`, which has options of its own."""
 
     others = parser.add_subparsers(dest="what", metavar="live", parser_class=_LiveParser)
-    live = others.add_parser("live", help=command.HELP, epilog=command.EPILOG)
-    command.add_arguments(live)
+    live = others.add_parser("live", help=bench_live.HELP, epilog=bench_live.EPILOG)
+    bench_live.add_arguments(live)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.what == "live":
-        return command.run(args)
+        return bench_live.run(args)
     from common.files import MODEL, read_bytes
     from engine.library import DEFAULT_MODEL
     from engine.library.models import model_file
