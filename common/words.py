@@ -1,8 +1,9 @@
-"""Values and names as sentences for people spell them."""
+"""Values, names and files as sentences for people spell them."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -39,3 +40,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name[:40].strip().lower(), names, n=1)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(names)}"
+
+
+# A path begins where a word does, and its folders may have spaces in their names. A slash alone,
+# as in 3/4, is none.
+_FOLDERS = re.compile(
+    r"""(?<![^\s'"(\[=])        # where a word begins
+        (?:[A-Za-z]:|~|\.{1,2})?  # a drive, a home, a folder that is relative
+        [/\\]                     # from the root
+        (?:[^/\\:'"()\n]+[/\\])*  # folder after folder
+        (?=[^/\\\s])              # and the name that is kept
+    """,
+    re.VERBOSE,
+)
+
+
+def without_folders(text: str) -> str:
+    """A sentence in which every path is the name of its file alone."""
+    return _FOLDERS.sub("", text)

@@ -65,7 +65,8 @@ class TableNetwork:
 
 
 class TablePool:
-    """Stands in for `engine.network.runtime.Pool`. `calls` records who was run, rewound and prefilled."""
+    """Stands in for `engine.network.runtime.Pool`. `calls` records who was run, rewound and
+    prefilled."""
 
     def __init__(self, network: TableNetwork, rows: int) -> None:
         spec = network.specification

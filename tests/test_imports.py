@@ -222,7 +222,7 @@ LIGHT_LINES = {
     "the help": "from server.commands.cli import main; assert main(['--help']) == 0",
     "the version": "from server.commands.cli import main; assert main(['--version']) == 0",
     "the server, which has others compose and make sound": "import server.serving.server",
-    "a command's help": "from server.commands.cli import main; assert not main(['compose', '--help'])",
+    "a command's help": "from server.commands.cli import main; assert not main(['roll', '-h'])",
 }
 
 

@@ -1,5 +1,5 @@
-"""Ticks become microseconds in `engine.music.time` alone, by one rule. This walks the source and finds
-where a tempo is reckoned with elsewhere."""
+"""Ticks become microseconds in `engine.music.time` alone, by one rule. This walks the source and
+finds where a tempo is reckoned with elsewhere."""
 
 from __future__ import annotations
 

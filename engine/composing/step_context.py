@@ -1,7 +1,7 @@
 """What the network is told at a place of a bar, note by note while composing.
 
-`engine.representations.context_rows` computes the same for whole pieces; a test holds both to each other.
-"""
+`engine.representations.context_rows` computes the same for whole pieces; a test holds both to each
+other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class EchoNote(NamedTuple):
     part: int
 
 
-# The notes of a bar, five small numbers a note (see `EchoNote`): a stream remembers hundreds of bars.
+# The notes of a bar, five small numbers a note (see `EchoNote`): a stream remembers hundreds of
+# bars.
 HeardBar = array
 NOTHING_HEARD: HeardBar[int] = array("i")
 

@@ -1,7 +1,7 @@
 """The reference of all controls, derived from the table.
 
-`python -m engine.controls.reference > docs/controls.md` writes the page; a test holds the page to it.
-"""
+`python -m engine.controls.reference > docs/controls.md` writes the page; a test holds the page to
+it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The table of controls: one row for each, from which everything that names a control derives.
 
-The attributes of `engine.controls.controls.Controls`, the command line, the wire protocols, the page's knobs
-and `docs/controls.md` follow this table.
-"""
+The attributes of `engine.controls.controls.Controls`, the command line, the wire protocols, the
+page's knobs and `docs/controls.md` follow this table."""
 
 from __future__ import annotations
 

@@ -2,9 +2,8 @@
 
 The ensemble is told the time (microseconds of the caller's monotonic clock) and never looks at a
 clock itself. Those streams whose composed music ends first sit on the rows of one pool
-(`engine.ensemble.row_scheduler`), and one call of the network serves them all. Rows do not disturb each other, so
-a stream sounds the same alone and among hundreds.
-"""
+(`engine.ensemble.row_scheduler`), and one call of the network serves them all. Rows do not disturb
+each other, so a stream sounds the same alone and among hundreds."""
 
 from __future__ import annotations
 
@@ -30,8 +29,9 @@ MOST_ROWS = 256
 # Bars beyond the lookahead that a stream composes when another one has to compose anyway: a row
 # that sits out costs as much as one that takes part.
 COMPANY = 1
-# A bar that a performer waits for and that is due within so many microseconds is composed by itself: a
-# step of few rows is over soon. If more streams than a few are in that case, they go together.
+# A bar that a performer waits for and that is due within so many microseconds is composed by
+# itself: a step of few rows is over soon. If more streams than a few are in that case, they go
+# together.
 HURRY, MOST_HURRIED = 300_000, 3
 # Share of the measured speed that may be promised: the rest is for rewinds and rough weather.
 PROMISED = 0.85
@@ -209,7 +209,8 @@ class Ensemble:
         self._room.look_again(member)
 
     def go_on(self, stream: int, bar: int, due: int, tick: int) -> int | None:
-        """The next bar that is wanted of a stream is `bar`, due at `due`; see `StreamClock.go_on`."""
+        """The next bar that is wanted of a stream is `bar`, due at `due`; see
+        `StreamClock.go_on`."""
         member = self.members[stream]
         under_way = member.go_on(bar, due, tick)
         self._room.look_again(member)

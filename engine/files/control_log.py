@@ -12,10 +12,10 @@ performer changed, and the first bar that was composed under the change; the las
     {"end":64}
 
 Bars that are `late` were not there in time: what was heard in their places was made by
-`engine.composing.fallback`, and what was composed for them is left out, or comes after them: a `leap` tells
-that what would have been bar 20 was heard as bar 21, which begins at that tick of the stream; all
-that is composed after it counts on from there. What was `heard` stands there as it was where
-composing does not give it back: fallbacks, and bars whose revision came too late to be heard.
+`engine.composing.fallback`, and what was composed for them is left out, or comes after them: a
+`leap` tells that what would have been bar 20 was heard as bar 21, which begins at that tick of the
+stream; all that is composed after it counts on from there. What was `heard` stands there as it was
+where composing does not give it back: fallbacks, and bars whose revision came too late to be heard.
 Of a stream that plays for months, each log is a segment: its header names a `snapshot`, a file
 beside the log, and the bar `from` which it goes on.
 

@@ -1,8 +1,8 @@
 """The specification that a model file carries in its ONNX metadata.
 
 A *bundle* is one `.onnx` file whose graph is a step of a network and whose metadata says how to
-use it. Reading the file itself is `engine.network.runtime`'s business; this is the value and its checks.
-"""
+use it. Reading the file itself is `engine.network.runtime`'s business; this is the value and its
+checks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Running bundles: the one place that knows onnxruntime.
 
-A `Network` is made of the bytes of a bundle, `Network.pool` makes rows for many streams that are stepped
-together. State stays where it is computed and is updated in place; rows are bound by address, so
-nothing is copied at a step. (A step reads every old recurrent state before it writes the new one:
-the choice between both, for rows that sit out, is the last to read it.)
+A `Network` is made of the bytes of a bundle, `Network.pool` makes rows for many streams that are
+stepped together. State stays where it is computed and is updated in place; rows are bound by
+address, so nothing is copied at a step. (A step reads every old recurrent state before it writes
+the new one: the choice between both, for rows that sit out, is the last to read it.)
 
 A row's results do not depend on the other rows: at least two rows are always computed, because
 onnxruntime multiplies a single row by another kernel whose rounding differs.

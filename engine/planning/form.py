@@ -1,9 +1,8 @@
 """Gives minutes a shape: sections, their intensity, returns of earlier material, closes.
 
 A pure function from one bar to the next. Every choice is looked up by bar number
-(`engine.music.noise`), so that rewinding gives the same form again. The state never grows: at most two
-themes are remembered, and a new one takes the place of the oldest.
-"""
+(`engine.music.noise`), so that rewinding gives the same form again. The state never grows: at most
+two themes are remembered, and a new one takes the place of the oldest."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A network that has played quavers alone for a while expects nothing else. What is watched is the
 entropy of the latest gaps between onsets; the reference is what the stream itself had before.
-Pure and of constant size, like the other guards (`engine.planning.guards`), whose state holds this one.
-"""
+Pure and of constant size, like the other guards (`engine.planning.guards`), whose state holds this
+one."""
 
 from __future__ import annotations
 

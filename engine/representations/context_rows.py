@@ -1,8 +1,7 @@
 """The context rows of encoded music, computed for a whole piece at once.
 
-The composer computes the same values note by note (`engine.composing.step_context`); a test holds both to each
-other.
-"""
+The composer computes the same values note by note (`engine.composing.step_context`); a test holds
+both to each other."""
 
 from __future__ import annotations
 

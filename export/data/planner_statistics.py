@@ -1,8 +1,8 @@
 """Learns the planner's statistics from the plans of a prepared set.
 
 Counting, nothing else: which chord follows which two, what phrases and closes prefer, where keys
-go, how the attributes move, how bars echo bars. See `engine.planning.planner_table` for what comes out.
-"""
+go, how the attributes move, how bars echo bars. See `engine.planning.planner_table` for what comes
+out."""
 
 from __future__ import annotations
 

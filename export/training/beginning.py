@@ -24,7 +24,8 @@ _MIX = "mix.weight"
 
 
 class Beginning(NamedTuple):
-    """What to tell of a beginning, and what goes on from the model (see `export.heritage.heritage`)."""
+    """What to tell of a beginning, and what goes on from the model (see
+    `export.heritage.heritage`)."""
 
     told: str
     heritage: dict[str, Any]

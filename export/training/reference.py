@@ -1,8 +1,7 @@
 """The keys of a training configuration, as the end of `docs/training.md`.
 
-`python -m export.training.reference docs/training.md` writes them there, from their heading on; a test
-holds the page to it.
-"""
+`python -m export.training.reference docs/training.md` writes them there, from their heading on; a
+test holds the page to it."""
 
 from __future__ import annotations
 

@@ -20,27 +20,27 @@ def main(descriptor: int, argument: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(NICENESS)
-    connection = socket.socket(fileno=descriptor)
-    with beating(connection, encode(Alive())):
+    own_end = socket.socket(fileno=descriptor)
+    with beating(own_end, encode(Alive())):
         # What takes long to import comes when the first sign of life is on its way.
         from common.errors import PerpetuoError
         from server.audio.messages import SoundReady, SoundSettings, SoundUnable
         from server.audio.process import SoundProcess
         from server.audio.server_connection import SoundServerConnection
 
-        line = SoundServerConnection(connection)
+        connection = SoundServerConnection(own_end)
         process, unable = None, ""
         try:
-            process = SoundProcess(line, SoundSettings.read(argument))
+            process = SoundProcess(connection, SoundSettings.read(argument))
         except PerpetuoError as error:
             unable = str(error)
     if process is None:
-        line.report(SoundUnable(unable))
+        connection.report(SoundUnable(unable))
     else:
         gc.freeze()
-        line.report(SoundReady(os.getpid()))
+        connection.report(SoundReady(os.getpid()))
         process.run()
-    line.close()
+    connection.close()
     return 0 if process is not None else 1
 
 

@@ -14,8 +14,7 @@ from common.errors import AudioError
 from server.audio.messages import Order, Report, SoundReady, SoundSettings, SoundUnable
 from server.audio.server_connection import report_frames
 from server.base.framing import encode
-from server.child.kind import ChildKind
-from server.child.starting import python_module
+from server.child.starting import ChildKind, python_module
 from server.child.supervised import Child, ChildCondition
 
 log = logging.getLogger("perpetuo.audio")

@@ -24,12 +24,44 @@ from starlette.types import Receive, Scope, Send
 from common.errors import AudioError, CapacityError, PerpetuoError, StreamError
 from common.files import SOUNDFONT as SOUNDFONT_FILE
 from common.files import open_file
-from server.audio.icy import INTERVAL, Interleaver
+from common.words import without_folders
 from server.audio.radio import Radio
 from server.audio.settings import HLS, MP3, OPUS
-from server.base.privacy import without_folders
 from server.web.admission import query
 from server.web.answers import FRESH, Endless, StreamTransport, bodiless, failure, token_missing
+
+INTERVAL = 16_000  # bytes of sound between two places for a title
+_UNIT = 16  # a title takes a multiple of so many bytes
+_MOST = 255 * _UNIT
+
+
+def block(title: str) -> bytes:
+    """A place with a title; "" for one where nothing is new."""
+    if not title:
+        return b"\0"
+    plain = title.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}").replace("\n", " ")
+    text = f"StreamTitle='{plain[:500]}';".encode()[:_MOST]
+    units = -(-len(text) // _UNIT)
+    return bytes([units]) + text.ljust(units * _UNIT, b"\0")
+
+
+class Interleaver:
+    """Puts the places into one listener's stream; a title is told when it is new."""
+
+    def __init__(self) -> None:
+        self._left = INTERVAL
+        self._told = ""
+
+    def mix(self, data: bytes, title: str) -> bytes:
+        """The data with its places; `title` is what is heard now."""
+        out = []
+        while len(data) >= self._left:
+            out += [data[: self._left], block(title if title != self._told else "")]
+            self._told = title or self._told
+            data, self._left = data[self._left :], INTERVAL
+        self._left -= len(data)
+        return b"".join([*out, data])
+
 
 SOUNDFONT = "/soundfont.sf2"
 STREAMS = "/stream/"

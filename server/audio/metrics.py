@@ -24,13 +24,13 @@ def _process(radio: Radio | None) -> Iterable[Metric]:
         "perpetuo_audio_up",
         GAUGE,
         "Whether the process that makes sound is there.",
-        lambda: bool(radio and radio.link.is_up),
+        lambda: bool(radio and radio.client.is_up),
     )
     yield Metric(
         "perpetuo_audio_restarts_total",
         COUNTER,
         "Restarts of the process that makes sound.",
-        lambda: radio.link.restarts if radio else 0,
+        lambda: radio.client.restarts if radio else 0,
     )
     yield Metric(
         "perpetuo_audio_busy_ratio",

@@ -43,9 +43,9 @@ IDLE = 1.0  # seconds between two reports of load, and that it waits at most
 class SoundProcess:
     """`run` it until the line ends."""
 
-    def __init__(self, line: SoundServerConnection, settings: SoundSettings) -> None:
+    def __init__(self, connection: SoundServerConnection, settings: SoundSettings) -> None:
         """AudioError if the SoundFont or a library cannot be used."""
-        self._line, self._settings = line, settings
+        self._connection, self._settings = connection, settings
         self._clock = Clock(settings.speed, settings.origin)
         for form in (MP3, OPUS):
             self._encoder(form)
@@ -58,17 +58,17 @@ class SoundProcess:
         self._used = process_time()
 
     def run(self) -> None:
-        while self._line.is_open:
-            for order in self._line.listen(self._wait()):
+        while self._connection.is_open:
+            for order in self._connection.listen(self._wait()):
                 for report in self._obey(order):
-                    self._line.report(report)
+                    self._connection.report(report)
             now = self._clock()
             for sounding in self._sounding.values():
                 if sounding.due <= now:
                     for report in sounding.make(now):
-                        self._line.report(report)
+                        self._connection.report(report)
             if now >= self._next_load:
-                self._line.report(self._load(now))
+                self._connection.report(self._load(now))
 
     def _wait(self) -> float:
         dues = [sounding.due for sounding in self._sounding.values()]

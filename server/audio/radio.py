@@ -79,7 +79,7 @@ class RadioStation:
 
 
 class Radio:
-    """Once `link` is started, `open` it, and `tick` once a second. `titles` has the stations, and
+    """Once `client` is started, `open` it, and `tick` once a second. `titles` has the stations, and
     what people call them."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Radio:
     ) -> None:
         self.settings = settings
         self.load = SoundLoadReport({}, 0.0, 0)
-        self.link = SoundClient(process, self._take, self._lost)
+        self.client = SoundClient(process, self._take, self._lost)
         self._house = house
         self.stations = {name: self._station(name, title) for name, title in titles.items()}
         self._lost_at: int | None = house.now()  # none is there yet
@@ -112,7 +112,7 @@ class Radio:
     @property
     def trouble(self) -> str:
         """Why no sound can be made here, a sentence."""
-        return self.link.trouble
+        return self.client.trouble
 
     @property
     def listeners(self) -> int:
@@ -180,9 +180,9 @@ class Radio:
                     station.wanted[form] = now
                 elif now - since > LINGER:
                     station.stop(form)
-                    self.link.send(EncodeOrder(station.name, form, False))
+                    self.client.send(EncodeOrder(station.name, form, False))
                     if not station.wanted:
-                        self.link.send(EndOrder(station.name))
+                        self.client.send(EndOrder(station.name))
 
     def _want(self, station: RadioStation, form: str) -> None:
         is_made, is_encoded = bool(station.wanted), form in station.wanted
@@ -191,20 +191,20 @@ class Radio:
             held = max(self.settings.burst, HELD if form == HLS else 0.0)
             self._begin(station, self._house.now() - LAG - round(held * SECOND))
         if not is_encoded:
-            self.link.send(EncodeOrder(station.name, form, True))
+            self.client.send(EncodeOrder(station.name, form, True))
 
     def _begin(self, station: RadioStation, at: int) -> None:
         """Tell the process all that it must know to make a station's sound from this time on."""
         stream = self._house.streams.get(station.name)
-        self.link.send(BeginOrder(station.name, at))
+        self.client.send(BeginOrder(station.name, at))
         if stream is not None:
             station.epoch, station.called = stream.epoch, ""
             self._call(station, stream, at)
             if stream.state == STOPPED:
-                self.link.send(TurnOrder(station.name, at, "stop"))
+                self.client.send(TurnOrder(station.name, at, "stop"))
             for planned in tuple(stream.bars.values()):
                 if planned.end > at:
-                    self.link.send(_bar(station.name, at, BarPlanned(planned)))
+                    self.client.send(_bar(station.name, at, BarPlanned(planned)))
 
     def _call(self, station: RadioStation, stream: Stream, at: int) -> None:
         """Tell what the stream is called from this time on, if that is new."""
@@ -214,7 +214,7 @@ class Radio:
             called = f"{station.title} - {preset.title}"
         if called != station.called:
             station.called = called
-            self.link.send(NameOrder(station.name, at, called))
+            self.client.send(NameOrder(station.name, at, called))
 
     def hear(self, stream: Stream, event: StreamEvent) -> None:
         """A `SoundListener` of the house."""
@@ -223,7 +223,7 @@ class Radio:
             return
         now = self._house.now()
         for order in self._orders(station, stream, event, now):
-            self.link.send(order)
+            self.client.send(order)
         if isinstance(event, ChangeAnnounced):
             self._call(station, stream, event.due)
         elif isinstance(event, StateTurned):
@@ -284,7 +284,7 @@ class Radio:
             if station.wanted:
                 self._begin(station, self._lost_at - LAG)
             for form in station.wanted:
-                self.link.send(EncodeOrder(station.name, form, True))
+                self.client.send(EncodeOrder(station.name, form, True))
         self._lost_at = None
 
 

@@ -76,7 +76,7 @@ class SoundService:
     def start(self) -> None:
         """Have the process started meanwhile."""
         if self._radio is not None:
-            self._starting = asyncio.create_task(self._radio.link.start())
+            self._starting = asyncio.create_task(self._radio.client.start())
 
     async def ready(self) -> None:
         """Returns when sound can be made, or `trouble` says why it never can; a process that failed
@@ -100,15 +100,15 @@ class SoundService:
     @property
     def conditions(self) -> dict[str, ChildCondition]:
         """Of the process, by what it is called in health and metrics; none where sound is off."""
-        return {} if self._radio is None else {"sound": self._radio.link.condition}
+        return {} if self._radio is None else {"sound": self._radio.client.condition}
 
     @property
     def line(self) -> str:
         """For the user."""
         if self._radio is None or self.trouble:
             return f"none: {self.trouble}"
-        link = self._radio.link
-        late = [] if link.is_up else [f"not yet ({link.condition.last_failure})"]
+        client = self._radio.client
+        late = [] if client.is_up else [f"not yet ({client.condition.last_failure})"]
         addresses = [self._addresses(self._radio)] if self._is_on_the_web else []
         return "; ".join([*late, *addresses, *(f"sent to {push.name}" for push in self._pushes)])
 
@@ -131,7 +131,7 @@ class SoundService:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._radio is not None:
-            await self._radio.link.close()
+            await self._radio.client.close()
 
 
 def _process(settings: AudioSettings, soundfont: Path | None, clock: Clock) -> SoundSettings:

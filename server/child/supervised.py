@@ -20,9 +20,8 @@ from typing import Generic, NamedTuple, TypeVar
 from common.errors import PerpetuoError, StreamError
 from server.base.framing import Frames, FramingError
 from server.child.heartbeat import Alive
-from server.child.kind import ChildKind
 from server.child.outbox import CHUNK, Outbox
-from server.child.starting import reaped, started
+from server.child.starting import ChildKind, reaped, started
 
 log = logging.getLogger("perpetuo.server")
 

@@ -16,28 +16,26 @@ def main(descriptor: int, argument: str) -> int:
     # The server decides when this ends: it closes the line.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    connection = socket.socket(fileno=descriptor)
-    with beating(connection, encode(Alive())):
+    own_end = socket.socket(fileno=descriptor)
+    with beating(own_end, encode(Alive())):
         # What takes long to import comes when the first sign of life is on its way.
         from common.errors import PerpetuoError
-        from server.composing.messages import RefusalReport
+        from server.composing.messages import ComposerSettings, RefusalReport
         from server.composing.process import ComposerProcess
-        from server.composing.server_connection import ServerConnection
-        from server.composing.settings import ComposerSettings
-        from server.composing.waker import Waker
+        from server.composing.server_connection import ServerConnection, Waker
 
         waker = Waker()
-        line = ServerConnection(connection, waker.ear)
+        connection = ServerConnection(own_end, waker.ear)
         process = None
         try:
-            process = ComposerProcess(line, waker, ComposerSettings.read(argument))
+            process = ComposerProcess(connection, waker, ComposerSettings.read(argument))
         except PerpetuoError as error:
-            line.report(RefusalReport(0, 0, type(error).__name__, str(error)))
+            connection.report(RefusalReport(0, 0, type(error).__name__, str(error)))
     if process is not None:
         # What was loaded stays: it need not be looked through again and again.
         gc.freeze()
         process.run()
-    line.close()
+    connection.close()
     return 0 if process is not None else 1
 
 

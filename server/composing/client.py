@@ -14,14 +14,14 @@ import msgspec
 from common import errors
 from common.errors import PerpetuoError, StreamError
 from server.base.framing import FramingError, encode
-from server.child.kind import ChildKind
-from server.child.starting import python_module
+from server.child.starting import ChildKind, python_module
 from server.child.supervised import Child, ChildCondition
 from server.composing.messages import (
     ChangeOrder,
     ChangeReport,
     CloseOrder,
     ComposerReady,
+    ComposerSettings,
     JoinOrder,
     JoinReport,
     Order,
@@ -31,7 +31,6 @@ from server.composing.messages import (
     SnapshotReport,
     report_frames,
 )
-from server.composing.settings import ComposerSettings
 
 COMPOSING = ChildKind("the composing process", python_module("server.composing"))
 

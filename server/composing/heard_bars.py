@@ -13,7 +13,7 @@ from engine.files.bar_as_heard import BarAsHeard
 from engine.files.control_log import ControlLog
 from engine.library.bars import composed_bars
 from engine.music.bars import Bar, moved
-from server.composing.wire_bars import sounding_key
+from server.composing.reports import sounding_key
 
 
 def heard_again(composer: Composer, log: ControlLog) -> Iterator[Bar]:

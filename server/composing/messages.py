@@ -1,4 +1,4 @@
-"""What the server and the composing process say to each other.
+"""What the server and the composing process say to each other, and how the process is set up.
 
 Each message is one msgpack-encoded value of `Order` or `Report`, preceded by its length in four
 bytes (big-endian). Times are microseconds of the machine's monotonic clock, which both share.
@@ -52,9 +52,9 @@ class ResumePoint(msgspec.Struct, frozen=True):
     silently up to `bar`, which is due at `due` (0: as soon as may be). `revisions` are those of
     the bars from there on that listeners hold: what is composed anew gets higher ones. Without a
     snapshot ("") it is composed from its beginning. `changes` are all whose bar is that of the
-    snapshot (`SnapshotReport.bar`) or later; if that comes after `bar`, the stream goes on from there.
-    `change` is the number of the last one, `kept` the bar that the snapshot must
-    have reached: it may have been written again since."""
+    snapshot (`SnapshotReport.bar`) or later; if that comes after `bar`, the stream goes on from
+    there. `change` is the number of the last one, `kept` the bar that the snapshot must have
+    reached: it may have been written again since."""
 
     snapshot: str
     changes: tuple[PastChange, ...]
@@ -73,8 +73,8 @@ class LeaveOrder(msgspec.Struct, frozen=True, tag="leave"):
 
 
 class ChangeOrder(msgspec.Struct, frozen=True, tag="change"):
-    """Steer a stream. Answered by `ChangeReport` or `RefusalReport`. `change` is its number, which rises:
-    bars that are composed under it have it."""
+    """Steer a stream. Answered by `ChangeReport` or `RefusalReport`. `change` is its number, which
+    rises: bars that are composed under it have it."""
 
     request: int
     stream: int
@@ -101,7 +101,8 @@ class RestOrder(msgspec.Struct, frozen=True, tag="rest"):
 
 class GoOnOrder(msgspec.Struct, frozen=True, tag="go on"):
     """The next bar that is wanted is `bar`, due at `due`; it begins at `tick` of the stream. Those
-    before it were not there in time. If composing is behind, it is pushed back: see `LeapReport`."""
+    before it were not there in time. If composing is behind, it is pushed back: see
+    `LeapReport`."""
 
     stream: int
     bar: int
@@ -260,3 +261,26 @@ def order_frames() -> Frames[Order]:
 
 def report_frames() -> Frames[Report]:
     return Frames(_reports)
+
+
+class ComposerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Times in microseconds. `directory` holds the snapshots; "": none are kept."""
+
+    model: str = "default"
+    device: str = "cpu"
+    threads: int = 1
+    lookahead: int = 4  # bars beyond the one that sounds
+    horizon: int = 150_000  # bars due within it are not composed again
+    most: int = 1024  # streams at once
+    rows: int = 0  # streams that one call of the network serves; 0: as it is fastest
+    directory: str = ""
+    keep_every: int = 8  # bars between snapshots of a stream
+    speed: float = 1.0  # of the clock, and when it was the machine's: see `server.base.clock`
+    origin: int = 0
+
+    def argument(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def read(cls, argument: str) -> ComposerSettings:
+        return msgspec.json.decode(argument, type=cls)

@@ -12,9 +12,9 @@ from engine.ensemble.ensemble import MOST_ROWS, Ensemble
 from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.network.runtime import Network
+from server.composing.messages import ComposerSettings
 from server.composing.pace import NetworkPace, measure
-from server.composing.settings import ComposerSettings
-from server.composing.waker import Waker
+from server.composing.server_connection import Waker
 
 
 @dataclass(eq=False)

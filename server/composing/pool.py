@@ -21,6 +21,7 @@ from server.child.supervised import ChildCondition
 from server.composing.client import Answer, ComposerClient, ComposerLost, Request
 from server.composing.messages import (
     ComposerReady,
+    ComposerSettings,
     FailureReport,
     JoinOrder,
     LeaveOrder,
@@ -28,7 +29,6 @@ from server.composing.messages import (
     Order,
     Report,
 )
-from server.composing.settings import ComposerSettings
 
 log = logging.getLogger("perpetuo.composing")
 
@@ -45,7 +45,7 @@ NOTHING = LoadReport(0, 0.0, 0.0, 0, 0, 0.0, 0, processes=0)
 class PooledComposer:
     """One process at a time, and the numbers of the streams that it was asked to compose."""
 
-    link: ComposerClient
+    client: ComposerClient
     streams: set[int] = field(default_factory=set)
     load: LoadReport = NOTHING  # as it told last
     idle_since: float = field(default_factory=lambda: monotonic())
@@ -57,13 +57,13 @@ class PooledComposer:
 
 
 Call = Callable[[], None]
-MakeLink = Callable[[ComposerSettings, Callable[[Report], None], Call, Call], ComposerClient]
+MakeClient = Callable[[ComposerSettings, Callable[[Report], None], Call, Call], ComposerClient]
 
 
 class ComposerPool:
-    """`on_report` hears every report that answers no request, `LoadReport` as one for all; `on_lost` is
-    called with the streams that a process had which has failed, before anybody who waits for an
-    answer of it is told, and `on_ready` when there is another one in its place."""
+    """`on_report` hears every report that answers no request, `LoadReport` as one for all;
+    `on_lost` is called with the streams that a process had which has failed, before anybody who
+    waits for an answer of it is told, and `on_ready` when there is another one in its place."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class ComposerPool:
         on_report: Callable[[Report], None],
         on_lost: Callable[[frozenset[int]], None],
         on_ready: Call,
-        make_link: MakeLink = ComposerClient,
+        make_client: MakeClient = ComposerClient,
     ) -> None:
         self._settings, self._most = settings, most
         self._on_report, self._on_lost, self._on_ready = on_report, on_lost, on_ready
-        self._make_link = make_link
+        self._make_client = make_client
         self.workers: list[PooledComposer] = []
         self._by_stream: dict[int, PooledComposer] = {}
         self._growing = asyncio.Lock()
@@ -93,16 +93,16 @@ class ComposerPool:
 
     async def _add(self) -> ComposerReady:
         worker = PooledComposer(
-            self._make_link(
+            self._make_client(
                 self._settings,
                 lambda report: self._take(worker, report),
                 lambda: self._lost(worker),
                 self._on_ready,
             )
         )
-        ready = await worker.link.start()
+        ready = await worker.client.start()
         if self._is_closing:
-            await worker.link.close(END_WITHIN)
+            await worker.client.close(END_WITHIN)
             raise ComposerLost("the server ends")
         self.workers.append(worker)
         return ready
@@ -114,7 +114,7 @@ class ComposerPool:
             if task.get_name() == _GROWING:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(worker.link.close(END_WITHIN) for worker in self.workers))
+        await asyncio.gather(*(worker.client.close(END_WITHIN) for worker in self.workers))
 
     def _lost(self, worker: PooledComposer) -> None:
         self._gone = together([self._gone, _counts(worker.load)])
@@ -128,7 +128,7 @@ class ComposerPool:
     def conditions(self) -> dict[str, ChildCondition]:
         """Of each process, by what it is called in health and metrics."""
         numbered = enumerate(self.workers, 1)
-        return {f"composing {number}": worker.link.condition for number, worker in numbered}
+        return {f"composing {number}": worker.client.condition for number, worker in numbered}
 
     # -- housekeeping ------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class ComposerPool:
             self._begin(self.grow_ahead(), _GROWING)
 
     def _is_needless(self, worker: PooledComposer) -> bool:
-        others = [other for other in self.workers if other is not worker and other.link.is_open]
+        others = [other for other in self.workers if other is not worker and other.client.is_open]
         return (
             not worker.streams
             and monotonic() - worker.idle_since > IDLE
@@ -155,7 +155,7 @@ class ComposerPool:
         self.workers.remove(worker)
         self._gone = together([self._gone, _counts(worker.load)])
         log.info("a composing process is ended: it had nothing to do for %d s", IDLE)
-        self._begin(worker.link.close(END_WITHIN), "closing")
+        self._begin(worker.client.close(END_WITHIN), "closing")
 
     @property
     def wants_another(self) -> bool:
@@ -197,17 +197,17 @@ class ComposerPool:
             return
         if isinstance(order, LeaveOrder):
             self._forget(stream)
-        worker.link.send(order)
+        worker.client.send(order)
 
     async def request(self, order: Request) -> Answer:
-        """See `ComposerClient.request`. A stream that joins comes to the process that has the fewest and can
-        carry it."""
+        """See `ComposerClient.request`. A stream that joins comes to the process that has the
+        fewest and can carry it."""
         if isinstance(order, JoinOrder):
             return await self._join(order)
         worker = self._by_stream.get(order.stream)
         if worker is None:
             raise ComposerLost("the stream is not composed at the moment: try again in a moment")
-        return await worker.link.request(order)
+        return await worker.client.request(order)
 
     async def _join(self, order: JoinOrder) -> Answer:
         try:
@@ -237,12 +237,12 @@ class ComposerPool:
             "nothing composes at the moment: try again in a moment"
         )
         for worker in sorted(workers, key=lambda worker: len(worker.streams)):
-            if worker not in self.workers or not worker.link.is_open:
+            if worker not in self.workers or not worker.client.is_open:
                 continue  # ended, or failed, while another was asked
             self._by_stream[order.stream] = worker
             worker.streams.add(order.stream)
             try:
-                answer = await worker.link.request(order)
+                answer = await worker.client.request(order)
             except CapacityError as error:
                 refusal = error
                 self._forget(order.stream)
@@ -258,7 +258,7 @@ class ComposerPool:
         """The process may have failed, or the stream left, between the answer and whoever waited
         for it."""
         found = self._by_stream.get(stream)
-        if found is None and worker.link.is_open:
+        if found is None and worker.client.is_open:
             raise StreamError(f"stream {stream} has ended")
         if found is not worker:
             raise ComposerLost("the composing process ended: try again in a moment")

@@ -11,8 +11,7 @@ import logging
 from time import perf_counter
 
 from common.errors import CapacityError, PerpetuoError, StreamError
-from engine.ensemble.ensemble import ComposedBar as EngineComposed
-from engine.ensemble.ensemble import Ensemble
+from engine.ensemble.ensemble import ComposedBar, Ensemble
 from engine.ensemble.stream_clock import StreamClock
 from engine.files.control_log import MAX_SEED, MAX_STREAM
 from engine.music.score import TIED_FROM
@@ -22,15 +21,14 @@ from server.base.framing import FramingError
 from server.child.heartbeat import Alive
 from server.composing import messages, reports
 from server.composing.composed_stream import ComposedStream
-from server.composing.fault_reports import FaultReports, spoken
 from server.composing.joining import joined
 from server.composing.load_meter import EVERY, LoadMeter
+from server.composing.messages import ComposerSettings
 from server.composing.models import LoadedModel, LoadedModels, key_of
 from server.composing.overload import Overload
-from server.composing.server_connection import ServerConnection
-from server.composing.settings import ComposerSettings
+from server.composing.reports import FaultReports, spoken
+from server.composing.server_connection import ServerConnection, Waker
 from server.composing.snapshots import Snapshots
-from server.composing.waker import Waker
 
 log = logging.getLogger("perpetuo.composing")
 
@@ -42,46 +40,48 @@ InTime = (
 class ComposerProcess:
     """All that the process does, driven by `run`."""
 
-    def __init__(self, line: ServerConnection, waker: Waker, settings: ComposerSettings) -> None:
+    def __init__(
+        self, connection: ServerConnection, waker: Waker, settings: ComposerSettings
+    ) -> None:
         """Loads and measures the default model, and says so."""
         self.settings = settings
-        self.line, self.waker = line, waker
+        self.connection, self.waker = connection, waker
         self.now = Clock(settings.speed, settings.origin)
         self.models = LoadedModels(settings, waker)
-        self.saving = Snapshots(settings, line, waker, self.now)
-        self.voices: dict[int, ComposedStream] = {}
+        self.saving = Snapshots(settings, connection, waker, self.now)
+        self.composed_streams: dict[int, ComposedStream] = {}
         self.waiting: dict[str, list[messages.JoinOrder]] = {}  # by key of the model that is loaded
         self.meter = LoadMeter(self.now())
-        self.chores = FaultReports(line)
+        self.faults = FaultReports(connection)
         self.strain = Overload(settings.lookahead)
         self.is_closing = False
         self._held: dict[int, ComposedStream] = {}  # those with orders before their time
         self._failed: dict[int, ComposedStream] = {}  # until they leave
-        self.line.report(reports.ready(settings.model, self.models.default))
+        self.connection.report(reports.ready(settings.model, self.models.default))
 
     def run(self) -> None:
         """Compose until the line ends or is closed."""
         idle = 0.0
-        while self.line.is_open and not self.is_closing:
+        while self.connection.is_open and not self.is_closing:
             idle = self.turn(idle)
         if self.is_closing:
-            self.saving.save_all(self.voices.values())
+            self.saving.save_all(self.composed_streams.values())
 
     def turn(self, seconds: float) -> float:
         """Obey the orders that are there, waiting so long for one at most, and compose a note of
         every stream that needs one; returns for how long there is nothing to do after it."""
-        for order in self.line.listen(seconds):
+        for order in self.connection.listen(seconds):
             self._take(order)
-        self.line.flush()  # whoever asked need not wait for the step that follows
+        self.connection.flush()  # whoever asked need not wait for the step that follows
         self.waker.clear()
         self._meet_arrivals()
-        self.chores.do("saving", self.saving.report_written)
+        self.faults.do("saving", self.saving.report_written)
         return 0.0 if self._compose() else self._idle()
 
     def _idle(self) -> float:
         """Seconds until there is something to do of its own accord."""
         wakes = [self.meter.due]
-        if not self.line.is_full:
+        if not self.connection.is_full:
             wakes += [loaded_model.ensemble.wakes for loaded_model in self.models.by_urgency]
         return seconds_until(min(wakes), self.now)
 
@@ -90,7 +90,7 @@ class ComposerProcess:
     def _take(self, order: messages.Order | FramingError) -> None:
         if isinstance(order, FramingError):
             log.error("%s", order)
-            self.line.report(messages.TroubleReport(0, str(order)))
+            self.connection.report(messages.TroubleReport(0, str(order)))
             return
         try:
             self._obey(order)
@@ -103,7 +103,9 @@ class ComposerProcess:
         request = getattr(order, "request", 0)
         stream = getattr(order, "stream", 0)
         told = spoken(error)
-        self.line.report(messages.RefusalReport(request, stream, type(told).__name__, str(told)))
+        self.connection.report(
+            messages.RefusalReport(request, stream, type(told).__name__, str(told))
+        )
 
     def _obey(self, order: messages.Order) -> None:
         match order:
@@ -114,44 +116,44 @@ class ComposerProcess:
             case messages.ChangeOrder() | messages.SnapshotOrder():
                 self._obey_in_time(order)
             case messages.RestOrder(stream=stream, bar=bar):
-                voice = self.voices.get(stream)
-                if voice is not None:
-                    voice.loaded_model.ensemble.rest(stream, bar)
+                composed = self.composed_streams.get(stream)
+                if composed is not None:
+                    composed.loaded_model.ensemble.rest(stream, bar)
             case messages.GoOnOrder():
-                if order.stream in self.voices:  # else it has left
+                if order.stream in self.composed_streams:  # else it has left
                     self._obey_in_time(order)
             case messages.ShiftOrder():
-                voice = self.voices.get(order.stream)
-                if voice is not None:
-                    voice.loaded_model.ensemble.shift(order.stream, order.bar, order.later)
+                composed = self.composed_streams.get(order.stream)
+                if composed is not None:
+                    composed.loaded_model.ensemble.shift(order.stream, order.bar, order.later)
             case messages.CloseOrder():
                 self.is_closing = True
 
     def _obey_in_time(self, order: InTime) -> None:
-        voice = self._voice(order.stream)
-        if voice.held or not self._may(voice, order):
-            voice.held.append(order)
-            self._held[voice.stream] = voice
+        composed = self._voice(order.stream)
+        if composed.held or not self._may(composed, order):
+            composed.held.append(order)
+            self._held[composed.stream] = composed
         elif isinstance(order, messages.ChangeOrder):
-            self._change(voice, order)
+            self._change(composed, order)
         elif isinstance(order, messages.GoOnOrder):
-            self._go_on(voice, order)
+            self._go_on(composed, order)
         else:
-            self.saving.keep(voice, order.request)
+            self.saving.keep(composed, order.request)
 
-    def _may(self, voice: ComposedStream, order: InTime) -> bool:
+    def _may(self, composed: ComposedStream, order: InTime) -> bool:
         """Whether its time has come."""
-        if voice.member.is_catching_up:
+        if composed.member.is_catching_up:
             return False
         if isinstance(order, messages.ChangeOrder):
-            return not (self.strain.is_felt and voice.is_being_revised)
-        return not isinstance(order, messages.SnapshotOrder) or voice.can_be_saved
+            return not (self.strain.is_felt and composed.is_being_revised)
+        return not isinstance(order, messages.SnapshotOrder) or composed.can_be_saved
 
     def _voice(self, stream: int) -> ComposedStream:
-        voice = self.voices.get(stream)
-        if voice is None:
+        composed = self.composed_streams.get(stream)
+        if composed is None:
             raise StreamError(f"stream {stream} is not composed here: it has ended")
-        return voice
+        return composed
 
     def _join(self, order: messages.JoinOrder) -> None:
         if not (0 <= order.seed <= MAX_SEED and 0 <= order.number <= MAX_STREAM):
@@ -159,7 +161,7 @@ class ComposerProcess:
                 f"seed {order.seed} is out of range: give a whole number from 0 to {MAX_SEED}"
             )
         waiting = sum(map(len, self.waiting.values()))
-        if len(self.voices) + waiting >= self.settings.most:
+        if len(self.composed_streams) + waiting >= self.settings.most:
             raise CapacityError(
                 f"all {self.settings.most} streams are taken: try again when one has ended"
             )
@@ -178,7 +180,7 @@ class ComposerProcess:
         except Exception:
             if is_new and order.stream in loaded_model.ensemble.members:
                 loaded_model.ensemble.leave(order.stream)
-                self.voices.pop(order.stream, None)
+                self.composed_streams.pop(order.stream, None)
             raise
 
     def _begin_in(self, order: messages.JoinOrder, loaded_model: LoadedModel) -> None:
@@ -186,52 +188,54 @@ class ComposerProcess:
         controls = joined(order, loaded_model, self.now())
         member = loaded_model.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
-        voice = self.voices[order.stream] = ComposedStream(
+        composed = self.composed_streams[order.stream] = ComposedStream(
             order.stream, order.name, loaded_model, kept
         )
         if order.resume is not None:
-            voice.changed(0, order.resume.change)
-        self.line.report(reports.joined(order, loaded_model, controls))
+            composed.changed(0, order.resume.change)
+        self.connection.report(reports.joined(order, loaded_model, controls))
 
     def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
             for order in [order for order in joins if order.stream == stream]:
                 joins.remove(order)
                 self._refuse(order, StreamError(f"stream {stream} has ended"))
-        voice = self.voices.get(stream)
-        if voice is not None:
-            member = voice.member
-            voice.loaded_model.ensemble.leave(stream)
-            self._see_off(voice, member)
-        voice = voice or self._failed.pop(stream, None)
-        if forget and voice is not None:
-            self.saving.remove(voice)
+        composed = self.composed_streams.get(stream)
+        if composed is not None:
+            member = composed.member
+            composed.loaded_model.ensemble.leave(stream)
+            self._see_off(composed, member)
+        composed = composed or self._failed.pop(stream, None)
+        if forget and composed is not None:
+            self.saving.remove(composed)
 
-    def _see_off(self, voice: ComposedStream, member: StreamClock) -> None:
+    def _see_off(self, composed: ComposedStream, member: StreamClock) -> None:
         """Of a stream that is not composed any more."""
-        del self.voices[voice.stream]
-        self._held.pop(voice.stream, None)
-        for order in voice.held:
+        del self.composed_streams[composed.stream]
+        self._held.pop(composed.stream, None)
+        for order in composed.held:
             if isinstance(order, messages.GoOnOrder):
                 continue
-            self._refuse(order, StreamError(f"stream {voice.stream} has ended"))
+            self._refuse(order, StreamError(f"stream {composed.stream} has ended"))
         self.meter.left(guard_report(member.composer.lines[-1].guards))
-        self.models.tidy(voice.loaded_model)
+        self.models.tidy(composed.loaded_model)
 
-    def _change(self, voice: ComposedStream, order: messages.ChangeOrder) -> None:
-        ensemble, stream = voice.loaded_model.ensemble, voice.stream
+    def _change(self, composed: ComposedStream, order: messages.ChangeOrder) -> None:
+        ensemble, stream = composed.loaded_model.ensemble, composed.stream
         bar = ensemble.change(stream, self.now(), order.set, order.plan)
-        voice.changed(bar, order.change)
-        self.line.report(reports.changed(order, voice.loaded_model, bar))
+        composed.changed(bar, order.change)
+        self.connection.report(reports.changed(order, composed.loaded_model, bar))
 
-    def _go_on(self, voice: ComposedStream, order: messages.GoOnOrder) -> None:
-        under_way = voice.loaded_model.ensemble.go_on(
+    def _go_on(self, composed: ComposedStream, order: messages.GoOnOrder) -> None:
+        under_way = composed.loaded_model.ensemble.go_on(
             order.stream, order.bar, order.due, order.tick
         )
         if under_way is not None:
-            voice.leapt(under_way, order.bar)
+            composed.leapt(under_way, order.bar)
             self.strain.behind(self.now(), self._ensembles())
-            self.line.report(messages.LeapReport(order.stream, under_way, order.bar, order.tick))
+            self.connection.report(
+                messages.LeapReport(order.stream, under_way, order.bar, order.tick)
+            )
 
     def _meet_arrivals(self) -> None:
         """Begin the streams whose model has been loaded."""
@@ -248,14 +252,14 @@ class ComposerProcess:
 
     def _release_held(self) -> None:
         """Obey what was held back as soon as it may be."""
-        for voice in list(self._held.values()):
-            while voice.held and self._may(voice, voice.held[0]):
-                order = voice.held.pop(0)
-                held, voice.held = voice.held, []
+        for composed in list(self._held.values()):
+            while composed.held and self._may(composed, composed.held[0]):
+                order = composed.held.pop(0)
+                held, composed.held = composed.held, []
                 self._take(order)
-                voice.held = held
-            if not voice.held:
-                self._held.pop(voice.stream, None)
+                composed.held = held
+            if not composed.held:
+                self._held.pop(composed.stream, None)
 
     # -- composing -------------------------------------------------------------------------------
 
@@ -263,7 +267,7 @@ class ComposerProcess:
         """One step where it is needed most; False if all streams are well ahead."""
         start = perf_counter()
         self._tell_load()
-        if self.line.is_full:
+        if self.connection.is_full:
             return False
         for loaded_model in self.models.by_urgency:
             ensemble = loaded_model.ensemble
@@ -285,39 +289,39 @@ class ComposerProcess:
             return True
         return False
 
-    def _deliver(self, loaded_model: LoadedModel, composed: EngineComposed) -> None:
-        if composed.stream not in loaded_model.ensemble.members:
+    def _deliver(self, loaded_model: LoadedModel, finished: ComposedBar) -> None:
+        if finished.stream not in loaded_model.ensemble.members:
             return  # it failed right after this bar
         try:
-            self._report_bar(loaded_model, composed)
+            self._report_bar(loaded_model, finished)
         except Exception as error:
-            loaded_model.ensemble.let_go(composed.stream, error)
+            loaded_model.ensemble.let_go(finished.stream, error)
             return
-        voice = self.voices[composed.stream]
-        self.chores.do("saving", lambda: self.saving.now_and_then(voice, composed.bar.index))
+        composed = self.composed_streams[finished.stream]
+        self.faults.do("saving", lambda: self.saving.now_and_then(composed, finished.bar.index))
 
     def _give_up_failed(self, loaded_model: LoadedModel) -> None:
         """Tell of the streams that could not be composed on: whoever has them begins them again."""
         for member, error in loaded_model.ensemble.take_failed():
-            voice = self._failed[member.stream] = self.voices[member.stream]
-            log.error("%s cannot be composed on", voice.name, exc_info=error)
-            self._see_off(voice, member)
-            message = f"{voice.name} could not be composed on: {spoken(error)}"
-            self.line.report(messages.FailureReport(member.stream, message))
+            composed = self._failed[member.stream] = self.composed_streams[member.stream]
+            log.error("%s cannot be composed on", composed.name, exc_info=error)
+            self._see_off(composed, member)
+            message = f"{composed.name} could not be composed on: {spoken(error)}"
+            self.connection.report(messages.FailureReport(member.stream, message))
 
-    def _report_bar(self, loaded_model: LoadedModel, composed: EngineComposed) -> None:
+    def _report_bar(self, loaded_model: LoadedModel, composed: ComposedBar) -> None:
         stream, bar, due = composed
         composer = loaded_model.ensemble.members[stream].composer
-        change = self.voices[stream].change_of(bar.index)
-        self.line.report(reports.composed(stream, bar, due, composer, change))
+        change = self.composed_streams[stream].change_of(bar.index)
+        self.connection.report(reports.composed(stream, bar, due, composer, change))
         self.meter.composed(sum(not note.tie & TIED_FROM for note in bar.notes))
 
     def _tell_load(self) -> None:
         if self.now() < self.meter.due:
             return
-        if not self.chores.do("telling the load", self._report_load):
+        if not self.faults.do("telling the load", self._report_load):
             self.meter.due = self.now() + EVERY
-            self.line.report(Alive())
+            self.connection.report(Alive())
 
     def _ensembles(self) -> list[Ensemble]:
         return [loaded_model.ensemble for loaded_model in self.models.by_urgency]
@@ -325,4 +329,4 @@ class ComposerProcess:
     def _report_load(self) -> None:
         self.strain.pass_time(self.now(), self._ensembles())
         speed = self.models.default.ensemble.speed
-        self.line.report(reports.load(self.meter, self.now(), self.models.by_urgency, speed))
+        self.connection.report(reports.load(self.meter, self.now(), self.models.by_urgency, speed))

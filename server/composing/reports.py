@@ -1,15 +1,22 @@
-"""What the composing process reports, made of what it has."""
+"""What the composing process reports: composed bars as they travel, with names instead of numbers
+and everything as it sounds; what it is asked and how hard it works; and faults, once until they are
+over."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from common.errors import PerpetuoError, StreamError
 from engine.composing.composer import Composer
 from engine.controls.controls import Controls
+from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
 from engine.music.bars import Bar
+from engine.music.fields import NO_CHORD
+from engine.music.harmony import CHORD_SHIFT, KEY_SHIFT, chord_name, key_id, key_name
 from engine.planning.guards import report as guard_report
-from server.base.wire import encode_bar
+from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.load_meter import LoadMeter
 from server.composing.messages import (
     BarReport,
@@ -19,9 +26,55 @@ from server.composing.messages import (
     JoinOrder,
     JoinReport,
     LoadReport,
+    TroubleReport,
 )
 from server.composing.models import LoadedModel
-from server.composing.wire_bars import wire_bar
+from server.composing.server_connection import ServerConnection
+
+
+def wire_bar(bar: Bar, key: Key, transposition: int) -> WireBar:
+    """The bar for listeners. `key` is what the controls ask for, `transposition` by how many
+    semitones the bar sounds above what was composed."""
+    plan = bar.plan
+    return WireBar(
+        index=bar.index,
+        revision=bar.revision,
+        tick=bar.start,
+        ticks=bar.metre.ticks,
+        metre=str(bar.metre),
+        tempo=bar.microseconds_per_quarter,
+        key=sounding_key(plan.key, key, transposition),
+        chords=(_chord(plan.chord, transposition), _chord(plan.half_chord, transposition)),
+        section=bar.section,
+        echo=plan.source,
+        programs=bar.programs,
+        notes=tuple(
+            WireNote(
+                note.part + 1,
+                note.pitch,
+                note.velocity,
+                note.onset - bar.start,
+                note.duration,
+                shift,
+                note.tie,
+            )
+            for note, shift in zip(bar.notes, bar.shifts, strict=True)
+        ),
+    )
+
+
+def sounding_key(planned: int, key: Key, transposition: int) -> str:
+    """The planned key as it sounds; at home, or where none is planned, the one asked for, whose
+    mode may be any."""
+    if planned in (0, key_id(HOME_MINOR if key.minor else HOME_MAJOR, key.minor)):
+        return str(Key((key.tonic + transposition - key.shift) % 12, key.mode))
+    return key_name(int(KEY_SHIFT[transposition % 12][planned]))
+
+
+def _chord(chord: int, transposition: int) -> str:
+    if chord < NO_CHORD:
+        return ""
+    return chord_name(int(CHORD_SHIFT[transposition % 12][chord]))
 
 
 def ready(model: str, loaded_model: LoadedModel) -> ComposerReady:
@@ -73,3 +126,34 @@ def load(
     demand = sum(loaded_model.ensemble.demand for loaded_model in loaded_models)
     guards = (guard_report(member.composer.lines[-1].guards) for member in members)
     return meter.load(now, len(members), speed, demand, guards)
+
+
+log = logging.getLogger("perpetuo.composing")
+
+
+class FaultReports:
+    """Does what belongs to no single stream."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+        self._broken: set[str] = set()
+
+    def do(self, name: str, work: Callable[[], None]) -> bool:
+        """Whether it went well."""
+        try:
+            work()
+        except Exception as error:
+            if name not in self._broken:
+                self._broken.add(name)
+                log.exception("%s went wrong; the music goes on", name)
+                self._connection.report(TroubleReport(0, f"{name} went wrong: {spoken(error)}"))
+            return False
+        self._broken.discard(name)
+        return True
+
+
+def spoken(error: Exception) -> PerpetuoError:
+    """An error as a user is told it."""
+    if isinstance(error, PerpetuoError):
+        return error
+    return StreamError(f"a fault of ours: {error!r}; see the server's log")

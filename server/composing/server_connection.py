@@ -1,4 +1,5 @@
-"""The child's end of the line: a socket that is never waited for."""
+"""The child's connection to the server, a socket that is never waited for; and what lets threads
+wake the one that waits on it."""
 
 from __future__ import annotations
 
@@ -90,3 +91,25 @@ class ServerConnection:
                     self.is_open = False
                     break
         return orders
+
+
+class Waker:
+    """`ring` from any thread makes `ear` readable; `clear` from the one that listens."""
+
+    def __init__(self) -> None:
+        self.ear, self._rope = socket.socketpair()
+        self.ear.setblocking(False)
+        self._rope.setblocking(False)
+
+    def ring(self) -> None:
+        # Full: it rings loud enough.
+        with contextlib.suppress(BlockingIOError):
+            self._rope.send(b"!")
+
+    def clear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self.ear.recv(4096)
+
+    def close(self) -> None:
+        self.ear.close()
+        self._rope.close()

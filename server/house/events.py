@@ -65,10 +65,9 @@ class ChangeAnnounced:
     """Controls or the plan were changed; heard from `bar` on, which is due at `due`.
 
     `by` tells who did it ("osc 127.0.0.1", a session's name, "preset study"). `change` numbers
-    the promise that it is heard there: `ChangePostponed` takes it back for a later bar. `composed` is
-    the first bar that was composed under it, which may have been too late to be heard. `saved`
-    tells an asker whether it is on disk; None: nothing of this stream is.
-    """
+    the promise that it is heard there: `ChangePostponed` takes it back for a later bar. `composed`
+    is the first bar that was composed under it, which may have been too late to be heard. `saved`
+    tells an asker whether it is on disk; None: nothing of this stream is."""
 
     controls: Mapping[str, Any]
     plan: Mapping[int, Mapping[str, int]]

@@ -1,8 +1,8 @@
 """All streams of a running server: opening, steering, the late policy, recovery.
 
 Everything here runs in the event loop's thread. Composing happens in other processes at the other
-end of `Composers`; what they report comes in through `take_report`. `lost` is called when one has ended,
-`composing_is_back` when one is there again: every stream is then taken up where it was.
+end of `Composers`; what they report comes in through `composing.take`. `lost` is called when one
+has ended, `composing_is_back` when one is there again: every stream is then taken up where it was.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from engine.files.prompt import Prompt
 from engine.library.models import embedded_models
 from engine.library.presets import Preset
 from server.base.clock import monotonic_us
-from server.composing.messages import Report, ResumePoint
-from server.house.counters import Counters
-from server.house.events import StateTurned, StreamListener
+from server.composing.messages import ResumePoint
+from server.house.events import Panicked, StateTurned, StreamListener
+from server.house.metrics import Counters
 from server.house.requests import ModelRequest, RequestDone, StreamRequest
 from server.house.resume_state import ResumeState
 from server.house.settings import MAX_SEED
@@ -55,7 +55,7 @@ class House:
 
     def __init__(
         self,
-        line: Composers,
+        composers: Composers,
         rules: HouseRules,
         presets: Mapping[str, Preset],
         clock: Callable[[], int] = monotonic_us,
@@ -70,13 +70,13 @@ class House:
             StreamListener
         ] = []  # told of every stream, and no reason for it to go on
         self.composing = StreamComposing(
-            line,
+            composers,
             clock,
             self.counters,
             rules.horizon,
             lambda stream: self.steering.lose([stream]),
             lambda stream, message: self.steering.failed(stream, message),
-            lambda stream, changed: self.steering.changed(stream, changed),
+            lambda stream, changed: self.steering.execution.changed(stream, changed),
         )
         self.steering = Steering(self.composing, self._preset_of, self.end)
         # Has where a station is written to disk; whether it was, in time.
@@ -293,13 +293,10 @@ class House:
 
     def panic(self, stream: Stream, *, by: str) -> None:
         """End everything that sounds; the music goes on with the next note."""
-        self.steering.panic(stream, by=by)
+        log.info("%s: panic by %s", stream.name, by)
+        stream.tell(Panicked())
 
     # -- the composing processes ---------------------------------------------------------------
-
-    def take_report(self, report: Report) -> None:
-        """What they say, in order; see `StreamComposing.take`."""
-        self.composing.take(report)
 
     def lost(self, numbers: frozenset[int]) -> None:
         """A composing process has ended: these were its streams."""
@@ -308,7 +305,7 @@ class House:
     def composing_is_back(self) -> None:
         """Another process is there in place of one that ended."""
         self.counters.composer_restarts += 1
-        self.steering.composing_is_back()
+        self.steering.recovery.composing_is_back()
 
     # -- once a second -----------------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ from engine.files.control_log import (
     heard_line,
     late_line,
 )
-from server.house.counters import Counters
 from server.house.events import (
     BarKeptAsItWas,
     BarPlanned,
@@ -33,6 +32,7 @@ from server.house.events import (
     StateTurned,
     StreamEvent,
 )
+from server.house.metrics import Counters
 from server.house.resume_state import ResumeState, heard_as
 from server.house.stream import ENDED, Stream
 

@@ -11,7 +11,7 @@ from common.errors import PerpetuoError
 from common.files import LOG, SNAPSHOT, read_bytes
 from engine.files.control_log import ControlLog, read
 from server.composing.messages import PastChange
-from server.composing.snapshot_writer import snapshot_name
+from server.composing.snapshots import snapshot_name
 from server.house.log_writer import logs_of
 from server.house.places import StationPlace
 from server.house.stream import PLAYING

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable
 
 from common.errors import PerpetuoError, StreamError
 from server.composing.client import ComposerLost
-from server.composing.messages import ChangeReport
-from server.house.events import Panicked
 from server.house.recovery import FIRST_PAUSE, StreamRecovery, expire
 from server.house.request_execution import PresetOf, RequestExecution
 from server.house.requests import RequestDone, StopRequest, StreamRequest
@@ -31,8 +29,8 @@ class Steering:
     def __init__(
         self, composing: StreamComposing, preset_of: PresetOf, close: Callable[[Stream, str], None]
     ) -> None:
-        self._execution = RequestExecution(composing, preset_of)
-        self._recovery = StreamRecovery(composing, self._execution, close)
+        self.execution = RequestExecution(composing, preset_of)
+        self.recovery = StreamRecovery(composing, self.execution, close)
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
         self._in_hand: set[Stream] = set()  # for which something is being done
         self._is_closing = False
@@ -45,22 +43,17 @@ class Steering:
         loop = asyncio.get_running_loop()
         if stream.state == ENDED or self._is_closing:
             raise StreamError(f"'{stream.name}' has ended")
-        self._execution.check(stream, request)
+        self.execution.check(stream, request)
         queued = QueuedRequest(request, loop.time(), loop.create_future())
         if isinstance(request, StopRequest):
             # It is heard at once, and holds against what was asked before and is not done yet.
-            self._execution.stop(stream, request)
+            self.execution.stop(stream, request)
             if stream not in self._in_hand and not stream.queue:
                 queued.carried(RequestDone())
                 return queued.answer
         stream.queue.put(queued)
         self._wake(stream)
         return queued.answer
-
-    def panic(self, stream: Stream, *, by: str) -> None:
-        """End everything that sounds; the music goes on with the next note."""
-        log.info("%s: panic by %s", stream.name, by)
-        stream.tell(Panicked())
 
     # -- composing goes away and comes back --------------------------------------------------------
 
@@ -71,13 +64,6 @@ class Steering:
             if stream.state != ENDED:
                 stream.is_lost = True
                 self._wake(stream)
-
-    def composing_is_back(self) -> None:
-        self._recovery.composing_is_back()
-
-    def changed(self, stream: Stream, changed: ChangeReport) -> None:
-        """Composing has made a change that it was asked for."""
-        self._execution.changed(stream, changed)
 
     def failed(self, stream: Stream, message: str) -> None:
         """Composing one stream went wrong, and only that one."""
@@ -118,7 +104,7 @@ class Steering:
     async def _work(self, stream: Stream) -> None:
         while stream.state != ENDED:
             if stream.is_lost:
-                await self._recovery.regain(stream)
+                await self.recovery.regain(stream)
             elif stream.queue:
                 await self._carry_out(stream, stream.queue.take())
             else:
@@ -127,7 +113,7 @@ class Steering:
     async def _carry_out(self, stream: Stream, group: Group) -> None:
         self._in_hand.add(stream)
         try:
-            await self._execution.do(stream, group)
+            await self.execution.do(stream, group)
         except ComposerLost as error:
             await self._try_again(stream, group, error)
         except PerpetuoError as error:

@@ -34,8 +34,8 @@ from server.composing.messages import (
     TroubleReport,
 )
 from server.house import events
-from server.house.counters import Counters
 from server.house.events import BarPlanned, BarsMoved, PlannedBar, StateTurned
+from server.house.metrics import Counters
 from server.house.stream import ENDED, PLAYING, STOPPED, EpochStart, Stream
 from server.house.timekeeping import Timekeeping
 
@@ -62,7 +62,7 @@ class StreamComposing:
 
     def __init__(
         self,
-        line: Composers,
+        composers: Composers,
         clock: Callable[[], int],
         counters: Counters,
         horizon: int,
@@ -72,9 +72,9 @@ class StreamComposing:
     ) -> None:
         """`lost` is called with a stream whose process ended, `failed` with one that could not be
         composed, and why; `changed` when a change was made."""
-        self.line, self.now, self.counters, self.horizon = line, clock, counters, horizon
+        self.composers, self.now, self.counters, self.horizon = composers, clock, counters, horizon
         self._lost, self._failed, self._changed = lost, failed, changed
-        self.time = Timekeeping(line.send, clock, counters, horizon, failed)
+        self.time = Timekeeping(composers.send, clock, counters, horizon, failed)
         self._numbers = 0
         self._by_number: dict[int, Stream] = {}
         self._without: set[int] = set()  # numbers whose process ended before a join was through
@@ -83,7 +83,7 @@ class StreamComposing:
     async def ask(self, order: JoinOrder | ChangeOrder | SnapshotOrder, answer: type[R]) -> R:
         """Send an order and wait for its answer; a PerpetuoError if it is refused."""
         try:
-            found = await self.line.request(order)
+            found = await self.composers.request(order)
         except PerpetuoError:
             self.counters.refusals += 1
             raise
@@ -93,7 +93,7 @@ class StreamComposing:
     def dismiss(self, stream: Stream) -> None:
         """Have a stream no longer composed; that of a station may be taken up again."""
         self._by_number.pop(stream.number, None)
-        self.line.send(LeaveOrder(stream.number, forget=not stream.is_station))
+        self.composers.send(LeaveOrder(stream.number, forget=not stream.is_station))
 
     def lose(self, numbers: frozenset[int]) -> list[Stream]:
         """A process that composed these has ended: the streams that were theirs. What was just to
@@ -125,14 +125,14 @@ class StreamComposing:
         if stream.state == ENDED:
             raise self._gone(stream, number)
         if begins != joined.due:
-            self.line.send(ShiftOrder(number, joined.first, begins - joined.due))
+            self.composers.send(ShiftOrder(number, joined.first, begins - joined.due))
         stream.begin(lent, number, joined.first, begins)
         stream.sha256, stream.styles = joined.sha256, joined.styles
         if resume is not None:
             stream.kept, stream.begun_with = kept, opening.controls
         self._by_number.pop(before, None)
         if before >= 0:
-            self.line.send(LeaveOrder(before))
+            self.composers.send(LeaveOrder(before))
         admit()
         stream.tell(StateTurned(PLAYING, stream.epoch, reason))
         self.time.watch.expect(stream)
@@ -202,7 +202,7 @@ class StreamComposing:
     def _gone(self, stream: Stream, number: int) -> StreamError:
         """It was closed while it was to begin."""
         self._forget(number)
-        self.line.send(LeaveOrder(number, forget=not stream.is_station))
+        self.composers.send(LeaveOrder(number, forget=not stream.is_station))
         return StreamError(f"'{stream.name}' has ended")
 
     def _forget(self, number: int) -> None:
@@ -261,7 +261,7 @@ class StreamComposing:
                 stream.tell(leap)
             case FailureReport(message=message):
                 self.counters.troubles += 1
-                self.line.send(LeaveOrder(stream.number))
+                self.composers.send(LeaveOrder(stream.number))
                 self._failed(stream, message)
 
     def _take_bar(self, stream: Stream, report: BarReport) -> None:

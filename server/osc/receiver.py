@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from common.errors import PerpetuoError
+from common.words import without_folders
 from engine.controls.controls import CONTROL
 from engine.controls.table import CONTROLS
-from server.base.privacy import without_folders
 from server.house.events import ChangePostponed
 from server.osc import settings as osc
 from server.osc.addresses import (

@@ -75,12 +75,12 @@ class Dispatch:
     def remove(self, stream: str) -> None:
         self._end(self._voices.pop(stream, []))
 
-    def _end(self, voices: Sequence[PlayedStream]) -> None:
+    def _end(self, played_streams: Sequence[PlayedStream]) -> None:
         """All of them are silent before the first is closed, which may take a moment."""
         unused: list[OutputState] = []
-        for voice in voices:
-            self._stop(voice)
-            for outlet in voice.outlets:
+        for played in played_streams:
+            self._stop(played)
+            for outlet in played.outlets:
                 outlet.removed = True
                 known = any(outlet.output is other.output for other in unused)
                 if not known and not self._is_used(outlet.output):
@@ -90,34 +90,34 @@ class Dispatch:
             _careful(outlet.output.close, outlet)
 
     def offer(self, stream: str, index: int, revision: int, due: int, bar: WireBar) -> None:
-        for voice in self._of(stream):
-            voice.schedule.offer(index, revision, due + voice.offset, bar)
+        for played in self._of(stream):
+            played.schedule.offer(index, revision, due + played.offset, bar)
 
     def move(self, stream: str, bar: int, later: int) -> None:
-        for voice in self._of(stream):
-            voice.schedule.move(bar, later)
+        for played in self._of(stream):
+            played.schedule.move(bar, later)
 
     def stop(self, stream: str) -> None:
-        for voice in self._of(stream):
-            self._stop(voice)
+        for played in self._of(stream):
+            self._stop(played)
 
     def go_on(self, stream: str) -> None:
-        for voice in self._of(stream):
-            voice.schedule.go_on()
+        for played in self._of(stream):
+            played.schedule.go_on()
 
     def restart(self, stream: str) -> None:
-        for voice in self._of(stream):
-            voice.schedule.restart(self._clock())
+        for played in self._of(stream):
+            played.schedule.restart(self._clock())
 
     def panic(self, stream: str) -> None:
-        for voice in self._of(stream):
-            self._send_all(voice, voice.schedule.silence(self._clock()))
-            for outlet in voice.outlets:
+        for played in self._of(stream):
+            self._send_all(played, played.schedule.silence(self._clock()))
+            for outlet in played.outlets:
                 outlet.silence()
 
     def send_now(self, stream: str, event: Event) -> None:
-        for voice in self._of(stream):
-            self._send_all(voice, voice.schedule.send_now(event, self._clock()))
+        for played in self._of(stream):
+            self._send_all(played, played.schedule.send_now(event, self._clock()))
 
     def lost(self, outlet: OutputState, reason: str) -> None:
         """It takes nothing until `found`."""
@@ -135,9 +135,9 @@ class Dispatch:
             outlet.alive = True
             outlet.silence()
             programs = next(
-                voice.schedule.programs
-                for voice in self._of(outlet.stream)
-                if outlet in voice.outlets
+                played.schedule.programs
+                for played in self._of(outlet.stream)
+                if outlet in played.outlets
             )
             for part, program in enumerate(programs, 1):
                 self._send(outlet, Program(part, program), self._clock())
@@ -146,44 +146,44 @@ class Dispatch:
 
     def close(self) -> None:
         """End everything on every output."""
-        voices = list(self._all())
+        played_streams = list(self._all())
         self._voices.clear()
-        self._end(voices)
+        self._end(played_streams)
 
     # -- what it does ------------------------------------------------------------------------------
 
     def step(self) -> int | None:
         """Play what is due; returns when something is due next, None if nothing is planned."""
-        for stream, voices in self._voices.items():
-            for voice in voices:
+        for stream, played_streams in self._voices.items():
+            for played in played_streams:
                 try:
-                    self._play(voice, voice.schedule.due_events(self._clock()))
+                    self._play(played, played.schedule.due_events(self._clock()))
                 except Exception:
                     self.faults += 1
                     log.exception("%s: a fault of ours; what sounds is ended", stream)
-                    self._begin_again(voice)
-        dues = (voice.schedule.next_due() for voice in self._all())
+                    self._begin_again(played)
+        dues = (played.schedule.next_due() for played in self._all())
         return min((due for due in dues if due is not None), default=None)
 
     @property
     def ignored(self) -> int:
         """Bars that came too late to be played."""
-        return sum(voice.schedule.ignored for voice in self._all())
+        return sum(played.schedule.ignored for played in self._all())
 
     @property
     def missed(self) -> int:
         """Notes that were not struck because it was too late."""
-        return sum(voice.schedule.missed for voice in self._all())
+        return sum(played.schedule.missed for played in self._all())
 
-    def _play(self, voice: PlayedStream, events: Iterable[TimedEvent]) -> None:
+    def _play(self, played: PlayedStream, events: Iterable[TimedEvent]) -> None:
         for due, event in events:
             self.lateness.record(self._clock() - due)
-            for outlet in voice.outlets:
+            for outlet in played.outlets:
                 self._pass_on(outlet, event, due)
 
-    def _send_all(self, voice: PlayedStream, events: Iterable[TimedEvent]) -> None:
+    def _send_all(self, played: PlayedStream, events: Iterable[TimedEvent]) -> None:
         for due, event in events:
-            for outlet in voice.outlets:
+            for outlet in played.outlets:
                 self._pass_on(outlet, event, due)
 
     def _pass_on(self, outlet: OutputState, event: Event, due: int) -> None:
@@ -213,15 +213,15 @@ class Dispatch:
             log.exception("%s: a fault of ours", outlet.output.name)
             self.lost(outlet, "playing into it failed")
 
-    def _stop(self, voice: PlayedStream) -> None:
-        self._send_all(voice, voice.schedule.stop(self._clock()))
+    def _stop(self, played: PlayedStream) -> None:
+        self._send_all(played, played.schedule.stop(self._clock()))
 
-    def _begin_again(self, voice: PlayedStream) -> None:
+    def _begin_again(self, played: PlayedStream) -> None:
         """After a fault: nothing planned is trusted any more."""
-        for outlet in voice.outlets:
+        for outlet in played.outlets:
             outlet.silence()
             outlet.follows_clock = False
-        voice.schedule = Schedule(wants_clock=voice.schedule.wants_clock)
+        played.schedule = Schedule(wants_clock=played.schedule.wants_clock)
 
     def _tell(self, outlet: OutputState, message: str) -> None:
         log.log(logging.INFO if outlet.alive else logging.WARNING, "%s", message)
@@ -233,12 +233,12 @@ class Dispatch:
 
     def _is_used(self, output: Output) -> bool:
         """Streams may share an output."""
-        outlets = (outlet for voice in self._all() for outlet in voice.outlets)
+        outlets = (outlet for played in self._all() for outlet in played.outlets)
         return any(outlet.output is output for outlet in outlets)
 
     def _all(self) -> Iterator[PlayedStream]:
-        for voices in self._voices.values():
-            yield from voices
+        for played_streams in self._voices.values():
+            yield from played_streams
 
 
 def _careful(call: Callable[[], object], outlet: OutputState) -> None:

@@ -61,12 +61,12 @@ class BackgroundTasks:
     """All of them; `close` ends them."""
 
     def __init__(self) -> None:
-        self.chores: dict[str, BackgroundTask] = {}
+        self.background: dict[str, BackgroundTask] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, name: str, work: Work, every: float = 1.0) -> None:
         """Have something done every so many seconds. `work` may return what is to be awaited."""
-        chore = self.chores[name] = BackgroundTask(name, work, every)
+        chore = self.background[name] = BackgroundTask(name, work, every)
         self._tasks.append(asyncio.create_task(chore.run(), name=name))
 
     async def close(self) -> None:
@@ -78,8 +78,8 @@ class BackgroundTasks:
 
     @property
     def faults(self) -> dict[str, float]:
-        return {name: chore.faults for name, chore in self.chores.items()}
+        return {name: chore.faults for name, chore in self.background.items()}
 
     @property
     def hanging(self) -> dict[str, float]:
-        return {name: chore.is_hanging for name, chore in self.chores.items()}
+        return {name: chore.is_hanging for name, chore in self.background.items()}

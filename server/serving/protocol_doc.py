@@ -13,10 +13,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from server.web.codes import ENDS, ERRORS
-from server.web.fields import PROTOCOL
 from server.web.incoming import FromClient
 from server.web.outgoing import FromServer
+from server.web.terms import ENDS, ERRORS, PROTOCOL
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, SCHEMA = DOCS / "protocol.md", DOCS / "protocol.schema.json"

@@ -14,9 +14,8 @@ from engine.library.presets import load_presets
 from server.audio.service import SoundService
 from server.base.clock import Clock, monotonic_us
 from server.base.machine import cores
-from server.composing.messages import Report
+from server.composing.messages import ComposerSettings, Report
 from server.composing.pool import ComposerPool
-from server.composing.settings import ComposerSettings
 from server.configuration.settings import Configuration
 from server.house.events import NEEDED_BEFORE
 from server.house.house import House, HouseRules
@@ -24,7 +23,7 @@ from server.house.log_writer import ControlLogWriter, LogRules
 from server.house.places import PlaceStore
 from server.house.stations import StationKeeper
 from server.house.stream import SEALED_BEFORE, Stream
-from server.midi.port_opening import OpenedPort, open_ports
+from server.midi.output import OpenedPort, open_ports
 from server.osc.door import OscDoor
 from server.osc.metrics import osc_metrics
 from server.osc.query import describe
@@ -69,7 +68,7 @@ class Server:
         self.configuration = configuration
         self.clock = Clock(speed, monotonic_us())
         self._stack = AsyncExitStack()
-        self.chores = BackgroundTasks()
+        self.background = BackgroundTasks()
         self._is_open = False
 
     async def open(self) -> OpenedServer:
@@ -154,7 +153,7 @@ class Server:
         if osc is not None:
             rows += osc_metrics(osc.counts, osc.note_counts)
         watched = Supervision(
-            lambda: {**self.pool.conditions, **self.sound.conditions}, self.chores
+            lambda: {**self.pool.conditions, **self.sound.conditions}, self.background
         )
         rows += (*self.sound.metrics, *watched.metrics())
         door, query = WebDoor(), self._osc_query(osc)
@@ -205,7 +204,7 @@ class Server:
             log.error("the presets stay as they were: %s", error)
 
     def _hear(self, report: Report) -> None:
-        self.house.take_report(report)
+        self.house.composing.take(report)
 
     def _lost(self, streams: frozenset[int]) -> None:
         """A composing process has failed; the next one is under way."""
@@ -220,15 +219,15 @@ class Server:
     def _keep_house(self) -> None:
         """What is done every second. Each by itself: a full disk or a process that does not answer
         holds up no other. (Processes are watched by those who started them.)"""
-        self.chores.begin("streams", self.house.tick)
-        self.chores.begin("composing", self.pool.tick)
-        self.chores.begin("places", self.stations.shelve)
-        self.chores.begin("sound", self.sound.tick)
-        self.chores.begin("logs", self.log_writer.tick)
+        self.background.begin("streams", self.house.tick)
+        self.background.begin("composing", self.pool.tick)
+        self.background.begin("places", self.stations.shelve)
+        self.background.begin("sound", self.sound.tick)
+        self.background.begin("logs", self.log_writer.tick)
 
     async def _say_goodbye(self) -> None:
         """Save where every station is, then end them."""
-        await self.chores.close()
+        await self.background.close()
         await self.house.steering.close()
         await self.stations.close()
         for stream in list(self.house.streams.values()):

@@ -17,14 +17,14 @@ class Supervision:
     """`conditions` gives those of all processes as they are now."""
 
     conditions: Callable[[], Mapping[str, ChildCondition]]
-    chores: BackgroundTasks
+    background: BackgroundTasks
 
     def health(self) -> dict[str, Any]:
         """Plain JSON for a health check; `degraded` if something fails that is tried again."""
         conditions = self.conditions()
-        hanging = [name for name, hangs in self.chores.hanging.items() if hangs]
+        hanging = [name for name, hangs in self.background.hanging.items() if hangs]
         well = all(one.state in (UP, ENDED) for one in conditions.values()) and not hanging
-        chores = self.chores.chores.items()
+        background = self.background.background.items()
         return {
             "status": "ok" if well else "degraded",
             "processes": {
@@ -35,7 +35,7 @@ class Supervision:
                 "hanging": hanging,
                 "faults": {
                     name: without_folders(chore.last_fault)
-                    for name, chore in chores
+                    for name, chore in background
                     if chore.faults
                 },
             },
@@ -50,8 +50,8 @@ class Supervision:
             Metric(*up, of_each(lambda one: one.state == UP), "process"),
             Metric(*restarts, of_each(lambda one: one.restarts), "process"),
             Metric(*failures, of_each(lambda one: one.failures), "process"),
-            Metric(*faults, lambda: self.chores.faults, "task"),
-            Metric(*hanging, lambda: self.chores.hanging, "task"),
+            Metric(*faults, lambda: self.background.faults, "task"),
+            Metric(*hanging, lambda: self.background.hanging, "task"),
         )
 
 

@@ -12,12 +12,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from server.web.codes import ENDS
-from server.web.fields import MAX_INTEGER, PROTOCOL
 from server.web.incoming import AnyRequest, FromClient, Hello, Ping, decode_request
 from server.web.outgoing import ErrorMessage, Pong, encode
 from server.web.session import MAX_WAITING, ClientConnection, Session, part
 from server.web.sessions import Sessions, Visitor
+from server.web.terms import ENDS, MAX_INTEGER, PROTOCOL
 
 log = logging.getLogger("perpetuo.web")
 

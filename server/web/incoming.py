@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from server.web.fields import PROTOCOL, Controls, Name, Plan, RequestId, Whole
+from server.web.terms import PROTOCOL, Controls, Name, Plan, RequestId, Whole
 
 MAX_PAST = 64
 MAX_PROMPT_NOTES = 4096

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from server.base.wire import WireBar
-from server.web.fields import Controls, Plan, RequestId, Whole
+from server.web.terms import Controls, Plan, RequestId, Whole
 
 StreamState = Literal["playing", "stopped", "ended"]
 Microseconds = Annotated[int, Meta(description="Microseconds of the server's monotonic clock.")]

@@ -1,7 +1,7 @@
 """A session: one client, over one connection after the other.
 
-No sockets, no loop, no clock of its own: a `ClientConnection` takes what is sent, the house says the time.
-"""
+No sockets, no loop, no clock of its own: a `ClientConnection` takes what is sent, the house says
+the time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import logging
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
-from server.base.privacy import without_folders
+from common.words import without_folders
 from server.house.events import StateTurned, StreamEvent
 from server.web.backlog import Backlog, Body
-from server.web.codes import ENDS
 from server.web.incoming import AnyRequest
 from server.web.outgoing import Bye, ErrorMessage, FromServer, encode
 from server.web.stream_messages import StreamMessages, bar_body, bars_from, body_of, state_of
+from server.web.terms import ENDS
 
 if TYPE_CHECKING:
     from server.house.house import House

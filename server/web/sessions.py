@@ -17,12 +17,12 @@ from engine.controls.table import ROLES
 from engine.music.score import PARTS
 from engine.music.time import TICKS_PER_QUARTER
 from server.base.distribution import version
-from server.web.fields import PROTOCOL
 from server.web.incoming import Hello
 from server.web.outgoing import Capabilities, ControlRow, Limits, StationRow, Welcome, encode
 from server.web.session import ClientConnection, Session
 from server.web.settings import EVERYONE, NOBODY, TOKEN, WebSettings
 from server.web.stream_messages import StreamMessages, preset_row, station_row
+from server.web.terms import PROTOCOL
 
 if TYPE_CHECKING:
     from server.house.house import House

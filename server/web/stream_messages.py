@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from server.base.privacy import without_folders
+from common.words import without_folders
 from server.house.events import (
     BarKeptAsItWas,
     BarPlanned,

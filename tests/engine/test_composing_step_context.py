@@ -1,7 +1,7 @@
 """Training and composing are told the same of every place.
 
-`engine.representations.context_rows` works for whole pieces, `engine.composing.step_context` note by note.
-"""
+`engine.representations.context_rows` works for whole pieces, `engine.composing.step_context` note
+by note."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from server.composing.client import ComposerClient
 from server.composing.messages import (
     BarReport,
     ChangeReport,
+    ComposerSettings,
     JoinOrder,
     JoinReport,
     LoadReport,
@@ -25,8 +26,7 @@ from server.composing.messages import (
     SnapshotReport,
     TroubleReport,
 )
-from server.composing.settings import ComposerSettings
-from server.composing.wire_bars import wire_bar
+from server.composing.reports import wire_bar
 
 PATIENCE = 120.0  # seconds after which a test gives up
 # Bars of 0.4 s, so that tests which wait for music are short.
@@ -95,23 +95,23 @@ class Ear:
 @contextlib.asynccontextmanager
 async def linked(**settings: Any) -> AsyncIterator[tuple[ComposerClient, Ear]]:
     ear = Ear()
-    link = ComposerClient(ComposerSettings(**settings), ear.hear, ear.end, ear.ready)
+    client = ComposerClient(ComposerSettings(**settings), ear.hear, ear.end, ear.ready)
     try:
-        await link.start()
-        yield link, ear
+        await client.start()
+        yield client, ear
     finally:
-        await link.close(PATIENCE)
+        await client.close(PATIENCE)
 
 
-async def join(link: ComposerClient, stream: int, **values: Any) -> JoinReport:
+async def join(client: ComposerClient, stream: int, **values: Any) -> JoinReport:
     defaults: dict[str, Any] = {
         "name": f"stream {stream}",
-        "model": link.settings.model,
+        "model": client.settings.model,
         "seed": 100 + stream,
         "number": stream,
         "controls": BRISK,
     }
-    answer = await link.request(JoinOrder(0, stream, **{**defaults, **values}))
+    answer = await client.request(JoinOrder(0, stream, **{**defaults, **values}))
     assert isinstance(answer, JoinReport)
     return answer
 

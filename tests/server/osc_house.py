@@ -12,8 +12,8 @@ from engine.controls.controls import Controls
 from engine.library.presets import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.messages import ChangeOrder, ChangeReport
-from server.house.counters import Counters
 from server.house.events import BarPlanned, BarsMoved, Panicked, PlannedBar, StateTurned
+from server.house.metrics import Counters
 from server.house.requests import ChangeRequest, ModelRequest, RequestDone, StreamRequest
 from server.house.steering import Steering
 from server.house.stream import EpochStart, Stream
@@ -124,7 +124,7 @@ class StandInDesk:
         self.house.deeds.append(("change", stream.name, dict(order.set)))
         known = {name: changed.plain(name) for name in order.set}
         made = ChangeReport(order.request, order.stream, 7, 0, known)
-        self.house.steering.changed(stream, made)
+        self.house.steering.execution.changed(stream, made)
         return made
 
     async def begin(self, stream: Stream, opening: EpochStart, reason: str, *, due: int) -> None:

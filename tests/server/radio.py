@@ -66,8 +66,8 @@ def opened(**settings: Any) -> tuple[Radio, FakeLink, WebHouse]:
     radio.open()
     for stream in house.streams.values():
         house.listen(stream, radio)
-    link: Any = radio.link
-    return radio, link, house
+    client: Any = radio.client
+    return radio, client, house
 
 
 class Recorder:

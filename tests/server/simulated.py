@@ -23,7 +23,7 @@ from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.commands.offline import compose
 from server.composing import messages, process
-from server.composing.wire_bars import wire_bar
+from server.composing.reports import wire_bar
 from server.house.events import (
     BarPlanned,
     BarsMoved,
@@ -344,7 +344,7 @@ class World:
     def _check_joined(self) -> None:
         """Exactly one joined epoch a living stream, and none besides."""
         assert self.composing.process is not None
-        joined = sorted(self.composing.process.voices)
+        joined = sorted(self.composing.process.composed_streams)
         assert joined == sorted(stream.number for stream in self.house.streams.values())
         assert not any(stream.is_lost for stream in self.house.streams.values())
         assert not any(len(stream.queue) for stream in self.house.streams.values())

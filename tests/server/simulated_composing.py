@@ -15,12 +15,11 @@ from server.base.framing import encode
 from server.base.wire import encode_bar
 from server.composing import messages
 from server.composing.client import ComposerLost, error_of
-from server.composing.messages import order_frames, report_frames
+from server.composing.messages import ComposerSettings, order_frames, report_frames
 from server.composing.models import LoadedModel
 from server.composing.pace import NetworkPace
 from server.composing.process import ComposerProcess
-from server.composing.settings import ComposerSettings
-from server.composing.snapshot_writer import StreamSnapshot, WrittenSnapshot
+from server.composing.snapshots import StreamSnapshot, WrittenSnapshot
 from server.house.house import House
 from tests.bundles import tiny
 from tests.server import house_fakes
@@ -173,7 +172,7 @@ class Composing:
         future = self._requests.pop(getattr(report, "request", 0), None)
         assert self.house is not None
         if future is None or isinstance(report, messages.ChangeReport | messages.SnapshotReport):
-            self.house.take_report(report)
+            self.house.composing.take(report)
         if future is None or future.done():
             return
         if isinstance(report, messages.RefusalReport):
@@ -187,16 +186,16 @@ class Composing:
         def broken() -> None:
             raise RuntimeError("a fault of ours")
 
-        if self.process is not None and self.process.voices:
-            voices = sorted(self.process.voices.items())
-            composer = voices[which % len(voices)][1].composer
+        if self.process is not None and self.process.composed_streams:
+            composed_streams = sorted(self.process.composed_streams.items())
+            composer = composed_streams[which % len(composed_streams)][1].composer
             composer.prepare = broken  # type: ignore[method-assign]
 
     def drop(self, number: int) -> None:
         """As if this stream had been taken out."""
         assert self.process is not None
-        voice = self.process.voices.pop(number)
-        voice.loaded_model.ensemble.leave(number)
+        composed = self.process.composed_streams.pop(number)
+        composed.loaded_model.ensemble.leave(number)
         self._numbers.discard(number)
 
     def composed(self, number: int, index: int) -> messages.BarReport:

@@ -16,7 +16,7 @@ import pytest
 from server.audio.client import SoundClient
 from server.audio.messages import Report, SoundReady, SoundSettings, SoundUnable
 from server.base.framing import encode
-from server.child.kind import ChildKind
+from server.child.starting import ChildKind
 from server.child.supervised import ENDED
 
 SCRIPT = Path(__file__).with_name("child_script.py")
@@ -37,8 +37,8 @@ class Scene:
             longest_pause=0.1,
         )
         settings = SoundSettings("", -16.0, 4.0)
-        self.link = SoundClient(settings, self.heard.append, self.end, kind)
-        self.link._child._argument = str(folder)
+        self.client = SoundClient(settings, self.heard.append, self.end, kind)
+        self.client._child._argument = str(folder)
 
     def becomes(self, mode: str, first: Report) -> None:
         (self.folder / "mode").write_text(mode)
@@ -59,18 +59,18 @@ async def scene(folder: Path, mode: str, first: Report) -> AsyncIterator[Scene]:
     try:
         yield it
     finally:
-        await it.link.close()
+        await it.client.close()
 
 
 def test_each_process_that_is_ready_is_heard_of_and_each_end(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with scene(tmp_path, "works", SoundReady(1)) as it:
-            await it.link.start()
-            assert (it.link.is_up, it.heard) == (True, [SoundReady(1)])
-            assert it.link.pid is not None
-            os.kill(it.link.pid, signal.SIGKILL)
+            await it.client.start()
+            assert (it.client.is_up, it.heard) == (True, [SoundReady(1)])
+            assert it.client.pid is not None
+            os.kill(it.client.pid, signal.SIGKILL)
             await it.until(lambda: it.heard == [SoundReady(1), SoundReady(1)])
-            assert (it.ends, it.link.restarts, it.link.trouble) == (1, 1, "")
+            assert (it.ends, it.client.restarts, it.client.trouble) == (1, 1, "")
 
     asyncio.run(scenario())
 
@@ -82,11 +82,11 @@ def test_one_that_fails_at_the_first_start_is_no_reason_to_give_up(
     async def scenario() -> None:
         async with scene(tmp_path, mode, SoundReady(1)) as it:
             async with asyncio.timeout(PATIENCE):
-                await it.link.start()
-            assert (it.link.is_up, it.link.trouble) == (False, "")
-            assert it.link.condition.last_failure
+                await it.client.start()
+            assert (it.client.is_up, it.client.trouble) == (False, "")
+            assert it.client.condition.last_failure
             it.becomes("works", SoundReady(1))
-            await it.until(lambda: it.link.is_up)
+            await it.until(lambda: it.client.is_up)
             assert it.heard == [SoundReady(1)]
             assert it.ends == 0
 
@@ -96,10 +96,10 @@ def test_one_that_fails_at_the_first_start_is_no_reason_to_give_up(
 def test_one_that_says_why_it_never_can_is_not_started_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with scene(tmp_path, "works", SoundUnable("no library")) as it:
-            await it.link.start()
-            assert it.link.trouble == "no library"
-            await it.until(lambda: it.link.condition.state == ENDED)
+            await it.client.start()
+            assert it.client.trouble == "no library"
+            await it.until(lambda: it.client.condition.state == ENDED)
             assert len((tmp_path / "starts").read_text().split()) == 1
-            assert it.link.condition.failures == 0
+            assert it.client.condition.failures == 0
 
     asyncio.run(scenario())

@@ -80,8 +80,8 @@ class Asked:
 
 
 def door(soundfont: Path | None = None, **settings: Any) -> tuple[AudioDoor, FakeLink]:
-    radio, link, _ = opened(**settings)
-    return AudioDoor(radio, soundfont), link
+    radio, client, _ = opened(**settings)
+    return AudioDoor(radio, soundfont), client
 
 
 async def ask(door: AudioDoor, asked: Asked, may_enter: bool = True) -> None:
@@ -130,7 +130,7 @@ def test_where_there_is_no_sound_it_says_why(path: str) -> None:
 
 
 def test_trouble_and_fullness_are_told_in_words(time: Time) -> None:
-    it, link = door(max_listeners=1, formats=("mp3", "hls"))
+    it, client = door(max_listeners=1, formats=("mp3", "hls"))
 
     async def go() -> None:
         first, second = Asked("/stream/study.mp3"), Asked("/stream/study.mp3")
@@ -142,7 +142,7 @@ def test_trouble_and_fullness_are_told_in_words(time: Time) -> None:
         await hearing
 
     asyncio.run(go())
-    link.trouble = "sound needs FluidSynth"
+    client.trouble = "sound needs FluidSynth"
     for path in ("/stream/study.mp3", "/stream/study.m3u8"):
         refused = answered(it, Asked(path))
         assert (refused.status, refused.code) == (503, "no_audio")
@@ -150,14 +150,14 @@ def test_trouble_and_fullness_are_told_in_words(time: Time) -> None:
 
 
 def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
-    it, link = door()
+    it, client = door()
 
     async def go() -> None:
         asked = Asked("/stream/study.mp3", Icy_MetaData="1")
         hearing = asyncio.create_task(ask(it, asked))
         await asyncio.sleep(0)
-        link.report(EncoderReport("study", "mp3", b"", 0))
-        link.report(ChunkReport("study", "mp3", b"sound", "A", 0.2))
+        client.report(EncoderReport("study", "mp3", b"", 0))
+        client.report(ChunkReport("study", "mp3", b"sound", "A", 0.2))
         head, _, body = asked.connection.written.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         assert lines[0] == "HTTP/1.1 200 OK"
@@ -169,7 +169,7 @@ def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
         asked.gone.set()
         await hearing
         assert asked.sent == []
-        link.report(ChunkReport("study", "mp3", b"more", "A", 0.2))
+        client.report(ChunkReport("study", "mp3", b"more", "A", 0.2))
         assert asked.connection.written.endswith(b"sound")
 
     asyncio.run(go())
@@ -178,16 +178,16 @@ def test_an_endless_answer_is_written_to_the_connection(time: Time) -> None:
 def test_a_playlist_waits_for_its_first_segments_and_keeps_the_token(
     time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it, link = door(formats=("hls",))
+    it, client = door(formats=("hls",))
 
     async def go() -> None:
         asked = Asked("/stream/study.m3u8", query="token=abc%26def")
         waiting = asyncio.create_task(ask(it, asked))
         await asyncio.sleep(0)
-        link.report(EncoderReport("study", "hls", b"head", 0))
+        client.report(EncoderReport("study", "hls", b"head", 0))
         for number in range(3):
             assert not waiting.done()
-            link.report(ChunkReport("study", "hls", bytes([number]), "", 4.0))
+            client.report(ChunkReport("study", "hls", bytes([number]), "", 4.0))
         await waiting
         assert asked.headers["content-type"] == "application/vnd.apple.mpegurl"
         assert "study/3.m4s?token=abc%26def" in asked.body.decode().splitlines()

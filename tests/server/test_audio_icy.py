@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.audio.icy import INTERVAL, Interleaver, block
+from server.audio.door import INTERVAL, Interleaver, block
 
 
 def taken_apart(stream: bytes) -> tuple[bytes, list[str]]:

@@ -19,7 +19,7 @@ import pytest
 from common.errors import BundleError, StreamError
 from server.base.framing import encode
 from server.child import starting, supervised
-from server.child.kind import ChildKind
+from server.child.starting import ChildKind
 from server.child.supervised import ENDED, STARTING, WAITING, Child
 from server.composing.messages import CloseOrder, ComposerReady, LoadReport, Report, report_frames
 

@@ -21,6 +21,7 @@ from server.composing.messages import (
     BarReport,
     ChangeOrder,
     ChangeReport,
+    ComposerSettings,
     FailureReport,
     JoinOrder,
     JoinReport,
@@ -36,10 +37,8 @@ from server.composing.messages import (
 )
 from server.composing.models import LoadedModels
 from server.composing.process import ComposerProcess
-from server.composing.server_connection import ServerConnection
-from server.composing.settings import ComposerSettings
+from server.composing.server_connection import ServerConnection, Waker
 from server.composing.snapshots import Snapshots
-from server.composing.waker import Waker
 from tests.bundles import tiny, tiny_bytes
 from tests.server.composing_ears import BRISK, PATIENCE, as_heard, expected
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from server.composing.load_meter import EVERY, LoadMeter
 from server.composing.pace import FEW, MANY, measure, pace_of
-from server.composing.snapshot_writer import SnapshotWriter, StreamSnapshot, snapshot_name
-from server.composing.waker import Waker
+from server.composing.server_connection import Waker
+from server.composing.snapshots import SnapshotWriter, StreamSnapshot, snapshot_name
 from tests.bundles import tiny
 
 

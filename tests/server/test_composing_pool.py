@@ -16,6 +16,7 @@ from server.composing.messages import (
     ChangeOrder,
     ChangeReport,
     ComposerReady,
+    ComposerSettings,
     FailureReport,
     JoinOrder,
     JoinReport,
@@ -26,7 +27,6 @@ from server.composing.messages import (
     ShiftOrder,
 )
 from server.composing.pool import Call, ComposerPool, together
-from server.composing.settings import ComposerSettings
 
 
 class ScriptedLink:
@@ -104,25 +104,25 @@ class Scene:
     """A crew whose processes take `room` streams each."""
 
     def __init__(self, most: int = 3, room: int = 2) -> None:
-        self.links: list[ScriptedLink] = []
+        self.clients: list[ScriptedLink] = []
         self.reports: list[Report] = []
         self.lost: list[frozenset[int]] = []
         self.returns = 0
 
-        def link(
+        def client(
             settings: ComposerSettings,
             on_report: Callable[[Report], None],
             on_lost: Call,
             on_ready: Call,
         ) -> Any:
-            self.links.append(ScriptedLink(room, on_report, on_lost, on_ready))
-            return self.links[-1]
+            self.clients.append(ScriptedLink(room, on_report, on_lost, on_ready))
+            return self.clients[-1]
 
         def is_back() -> None:
             self.returns += 1
 
         self.crew = ComposerPool(
-            ComposerSettings(), most, self.reports.append, self.lost.append, is_back, link
+            ComposerSettings(), most, self.reports.append, self.lost.append, is_back, client
         )
 
     async def join(self, *streams: int, **values: Any) -> None:
@@ -133,7 +133,7 @@ class Scene:
 
     @property
     def composed(self) -> list[set[int]]:
-        return [link.composed for link in self.links]
+        return [client.composed for client in self.clients]
 
 
 def played(scenario: Coroutine[Any, Any, None]) -> None:
@@ -145,14 +145,14 @@ def test_another_process_is_started_when_one_can_carry_no_more_and_not_before() 
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2)
-        assert len(scene.links) == 1
+        assert len(scene.clients) == 1
         await scene.join(3)
         assert scene.composed == [{1, 2}, {3}]
         await scene.join(4, 5, 6)
         assert scene.composed == [{1, 2}, {3, 4}, {5, 6}]
         with pytest.raises(CapacityError, match="no room"):
             await scene.join(7)
-        assert len(scene.links) == 3
+        assert len(scene.clients) == 3
 
     played(scenario())
 
@@ -174,7 +174,7 @@ def test_many_who_come_at_once_start_one_process_alone() -> None:
         scene = Scene(most=8, room=4)
         await scene.crew.start()
         await asyncio.gather(*(scene.join(stream) for stream in range(1, 9)))
-        assert len(scene.links) == 2
+        assert len(scene.clients) == 2
         assert set.union(*scene.composed) == set(range(1, 9))
 
     played(scenario())
@@ -189,7 +189,7 @@ def test_orders_reach_the_process_that_has_the_stream_until_it_leaves() -> None:
         scene.crew.send(ShiftOrder(3, 1, 5))
         scene.crew.send(LeaveOrder(3))
         scene.crew.send(ShiftOrder(3, 2, 5))
-        first, second = scene.links
+        first, second = scene.clients
         assert [type(order) for order in second.told] == [
             JoinOrder,
             ChangeOrder,
@@ -208,12 +208,12 @@ def test_only_the_streams_of_the_process_that_died_are_lost() -> None:
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        scene.links[1].die()
+        scene.clients[1].die()
         assert scene.lost == [{3}]
         await scene.crew.request(ChangeOrder(0, 1, {}))
         with pytest.raises(ComposerLost, match="at the moment"):
             await scene.crew.request(ChangeOrder(0, 3, {}))
-        scene.links[1].come_back()
+        scene.clients[1].come_back()
         assert scene.returns == 1
         await scene.join(4)
         assert scene.composed == [{1, 2}, {4}]
@@ -226,10 +226,10 @@ def test_who_comes_while_a_process_is_dead_goes_to_another() -> None:
         scene = Scene(most=2, room=2)
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        scene.links[0].die()
+        scene.clients[0].die()
         await scene.join(4)
-        assert scene.links[1].composed == {3, 4}
-        scene.links[1].die()
+        assert scene.clients[1].composed == {3, 4}
+        scene.clients[1].die()
         with pytest.raises(ComposerLost, match="nothing composes"):
             await scene.join(5)
 
@@ -241,7 +241,7 @@ def test_loads_are_told_as_one_and_counts_never_fall() -> None:
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        first, second = scene.links
+        first, second = scene.clients
         first.on_report(LoadReport(2, 900.0, 20.0, 50, 5, 0.4, 100, {"silence_bars": 2}))
         second.on_report(LoadReport(1, 700.0, 10.0, 30, 3, 0.2, 80, {"silence_bars": 1}))
         assert scene.reports[-1] == LoadReport(
@@ -261,20 +261,20 @@ def test_who_waits_for_a_process_that_fails_is_told_that_nobody_refused_it() -> 
         scene = Scene(room=4)
         await scene.crew.start()
         await scene.join(1)
-        link = scene.links[0]
-        link.hold.clear()
+        client = scene.clients[0]
+        client.hold.clear()
         asked = [
             asyncio.create_task(scene.crew.request(ChangeOrder(0, 1, {}))),
             asyncio.create_task(scene.join(2)),
         ]
         for _ in range(3):
             await asyncio.sleep(0)
-        link.die()
+        client.die()
         assert scene.lost == [{1, 2}]
         for answer in await asyncio.gather(*asked, return_exceptions=True):
             assert isinstance(answer, ComposerLost)
-        link.hold.set()
-        link.come_back()
+        client.hold.set()
+        client.come_back()
         await scene.join(1, 2)
         assert scene.composed == [{1, 2}]
 
@@ -285,15 +285,15 @@ def test_a_stream_whose_process_fails_between_the_answer_and_its_reading_has_not
     async def scenario() -> None:
         scene = Scene()
         await scene.crew.start()
-        (link,) = scene.links
-        request = link.request
+        (client,) = scene.clients
+        request = client.request
 
         async def answered_and_gone(order: Any) -> Any:
             answer = await request(order)
-            link.die()
+            client.die()
             return answer
 
-        link.request = answered_and_gone  # type: ignore[method-assign]
+        client.request = answered_and_gone  # type: ignore[method-assign]
         with pytest.raises(ComposerLost):
             await scene.join(1)
         assert scene.lost == [{1}]
@@ -306,11 +306,11 @@ def test_a_stream_that_failed_alone_is_told_still_that_it_leaves() -> None:
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2)
-        scene.links[0].on_report(FailureReport(1, "a fault"))
+        scene.clients[0].on_report(FailureReport(1, "a fault"))
         assert scene.reports == [FailureReport(1, "a fault")]
         scene.crew.send(LeaveOrder(1, forget=True))
-        assert scene.links[0].told[-1] == LeaveOrder(1, forget=True)
-        scene.links[0].die()
+        assert scene.clients[0].told[-1] == LeaveOrder(1, forget=True)
+        scene.clients[0].die()
         assert scene.lost == [{2}]
 
     played(scenario())
@@ -325,7 +325,7 @@ def test_a_further_process_ends_when_it_had_nothing_to_do_for_a_while(
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        scene.links[1].on_report(LoadReport(1, 700.0, 10.0, 30, 3, 0.2, 80))
+        scene.clients[1].on_report(LoadReport(1, 700.0, 10.0, 30, 3, 0.2, 80))
         scene.crew.tick()
         for stream in (1, 2, 3):
             scene.crew.send(LeaveOrder(stream))
@@ -335,11 +335,11 @@ def test_a_further_process_ends_when_it_had_nothing_to_do_for_a_while(
         now[0] += 2
         scene.crew.tick()
         await asyncio.sleep(0)
-        assert [link.closed for link in scene.links] == [0, 1]
-        scene.links[0].on_report(LoadReport(0, 900.0, 0.0, 10, 1, 0.0, 100))
+        assert [client.closed for client in scene.clients] == [0, 1]
+        scene.clients[0].on_report(LoadReport(0, 900.0, 0.0, 10, 1, 0.0, 100))
         assert scene.reports[-1].notes == 40
         await scene.join(1, 2, 3)
-        assert len(scene.links) == 3
+        assert len(scene.clients) == 3
 
     played(scenario())
 
@@ -353,7 +353,7 @@ def test_nobody_who_joins_while_one_is_closed_is_closed_as_idle(
         scene = Scene()
         await scene.crew.start()
         await scene.join(1, 2, 3, 4, 5, 6)
-        _, second, third = scene.links
+        _, second, third = scene.clients
         for stream in (3, 4, 5, 6):
             scene.crew.send(LeaveOrder(stream))
         now[0] += pool.IDLE + 1
@@ -364,12 +364,12 @@ def test_nobody_who_joins_while_one_is_closed_is_closed_as_idle(
         scene.crew.tick()
         for _ in range(3):
             await asyncio.sleep(0)
-        closing = [link for link in (second, third) if link.closed]
+        closing = [client for client in (second, third) if client.closed]
         assert len(closing) == 1
-        for link in (second, third):
-            link.hold.set()
+        for client in (second, third):
+            client.hold.set()
         await joining
-        (left,) = [link for link in (second, third) if not link.closed]
+        (left,) = [client for client in (second, third) if not client.closed]
         assert left.composed == {7}
         await scene.crew.request(ChangeOrder(0, 7, {}))
         now[0] += pool.IDLE + 1
@@ -389,7 +389,7 @@ def test_who_is_refused_by_one_does_not_join_another_that_was_closed_meanwhile(
         scene = Scene(most=2)
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        first, second = scene.links
+        first, second = scene.clients
         scene.crew.send(LeaveOrder(1))
         scene.crew.send(LeaveOrder(3))
         first.room, first.composed = 0, {2}
@@ -421,11 +421,11 @@ def test_the_last_process_that_composes_is_not_closed_as_idle(
         await scene.crew.start()
         await scene.join(1, 2, 3)
         scene.crew.send(LeaveOrder(3))
-        scene.links[0].die()
+        scene.clients[0].die()
         now[0] += pool.IDLE + 1
         scene.crew.tick()
         await asyncio.sleep(0)
-        assert not scene.links[1].closed
+        assert not scene.clients[1].closed
 
     played(scenario())
 
@@ -439,12 +439,12 @@ def test_another_process_is_started_ahead_of_need_and_kept_while_it_may_be_neede
         scene = Scene(most=2, room=100)
         await scene.crew.start()
         await scene.join(1, 2, 3)
-        (first,) = scene.links
+        (first,) = scene.clients
         first.on_report(LoadReport(3, 1000.0, 1000 * pool.MUCH, 0, 0, 0.5, 100))
         assert not scene.crew.wants_another
         first.on_report(LoadReport(3, 1000.0, 1000 * pool.MUCH + 1, 0, 0, 0.5, 100))
         await asyncio.gather(scene.crew.grow_ahead(), scene.crew.grow_ahead())
-        assert len(scene.links) == 2
+        assert len(scene.clients) == 2
         assert not scene.crew.wants_another
         now[0] += pool.IDLE + 1
         scene.crew.tick()
@@ -468,9 +468,9 @@ def test_a_process_that_cannot_be_started_ahead_of_need_is_tried_again_later(
         monkeypatch.setattr(pool, "monotonic", lambda: now[0])
         scene = Scene()
         await scene.crew.start()
-        scene.links[0].on_report(LoadReport(3, 1000.0, 900.0, 0, 0, 0.5, 100))
+        scene.clients[0].on_report(LoadReport(3, 1000.0, 900.0, 0, 0, 0.5, 100))
 
-        async def fails(link: ScriptedLink) -> ComposerReady:
+        async def fails(client: ScriptedLink) -> ComposerReady:
             raise StreamError("no memory is left")
 
         monkeypatch.setattr(ScriptedLink, "start", fails)
@@ -492,7 +492,7 @@ def test_a_further_process_that_does_not_start_disturbs_nobody(
         await scene.join(1, 2)
         start = ScriptedLink.start
 
-        async def fails(link: ScriptedLink) -> ComposerReady:
+        async def fails(client: ScriptedLink) -> ComposerReady:
             await asyncio.sleep(0)
             raise StreamError("no memory is left")
 
@@ -515,12 +515,12 @@ def test_a_process_that_starts_while_all_are_closed_is_closed_too() -> None:
         await scene.crew.start()
         await scene.join(1, 2)
         joining = asyncio.create_task(scene.join(3))
-        while len(scene.links) < 2:
+        while len(scene.clients) < 2:
             await asyncio.sleep(0)
         await scene.crew.close()
         with pytest.raises(CapacityError):
             await joining
-        assert [link.closed for link in scene.links] == [1, 1]
+        assert [client.closed for client in scene.clients] == [1, 1]
 
     played(scenario())
 
@@ -531,7 +531,7 @@ def test_all_processes_are_closed() -> None:
         await scene.crew.start()
         await scene.join(1, 2, 3)
         await scene.crew.close()
-        assert [link.closed for link in scene.links] == [1, 1]
+        assert [client.closed for client in scene.clients] == [1, 1]
 
     played(scenario())
 

@@ -52,28 +52,28 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 async def change(
-    link: ComposerClient, stream: int, values: dict[str, Any]
+    client: ComposerClient, stream: int, values: dict[str, Any]
 ) -> tuple[ChangeReport, dict[str, Any]]:
-    answer = await link.request(ChangeOrder(0, stream, values))
+    answer = await client.request(ChangeOrder(0, stream, values))
     assert isinstance(answer, ChangeReport)
     return answer, values
 
 
-async def keep(link: ComposerClient, stream: int) -> SnapshotReport:
-    answer = await link.request(SnapshotOrder(0, stream))
+async def keep(client: ComposerClient, stream: int) -> SnapshotReport:
+    answer = await client.request(SnapshotOrder(0, stream))
     assert isinstance(answer, SnapshotReport)
     return answer
 
 
 def test_streams_are_composed_ahead_gapless_and_as_they_would_be_alone(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model, rows=2) as (link, ear):
-            assert link.ready is not None
-            assert link.ready.sha256 == tiny("gpt").digest
-            assert link.ready.styles == ("calm", "lively")
-            assert link.ready.speed > 0
-            assert link.ready.pid == link.pid
-            joined = [await join(link, stream) for stream in range(3)]
+        async with linked(model=model, rows=2) as (client, ear):
+            assert client.ready is not None
+            assert client.ready.sha256 == tiny("gpt").digest
+            assert client.ready.styles == ("calm", "lively")
+            assert client.ready.speed > 0
+            assert client.ready.pid == client.pid
+            joined = [await join(client, stream) for stream in range(3)]
             for stream, answer in enumerate(joined):
                 await ear.until_bar(stream, 8)
                 bars = ear.heard(stream)
@@ -94,13 +94,13 @@ def test_streams_are_composed_ahead_gapless_and_as_they_would_be_alone(model: st
 
 def test_a_change_is_heard_from_the_announced_bar_on(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            await join(link, 0)
+        async with linked(model=model) as (client, ear):
+            await join(client, 0)
             changes = []
             for wait, values in ((5, {"metre": "3/4", "key": "D minor"}), (9, {"density": 7})):
                 await ear.until_bar(0, wait)
                 before = ear.bars[0].copy()
-                changes.append(await change(link, 0, values))
+                changes.append(await change(client, 0, values))
                 bar = changes[-1][0].bar
                 assert ear.bars[0][bar - 1] == before[bar - 1]
                 await ear.until(lambda bar=bar: ear.bars[0][bar].revision > 0)
@@ -141,19 +141,19 @@ def test_what_cannot_be_done_is_refused_by_kind_and_the_music_goes_on(
     ]
 
     async def play() -> None:
-        async with linked(model=model, most=2) as (link, ear):
-            await join(link, 0)
+        async with linked(model=model, most=2) as (client, ear):
+            await join(client, 0)
             for kind, order in refusals:
                 with pytest.raises(kind) as found:
-                    await link.request(order)
+                    await client.request(order)
                 assert type(found.value) is kind
                 assert str(found.value)
-            await join(link, 1)
+            await join(client, 1)
             with pytest.raises(CapacityError, match="all 2 streams are taken"):
-                await join(link, 2)
-            link.send(LeaveOrder(1))
-            link.send(LeaveOrder(77))
-            await join(link, 2)
+                await join(client, 2)
+            client.send(LeaveOrder(1))
+            client.send(LeaveOrder(77))
+            await join(client, 2)
             reached = max(ear.bars[0], default=0)
             await ear.until_bar(0, reached + 3)
             bars = ear.heard(0)
@@ -164,13 +164,13 @@ def test_what_cannot_be_done_is_refused_by_kind_and_the_music_goes_on(
 
 def test_a_stream_that_has_left_is_heard_no_more_and_its_number_of_bars_stays(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            await join(link, 0)
-            await join(link, 1)
+        async with linked(model=model) as (client, ear):
+            await join(client, 0)
+            await join(client, 1)
             await ear.until_bar(0, 2)
-            link.send(LeaveOrder(0))
+            client.send(LeaveOrder(0))
             with pytest.raises(StreamError, match="stream 0 is not composed here"):
-                await change(link, 0, {"density": 2})
+                await change(client, 0, {"density": 2})
             reached = max(ear.bars[0])
             await ear.until_bar(1, max(ear.bars.get(1, {0: None})) + 5)
             assert max(ear.bars[0]) == reached
@@ -180,19 +180,19 @@ def test_a_stream_that_has_left_is_heard_no_more_and_its_number_of_bars_stays(mo
 
 def test_garbage_on_the_line_is_told_and_harms_nobody(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            await join(link, 0)
-            line = link._child._socket
+        async with linked(model=model) as (client, ear):
+            await join(client, 0)
+            line = client._child._socket
             assert line is not None
             for garbage in (b"nonsense", b"", b"\x82\xa4type\xa4join", bytes(range(256))):
                 line.send(len(garbage).to_bytes(4, "big") + garbage)
             await ear.until(lambda: len(ear.troubles) == 4)
-            await change(link, 0, {"density": 3})
+            await change(client, 0, {"density": 3})
             line.send(b"\xff" * 8)
             await ear.until(lambda: ear.returns == 1)
             assert ear.ends == 1
-            assert "ended" in link.condition.last_failure
-            await join(link, 1)
+            assert "ended" in client.condition.last_failure
+            await join(client, 1)
             await ear.until_bar(1, 2)
 
     asyncio.run(play())
@@ -203,8 +203,8 @@ def test_a_prompt_comes_first_and_lends_its_controls(model: str) -> None:
     prompt = Prompt.of(Score(notes, programs=(40, *[0] * 7))).plain()
 
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            answer = await join(link, 0, prompt=prompt, controls={"tempo": 240})
+        async with linked(model=model) as (client, ear):
+            answer = await join(client, 0, prompt=prompt, controls={"tempo": 240})
             assert answer.first == 4
             assert answer.controls["tempo"] == 240
             assert (answer.controls["programs"], answer.controls["parts"]) == ({"1": 40}, [1])
@@ -217,13 +217,13 @@ def test_a_prompt_comes_first_and_lends_its_controls(model: str) -> None:
 
 def test_a_shift_moves_the_bars_that_follow(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            await join(link, 0)
+        async with linked(model=model) as (client, ear):
+            await join(client, 0)
             await ear.until_bar(0, 4)
             reached = max(ear.bars[0])
-            link.send(ShiftOrder(0, reached + 1, 700_000))
-            link.send(ShiftOrder(99, 3, 700_000))
-            changed, _ = await change(link, 0, {})
+            client.send(ShiftOrder(0, reached + 1, 700_000))
+            client.send(ShiftOrder(99, 3, 700_000))
+            changed, _ = await change(client, 0, {})
             await ear.until_bar(0, max(reached, changed.bar) + 2)
             dues = {index: (bar.due, bar.length) for index, bar in ear.bars[0].items()}
             (due, length), (later, _) = dues[reached], dues[reached + 1]
@@ -238,31 +238,31 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
     model: str, tmp_path: Path
 ) -> None:
     async def play() -> None:
-        async with linked(model=model, directory=str(tmp_path), keep_every=3) as (link, ear):
+        async with linked(model=model, directory=str(tmp_path), keep_every=3) as (client, ear):
             changes = []
             for stream in range(2):
-                await join(link, stream)
+                await join(client, stream)
             await ear.until_bar(0, 3)
-            changes.append(await change(link, 0, {"density": 7}))
+            changes.append(await change(client, 0, {"density": 7}))
             await ear.until(lambda: {k.stream for k in ear.kept} == {0, 1})
-            changes.append(await change(link, 0, {"key": "E minor", "metre": "3/4"}))
+            changes.append(await change(client, 0, {"key": "E minor", "metre": "3/4"}))
             await ear.until_bar(0, changes[-1][0].bar + 1)
             await ear.until(lambda: any(k.stream == 0 and k.bar > 8 for k in ear.kept))
-            changes.append(await change(link, 0, {"tempo": 280}))
-            assert link.pid is not None
-            os.kill(link.pid, signal.SIGSTOP)
-            asked = asyncio.create_task(change(link, 1, {"density": 2}))
+            changes.append(await change(client, 0, {"tempo": 280}))
+            assert client.pid is not None
+            os.kill(client.pid, signal.SIGSTOP)
+            asked = asyncio.create_task(change(client, 1, {"density": 2}))
             await asyncio.sleep(0)
-            os.kill(link.pid, signal.SIGKILL)
+            os.kill(client.pid, signal.SIGKILL)
             with pytest.raises(ComposerLost, match="the composing process ended"):
                 await asked
-            assert (ear.ends, link.is_open) == (1, False)
+            assert (ear.ends, client.is_open) == (1, False)
             with pytest.raises(ComposerLost, match="the composing process is not running"):
-                await change(link, 1, {"density": 2})
+                await change(client, 1, {"density": 2})
             old = {stream: dict(held) for stream, held in ear.bars.items()}
 
             await ear.until(lambda: ear.returns == 1)
-            assert link.condition.restarts == 1
+            assert client.condition.restarts == 1
             for stream in (0, 1):
                 held = old[stream]
                 kept = [k for k in ear.kept if k.stream == stream][-1]
@@ -275,14 +275,14 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
                 )
                 revisions = {i: one.revision for i, one in held.items() if i >= bar}
                 resume = ResumePoint(kept.path, logged, bar, held[bar].due, revisions)
-                answer = await join(link, stream + 10, number=stream, seed=0, resume=resume)
+                answer = await join(client, stream + 10, number=stream, seed=0, resume=resume)
                 assert (answer.first, answer.due) == (bar, held[bar].due)
                 if stream == 0:
                     assert answer.controls["key"] == "E minor"
                     assert answer.controls["tempo"] == 280
             # A change that comes while it still catches up has its turn after that.
-            late = await change(link, 11, {"density": 1})
-            changes.append(await change(link, 10, {"transpose": 2}))
+            late = await change(client, 11, {"density": 1})
+            changes.append(await change(client, 10, {"transpose": 2}))
             last = changes[-1][0].bar
             await ear.until_bar(10, last + 4)
             await ear.until_bar(11, late[0].bar + 2)
@@ -299,16 +299,16 @@ def test_killed_in_the_middle_of_a_bar_it_goes_on_as_if_it_never_stopped(
 
 def test_closed_and_started_again_it_goes_on_at_its_bar(model: str, tmp_path: Path) -> None:
     async def play() -> None:
-        async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (link, ear):
-            await join(link, 0, name="a/b: ü")
+        async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (client, ear):
+            await join(client, 0, name="a/b: ü")
             await ear.until_bar(0, 7)
-            await link.close(PATIENCE)
-            assert (ear.ends, link.is_open) == (0, False)
+            await client.close(PATIENCE)
+            assert (ear.ends, client.is_open) == (0, False)
             kept = ear.kept[-1]
             assert Path(kept.path).parent == tmp_path
-        async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (link, after):
+        async with linked(model=model, directory=str(tmp_path), keep_every=1000) as (client, after):
             resume = ResumePoint(kept.path, (), kept.bar, 0)
-            answer = await join(link, 1, seed=0, resume=resume)
+            answer = await join(client, 1, seed=0, resume=resume)
             assert answer.first == kept.bar
             assert answer.due > ear.bars[0][7].due - 10**7
             await after.until_bar(1, kept.bar + 3)
@@ -321,13 +321,13 @@ def test_closed_and_started_again_it_goes_on_at_its_bar(model: str, tmp_path: Pa
 
 def test_without_a_snapshot_it_is_composed_from_its_beginning(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
+        async with linked(model=model) as (client, ear):
             changes = [
                 (ChangeReport(0, 0, 5, 0, {}), {"density": 6}),
                 (ChangeReport(0, 0, 14, 0, {}), {}),
             ]
             logged = tuple(PastChange(made.bar, values, {}) for made, values in changes)
-            answer = await join(link, 0, resume=ResumePoint("", logged, 12, 0))
+            answer = await join(client, 0, resume=ResumePoint("", logged, 12, 0))
             assert answer.first == 12
             await ear.until_bar(0, 16)
             bars = ear.heard(0)
@@ -342,15 +342,15 @@ def test_snapshots_that_cannot_be_written_are_told_once_and_the_music_goes_on(
     folder = tmp_path / "gone"
 
     async def play() -> None:
-        async with linked(model=model, directory=str(folder), keep_every=1) as (link, ear):
-            await join(link, 0)
+        async with linked(model=model, directory=str(folder), keep_every=1) as (client, ear):
+            await join(client, 0)
             await ear.until_bar(0, 6)
             with pytest.raises(OutputError, match="cannot be written"):
-                await keep(link, 0)
+                await keep(client, 0)
             assert len(ear.troubles) == 1
             assert str(folder) in ear.troubles[0].message
             folder.mkdir()
-            found = await keep(link, 0)
+            found = await keep(client, 0)
             assert Path(found.path).is_file()
             await ear.until(lambda: ear.kept)
             for path in folder.iterdir():
@@ -366,9 +366,9 @@ def test_another_model_is_loaded_on_demand(model: str, tmp_path: Path) -> None:
     other.write_bytes(tiny_bytes("lstm"))
 
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            await join(link, 0)
-            asked = [asyncio.create_task(join(link, n, model=str(other))) for n in (1, 2)]
+        async with linked(model=model) as (client, ear):
+            await join(client, 0)
+            asked = [asyncio.create_task(join(client, n, model=str(other))) for n in (1, 2)]
             answers = await asyncio.gather(*asked)
             assert {answer.sha256 for answer in answers} == {tiny("lstm").digest}
             for stream, kind in ((0, "gpt"), (1, "lstm"), (2, "lstm")):
@@ -376,8 +376,8 @@ def test_another_model_is_loaded_on_demand(model: str, tmp_path: Path) -> None:
                 bars = ear.heard(stream)
                 assert bars == expected(tiny(kind), stream, len(bars))
             for stream in (1, 2):
-                link.send(LeaveOrder(stream))
-            await join(link, 3, model=str(other))
+                client.send(LeaveOrder(stream))
+            await join(client, 3, model=str(other))
             await ear.until_bar(3, 1)
 
     asyncio.run(play())
@@ -400,11 +400,11 @@ def test_a_model_that_is_none_is_said_at_the_start(tmp_path: Path) -> None:
 
 def test_signals_to_the_whole_group_are_left_to_the_server(model: str) -> None:
     async def play() -> None:
-        async with linked(model=model) as (link, ear):
-            assert link.pid is not None
+        async with linked(model=model) as (client, ear):
+            assert client.pid is not None
             for number in (signal.SIGINT, signal.SIGTERM):
-                os.kill(link.pid, number)
-            await join(link, 0)
+                os.kill(client.pid, number)
+            await join(client, 0)
             await ear.until_bar(0, 1)
             assert ear.ends == 0
 
@@ -416,7 +416,7 @@ def test_the_process_ends_when_the_server_dies(model: str) -> None:
     script = (
         "import asyncio, os, signal, sys\n"
         "from server.composing.client import ComposerClient\n"
-        "from server.composing.settings import ComposerSettings\n"
+        "from server.composing.messages import ComposerSettings\n"
         "async def main():\n"
         "    link = ComposerClient(ComposerSettings(model=sys.argv[1]), print, print, print)\n"
         "    print((await link.start()).pid, flush=True)\n"

@@ -48,7 +48,7 @@ class Scene:
         self.clock = SetClock()
         self.line = ScriptedLine(self.clock)
         self.house = House(self.line, HouseRules(idle=60 * SECOND), PRESETS, self.clock)
-        self.line.hear = self.house.take_report
+        self.line.hear = self.house.composing.take
         self.notes = Notebook()
         self.house.newcomers.append(self.notes)
 
@@ -61,7 +61,7 @@ class Scene:
         return station
 
     def deliver(self, stream: Stream, index: int, revision: int = 0, pitch: int = 60) -> None:
-        self.house.take_report(self.line.composed(stream.number, index, revision, pitch))
+        self.house.composing.take(self.line.composed(stream.number, index, revision, pitch))
 
     def pass_to(self, time: int) -> None:
         """Let it become this late, with all that becomes due."""
@@ -141,7 +141,7 @@ def test_a_revised_bar_of_another_length_moves_what_is_planned_after_it() -> Non
         before = {index: planned.due for index, planned in station.bars.items()}
         slower = structs.replace(wire_bar(1, revision=1), tempo=600_000)
         report = scene.line.composed(station.number, 1, revision=1)
-        scene.house.take_report(
+        scene.house.composing.take(
             structs.replace(report, bar=encode_bar(slower), length=slower.length)
         )
         later = slower.length - BAR
@@ -151,7 +151,7 @@ def test_a_revised_bar_of_another_length_moves_what_is_planned_after_it() -> Non
         assert dues == {0: before[0], 1: before[1], 2: before[2] + later, 3: before[3] + later}
         # The next revised one is due where this one ends, as the other process has it too.
         second = scene.line.composed(station.number, 2, revision=1)
-        scene.house.take_report(structs.replace(second, due=second.due + later))
+        scene.house.composing.take(structs.replace(second, due=second.due + later))
         assert station.bars[2].due == dues[2]
         assert not scene.line.sent(ShiftOrder)
         scene.close()
@@ -203,7 +203,7 @@ def test_after_a_fallback_of_another_length_both_processes_come_into_step() -> N
         # The bar that was not there in time was half as long for the composing process.
         for index in (3, 4):
             report = scene.line.composed(station.number, index)
-            scene.house.take_report(structs.replace(report, due=report.due - BAR // 2))
+            scene.house.composing.take(structs.replace(report, due=report.due - BAR // 2))
         ends = [station.bars[index].end for index in range(4)]
         assert [station.bars[index + 1].due for index in range(4)] == ends
         # It was told once, and all of it: what is wanted next, and when.
@@ -356,7 +356,7 @@ def test_a_new_seed_begins_at_the_next_bar_line_and_voids_the_plan() -> None:
         assert (station.seed, station.epoch) == (8, 1)
         assert not station.bars
         assert scene.line.sent(LeaveOrder) == [LeaveOrder(old)]
-        scene.house.take_report(scene.line.composed(old, 4))  # of the epoch before
+        scene.house.composing.take(scene.line.composed(old, 4))  # of the epoch before
         assert not station.bars
         scene.deliver(station, 0)
         assert station.bars[0].due == bar_line
@@ -384,7 +384,7 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
     async def scenario() -> None:
         scene = Scene()
         station = await scene.open()
-        scene.house.take_report(SnapshotReport(0, station.number, 1, "/kept"))
+        scene.house.composing.take(SnapshotReport(0, station.number, 1, "/kept"))
         scene.line.first_open[station.number] = 2
         await change(scene.house, station, {"density": 4})
         scene.clock.time = station.bars[1].due + 1
@@ -399,7 +399,7 @@ def test_after_a_crash_every_stream_is_taken_up_at_its_first_open_bar() -> None:
         assert resume.revisions == {2: 0, 3: 0}
         assert station.bars == before  # what is planned still sounds
         assert station.epoch == 0
-        scene.house.take_report(scene.line.composed(station.number, 4))
+        scene.house.composing.take(scene.line.composed(station.number, 4))
         assert station.missing == 5
         scene.close()
 
@@ -413,7 +413,7 @@ def test_changes_before_a_snapshot_are_not_made_again() -> None:
         await change(scene.house, station, {"density": 4})
         scene.line.first_open[station.number] = 3
         await change(scene.house, station, {"density": 5})
-        scene.house.take_report(SnapshotReport(0, station.number, 2, "/kept"))
+        scene.house.composing.take(SnapshotReport(0, station.number, 2, "/kept"))
         assert [change.set for change in station.kept.changes] == [{"density": 5}]
         scene.close()
 

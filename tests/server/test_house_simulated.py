@@ -439,7 +439,7 @@ def test_a_bar_of_long_ago_is_not_taken_again(world: World) -> None:
     assert late[0] not in station.bars  # forgotten
     told = len(notes.of(BarPlanned))
     report = world.composing.composed(station.number, late[0])
-    world.house.take_report(report)
+    world.house.composing.take(report)
     assert late[0] not in station.bars
     assert len(notes.of(BarPlanned)) == told
 

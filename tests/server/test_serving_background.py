@@ -26,7 +26,7 @@ def test_one_that_raises_is_done_again_and_one_that_hangs_holds_up_no_other(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        chores, done, raised = BackgroundTasks(), 0, 0
+        background, done, raised = BackgroundTasks(), 0, 0
 
         async def hangs() -> None:
             await asyncio.Event().wait()
@@ -41,14 +41,14 @@ def test_one_that_raises_is_done_again_and_one_that_hangs_holds_up_no_other(
             done += 1
 
         for name, work in (("hangs", hangs), ("raises", raises), ("works", works)):
-            chores.begin(name, work, every=0.001)
+            background.begin(name, work, every=0.001)
         await until(lambda: raised >= 5 and done >= 5)
-        assert chores.faults == {"hangs": 0, "raises": raised, "works": 0}
-        assert chores.chores["raises"].last_fault == "KeyError: 'a bug'"
-        assert not any(chores.hanging.values())
+        assert background.faults == {"hangs": 0, "raises": raised, "works": 0}
+        assert background.background["raises"].last_fault == "KeyError: 'a bug'"
+        assert not any(background.hanging.values())
         monkeypatch.setattr(background, "HANGS_AFTER", 0.0)
-        assert chores.hanging["hangs"]
-        await chores.close()
+        assert background.hanging["hangs"]
+        await background.close()
         before = done
         await asyncio.sleep(0.01)
         assert done == before
@@ -83,9 +83,9 @@ def test_pauses_grow_while_it_fails_and_shrink_when_it_goes_well(
 
 def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
     async def scenario() -> None:
-        chores = BackgroundTasks()
+        background = BackgroundTasks()
         conditions = {"composing 1": ChildCondition("up"), "sound": ChildCondition("ended")}
-        supervision = Supervision(lambda: conditions, chores)
+        supervision = Supervision(lambda: conditions, background)
         assert supervision.health()["status"] == "ok"
         conditions["composing 1"] = ChildCondition(
             "waiting", 2, 5, "the model '/home/me/m.onnx' is not there"
@@ -94,9 +94,9 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
         def raises() -> None:
             raise ValueError("a bug")
 
-        chores.begin("places", raises, every=0.001)
-        await until(lambda: chores.faults["places"] > 0)
-        await chores.close()
+        background.begin("places", raises, every=0.001)
+        await until(lambda: background.faults["places"] > 0)
+        await background.close()
         assert supervision.health() == {
             "status": "degraded",
             "processes": {
@@ -116,6 +116,6 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
         assert 'perpetuo_process_failures_total{process="composing 1"} 5' in lines
         assert 'perpetuo_task_hanging{task="places"} 0' in lines
         (faults,) = [line for line in lines if line.startswith("perpetuo_task_faults_total{")]
-        assert int(faults.split()[1]) == chores.faults["places"]
+        assert int(faults.split()[1]) == background.faults["places"]
 
     asyncio.run(scenario())

@@ -34,8 +34,8 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 class Asked:
     """A door, and what it answers to bytes."""
 
-    def __init__(self, door: WebDoor, link: FakeLink) -> None:
-        self.door, self.link = door, link
+    def __init__(self, door: WebDoor, client: FakeLink) -> None:
+        self.door, self.client = door, client
 
     async def head(self, request: bytes) -> tuple[int, list[tuple[str, str]]]:
         """Status and headers of the first answer, which may be one without end."""
@@ -61,18 +61,18 @@ class Asked:
 @asynccontextmanager
 async def open_door(tmp_path: Path, **settings: str) -> AsyncIterator[Asked]:
     """Of which the sound of `study` is made already."""
-    radio, link, house = opened(formats=("mp3", "opus", "hls"))
+    radio, client, house = opened(formats=("mp3", "opus", "hls"))
     soundfont = tmp_path / "x.sf2"
     soundfont.write_bytes(b"instruments")
     radio.playlist("study")
-    link.report(EncoderReport("study", "hls", b"head", 0))
+    client.report(EncoderReport("study", "hls", b"head", 0))
     for number in range(4):
-        link.report(ChunkReport("study", "hls", bytes([number]), "", 4.0))
+        client.report(ChunkReport("study", "hls", bytes([number]), "", 4.0))
     door = WebDoor()
     asked = WebSettings(port=0, origins=(PAGE_OF,), **settings)  # type: ignore[arg-type]
     await door.open(house, asked, sound=AudioDoor(radio, soundfont))  # type: ignore[arg-type]
     try:
-        yield Asked(door, link)
+        yield Asked(door, client)
     finally:
         radio.cut_all()
         await door.close()
@@ -121,7 +121,7 @@ def test_what_is_refused_has_them(time: Time, tmp_path: Path) -> None:
             await it.is_headed(400, b"\x16\x03\x01 no HTTP\r\n\r\n")
             await it.is_headed(413, request("/health", Content_Length="5"))
             await it.is_headed(421, request("/health", Host="evil.example"))
-            it.link.trouble = "there is no FluidSynth"
+            it.client.trouble = "there is no FluidSynth"
             await it.is_headed(503, request("/stream/study.mp3"))
             it.door.connections._most = -1
             await it.is_headed(503, request("/"))

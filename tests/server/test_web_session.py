@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from server.house.events import BarPlanned
 from server.web import session as session_module
-from server.web.codes import ENDS
 from server.web.outgoing import BarMessage, decode
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
 from server.web.stream_messages import StreamMessages, bar_body
+from server.web.terms import ENDS
 from tests.server.web_house import LENGTH, WebHouse
 from tests.server.web_line import Talk, answered, talking, types
 

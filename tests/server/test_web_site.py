@@ -16,8 +16,7 @@ from common.errors import ConfigError
 from common.settings import Source
 from engine.controls.reference import describe
 from server.base.metrics import COUNTER, Metric, exposition
-from server.house.counters import Counters
-from server.house.metrics import house_metrics
+from server.house.metrics import Counters, house_metrics
 from server.house.promises import PromiseCounts
 from server.web import site as site_module
 from server.web.admission import admits, knows_host, visitor

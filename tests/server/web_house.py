@@ -15,7 +15,6 @@ from common.words import nearest
 from engine.controls.controls import Controls
 from engine.library.presets import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
-from server.house.counters import Counters
 from server.house.events import (
     BarPlanned,
     BarsMoved,
@@ -28,6 +27,7 @@ from server.house.events import (
     StreamListener,
 )
 from server.house.house import HouseRules
+from server.house.metrics import Counters
 from server.house.requests import ModelRequest, RequestDone, StreamRequest
 from server.house.stream import Stream
 from tests.server.steering import carried_out

@@ -6,7 +6,6 @@ import asyncio
 import json
 from typing import Any
 
-from server.web.codes import ENDS, ERRORS
 from server.web.conversation import Conversation
 from server.web.incoming import AnyRequest
 from server.web.outgoing import decode
@@ -14,6 +13,7 @@ from server.web.request_handling import carry_out
 from server.web.session import Session
 from server.web.sessions import Sessions, Visitor
 from server.web.settings import WebSettings
+from server.web.terms import ENDS, ERRORS
 from tests.server.web_house import WebHouse
 
 

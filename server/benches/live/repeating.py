@@ -16,7 +16,7 @@ from engine.network.runtime import Network
 from server.base.wire import WireBar
 from server.benches.live.change_accounts import BarPlace
 from server.composing.heard_bars import heard_again
-from server.composing.wire_bars import wire_bar
+from server.composing.reports import wire_bar
 from server.house.log_writer import logs_of
 
 MUSIC = ("tick", "ticks", "metre", "tempo", "programs", "notes")  # what is heard of a bar

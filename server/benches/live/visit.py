@@ -13,8 +13,8 @@ from common.errors import StreamError
 from engine.music.time import duration
 from server.base.clock import monotonic_us
 from server.benches.live.bar_ledger import Arrival
-from server.web.fields import PROTOCOL
 from server.web.outgoing import Ack, Bye, ErrorMessage, FromServer, decode
+from server.web.terms import PROTOCOL
 
 PATIENCE = 60.0  # seconds for an answer
 _BAR = b'{"type":"bar"'

@@ -1,6 +1,11 @@
-"""The codes of errors, and how connections end."""
+"""Words of the protocol that messages of both directions use: types of fields, codes of errors and
+of ends."""
 
 from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 ERRORS = {
     "bad_message": "the message was no JSON, of no known type, or a field was wrong",
@@ -30,3 +35,19 @@ ENDS = {
     "unauthorised": (4003, "the token is missing or wrong"),
     "slow": (4008, "the client read too slowly: it may come back and resume"),
 }
+
+
+PROTOCOL = 1
+MAX_INTEGER = 2**53 - 1  # that JSON carries exactly
+
+Name = Annotated[str, Meta(max_length=80)]
+Whole = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+RequestId = Annotated[
+    Whole | None,
+    Meta(description="Chosen by the client; the one `ack` or `error` that answers repeats it."),
+]
+Controls = Annotated[dict[Name, Any], Meta(description="Values by name, see controls.md.")]
+Plan = Annotated[
+    dict[Whole, dict[Name, int]],
+    Meta(description="Values of the plan by bar: what stands there is not planned by the server."),
+]

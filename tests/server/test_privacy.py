@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import BundleError, ConfigError
-from server.base.privacy import without_folders
+from common.words import without_folders
 from server.house.events import StateTurned
 from server.osc.query import describe
 from server.web.sessions import Sessions

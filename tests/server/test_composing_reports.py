@@ -9,7 +9,7 @@ from engine.controls.controls import Controls
 from engine.controls.key import Key
 from engine.music.harmony import CHORD_SHIFT, KEY_SHIFT, parse_chord, parse_key
 from server.base.wire import WireBar, decode_bar, encode_bar
-from server.composing.wire_bars import wire_bar
+from server.composing.reports import wire_bar
 from tests.bundles import tiny
 from tests.fakes import TableNetwork
 
