@@ -9,11 +9,14 @@ finds nobody.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from server.base.framing import Frames
 from server.child.heartbeat import Alive
+
+SUFFIX = ".stream"
 
 
 class JoinOrder(msgspec.Struct, frozen=True, tag="join"):
@@ -284,3 +287,8 @@ class ComposerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def read(cls, argument: str) -> ComposerSettings:
         return msgspec.json.decode(argument, type=cls)
+
+
+def snapshot_name(name: str) -> str:
+    """The file name of a stream's snapshot: safe, whatever the stream is called."""
+    return quote(name, safe=" ()+,=@") + SUFFIX

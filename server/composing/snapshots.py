@@ -11,21 +11,13 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from common.errors import OutputError
 from engine.composing.snapshot import save
 from server.composing import messages
 from server.composing.composed_stream import ComposedStream
-from server.composing.messages import ComposerSettings
+from server.composing.messages import ComposerSettings, snapshot_name
 from server.composing.server_connection import ServerConnection, Waker
-
-SUFFIX = ".stream"
-
-
-def snapshot_name(name: str) -> str:
-    """The file name of a stream's snapshot: safe, whatever the stream is called."""
-    return quote(name, safe=" ()+,=@") + SUFFIX
 
 
 class StreamSnapshot(NamedTuple):

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import PerpetuoError
 from common.files import LOG, SNAPSHOT, read_bytes
 from engine.files.control_log import ControlLog, read
-from server.composing.messages import PastChange
-from server.composing.snapshots import snapshot_name
+from server.composing.messages import PastChange, snapshot_name
 from server.house.log_writer import logs_of
 from server.house.places import StationPlace
 from server.house.stream import PLAYING
