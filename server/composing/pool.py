@@ -63,19 +63,20 @@ MakeClient = Callable[[ComposerSettings, Callable[[Report], None], Call, Call], 
 class ComposerPool:
     """`on_report` hears every report that answers no request, `LoadReport` as one for all;
     `on_lost` is called with the streams that a process had which has failed, before anybody who
-    waits for an answer of it is told, and `on_ready` when there is another one in its place."""
+    waits for an answer of it is told, and `on_ready` when there is another one in its place.
+    Whoever begins later than the first process sets them before it awaits anything."""
 
     def __init__(
         self,
         settings: ComposerSettings,
         most: int,
-        on_report: Callable[[Report], None],
-        on_lost: Callable[[frozenset[int]], None],
-        on_ready: Call,
+        on_report: Callable[[Report], None] = lambda report: None,
+        on_lost: Callable[[frozenset[int]], None] = lambda streams: None,
+        on_ready: Call = lambda: None,
         make_client: MakeClient = ComposerClient,
     ) -> None:
         self._settings, self._most = settings, most
-        self._on_report, self._on_lost, self._on_ready = on_report, on_lost, on_ready
+        self.on_report, self.on_lost, self.on_ready = on_report, on_lost, on_ready
         self._make_client = make_client
         self.workers: list[PooledComposer] = []
         self._by_stream: dict[int, PooledComposer] = {}
@@ -97,7 +98,7 @@ class ComposerPool:
                 self._settings,
                 lambda report: self._take(worker, report),
                 lambda: self._lost(worker),
-                self._on_ready,
+                lambda: self.on_ready(),
             )
         )
         ready = await worker.client.start()
@@ -122,7 +123,7 @@ class ComposerPool:
         lost = frozenset(worker.streams)
         worker.streams.clear()
         self._by_stream = {one: its for one, its in self._by_stream.items() if its is not worker}
-        self._on_lost(lost)
+        self.on_lost(lost)
 
     @property
     def conditions(self) -> dict[str, ChildCondition]:
@@ -276,10 +277,10 @@ class ComposerPool:
         if isinstance(report, FailureReport):  # it is to be told still that the stream leaves
             worker.streams.discard(report.stream)
         if not isinstance(report, LoadReport):
-            self._on_report(report)
+            self.on_report(report)
             return
         worker.load = report
-        self._on_report(together([self._gone, *(worker.load for worker in self.workers)]))
+        self.on_report(together([self._gone, *(worker.load for worker in self.workers)]))
 
 
 def together(loads: list[LoadReport]) -> LoadReport:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from engine.composing.fallback import BEFORE_A_FALLBACK
 from server.base.clock import seconds_until
 from server.composing.messages import BarReport, GoOnOrder, Order, RestOrder, ShiftOrder
+from server.house.bridging import bridged
 from server.house.events import (
     NEEDED_BEFORE,
     BarKeptAsItWas,
@@ -21,7 +22,6 @@ from server.house.events import (
 )
 from server.house.metrics import Counters
 from server.house.stream import SealedBars, Stream
-from server.playing.bridging import bridged
 
 
 class Watch:

@@ -1,4 +1,4 @@
-"""The dispatching thread, and the one that looks after its outputs.
+"""The dispatching thread, the one that looks after its outputs, and who hands streams on to them.
 
 Every method of `Player` may be called from any thread, returns at once and is obeyed within
 `SLICE`, in the order of the calls.
@@ -18,6 +18,8 @@ from functools import partial
 
 from server.base.clock import monotonic_us, seconds_until
 from server.base.wire import WireBar
+from server.house.events import BarPlanned, BarsMoved, Panicked, StateTurned, StreamEvent
+from server.house.stream import Stream
 from server.playing.dispatch import Dispatch, OutputState, PortReport
 from server.playing.lateness import Lateness
 from server.playing.outputs import Event, Output
@@ -206,3 +208,37 @@ def _ask_for_priority() -> bool:
         log.info("playing with real-time priority (SCHED_FIFO %d)", PRIORITY)
         return True
     return False
+
+
+class PlayingStreams:
+    """Listens to the streams that are played. `attach` is called with each when it first begins:
+    it gives the player its outputs."""
+
+    def __init__(self, player: Player, attach: Callable[[Stream], None]) -> None:
+        self.player, self.attach = player, attach
+        self._epochs: dict[str, int] = {}
+
+    def hear(self, stream: Stream, event: StreamEvent) -> None:
+        player, name = self.player, stream.name
+        if name not in self._epochs:
+            self._epochs[name] = stream.epoch
+            self.attach(stream)
+        match event:
+            case BarPlanned(planned):
+                player.offer(name, planned.index, planned.revision, planned.due, planned.bar)
+            case BarsMoved(bar, later):
+                player.move(name, bar, later)
+            case Panicked():
+                player.panic(name)
+            case StateTurned(state="stopped"):
+                player.stop(name)
+            case StateTurned(state="ended"):
+                player.remove(name)
+                del self._epochs[name]
+            case StateTurned(state="playing") if self._epochs[name] != event.epoch:
+                self._epochs[name] = event.epoch
+                player.restart(name)
+            case StateTurned(state="playing"):
+                player.go_on(name)
+            case _:
+                pass

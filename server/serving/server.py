@@ -14,7 +14,7 @@ from engine.library.presets import load_presets
 from server.audio.service import SoundService
 from server.base.clock import Clock, monotonic_us
 from server.base.machine import cores
-from server.composing.messages import ComposerSettings, Report
+from server.composing.messages import ComposerSettings
 from server.composing.pool import ComposerPool
 from server.configuration.settings import Configuration
 from server.house.events import NEEDED_BEFORE
@@ -31,9 +31,8 @@ from server.osc.settings import PORT as OSC_PORT
 from server.osc.settings import OscSettings
 from server.playing.dispatch import PortReport
 from server.playing.metrics import player_metrics
-from server.playing.player import Player, prefer_the_player
+from server.playing.player import Player, PlayingStreams, prefer_the_player
 from server.serving.background import BackgroundTasks
-from server.serving.playing_streams import PlayingStreams
 from server.serving.supervision import Supervision
 from server.web.door import WebDoor
 from server.web.listening import look_for_room
@@ -88,13 +87,16 @@ class Server:
         prefer_the_player()
         settings = _settings(configuration, folders.streams, self.clock)
         most = configuration.composers or cores()
-        self.pool = ComposerPool(settings, most, self._hear, self._lost, self._composing_is_back)
+        self.pool = ComposerPool(settings, most)
         stack.push_async_callback(self.pool.close)
         ready = await self.pool.start()
         self.house = House(
             self.pool, _rules(configuration), load_presets(configuration.presets), self.clock
         )
         self.house.styles = ready.styles
+        pool, house = self.pool, self.house
+        pool.on_report, pool.on_lost = house.composing.take, house.lost
+        pool.on_ready = house.composing_is_back
         stack.callback(self.house.composing.time.watch.close)
         titles = {one.name: one.title or one.name for one in configuration.stations}
         self.sound = SoundService(
@@ -202,16 +204,6 @@ class Server:
             self.reload()
         except PerpetuoError as error:
             log.error("the presets stay as they were: %s", error)
-
-    def _hear(self, report: Report) -> None:
-        self.house.composing.take(report)
-
-    def _lost(self, streams: frozenset[int]) -> None:
-        """A composing process has failed; the next one is under way."""
-        self.house.lost(streams)
-
-    def _composing_is_back(self) -> None:
-        self.house.composing_is_back()
 
     def _port_turned(self, report: PortReport) -> None:
         """Called by the player's threads; what there is to say, the player has logged."""

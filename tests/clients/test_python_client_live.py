@@ -48,7 +48,7 @@ async def together(model: Path, state: Path) -> AsyncIterator[tuple[House, Clien
         connect(socket_address(told)) as client,
     ):
         yield server.house, client
-        assert server.house.metrics.late_bars == 0
+        assert server.house.counters.late_bars == 0
 
 
 async def taken(stream: Stream, count: int) -> list[Bar]:

@@ -40,7 +40,7 @@ from server.house.resume_state import ResumeState
 from server.house.stream import Stream
 from server.playing.dispatch import Dispatch, OutputState
 from server.playing.outputs import Event, NoteOff, NoteOn
-from server.serving.playing_streams import PlayingStreams
+from server.playing.player import PlayingStreams
 from tests.bundles import tiny
 from tests.server.simulated_composing import SECOND, AtOnce, Composing, Models
 

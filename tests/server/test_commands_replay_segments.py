@@ -18,7 +18,7 @@ from server.base.wire import WireBar
 from server.commands.cli import main
 from server.composing.heard_bars import HeardBars
 from server.composing.reports import sounding_key, wire_bar
-from server.playing.bridging import bridged
+from server.house.bridging import bridged
 from tests.bundles import NETWORKS, tiny, tiny_bytes
 from tests.fakes import TableNetwork
 

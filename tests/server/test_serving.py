@@ -72,7 +72,7 @@ def test_a_replay_of_the_log_gives_back_what_was_heard(model: Path, tmp_path: Pa
                 event = await change(server.house, ear.stream, values)
                 assert event.bar > bar
             await ear.until_bar(8)
-            assert server.house.metrics.late_bars == 0
+            assert server.house.counters.late_bars == 0
             return ear.sounded()
 
     heard = asyncio.run(scenario())
@@ -98,8 +98,8 @@ def test_a_killed_composer_is_not_heard(model: Path, tmp_path: Path) -> None:
             os.kill(first, signal.SIGKILL)
             await ear.until_bar(max(ear.planned) + 6)
             assert server.pool.workers[0].client.pid not in (None, first)
-            assert server.house.metrics.composer_restarts == 1
-            assert server.house.metrics.late_bars == 0
+            assert server.house.counters.composer_restarts == 1
+            assert server.house.counters.late_bars == 0
             heard = ear.sounded()
             assert sorted(heard) == list(range(max(heard) + 1))
             return heard
@@ -122,7 +122,7 @@ def test_a_composer_that_hangs_is_replaced(
             assert first is not None
             os.kill(first, signal.SIGSTOP)
             async with asyncio.timeout(60):
-                while server.house.metrics.composer_restarts == 0:
+                while server.house.counters.composer_restarts == 0:
                     await asyncio.sleep(0.05)
             assert server.pool.workers[0].client.pid not in (None, first)
             await ear.until_bar(max(ear.planned) + 3)
@@ -216,7 +216,7 @@ def test_a_stopped_station_is_silent_and_goes_on_with_the_same_music(
             resting = max(ear.sounded())
             await ear.until_bar(resting + 3)
             assert len(recording.events) > count
-            assert server.house.metrics.late_bars == 0
+            assert server.house.counters.late_bars == 0
             return {i: planned.bar for i, planned in ear.stream.bars.items()}
 
     heard = asyncio.run(scenario())
@@ -304,7 +304,7 @@ def test_a_preset_for_another_model_is_heard_and_outlives_a_restart(
             assert (ear.stream.model_name, ear.stream.epoch) == ("other", 1)
             assert event.controls["density"] == 6
             await composed(ear.stream, 3)
-            assert server.house.metrics.late_bars == 0
+            assert server.house.counters.late_bars == 0
 
     async def second() -> None:
         async with running(settings) as server:

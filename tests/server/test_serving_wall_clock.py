@@ -121,7 +121,7 @@ def test_a_jump_of_the_systems_clock_is_not_heard(
             assert abs(server.house.now() - local_now()) < NEAR * 1e6
             assert stream.playing is not None
             dues.update({i: planned.due for i, planned in ear.stream.bars.items()})
-            assert server.house.metrics.late_bars == 0
+            assert server.house.counters.late_bars == 0
             assert server.player.missed_notes == server.player.ignored_bars == 0
             heard = ear.sounded()
             for index, following in pairwise(sorted(heard)):

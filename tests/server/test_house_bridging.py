@@ -8,7 +8,7 @@ from engine.music.plan import BarPlan
 from engine.music.score import Note
 from engine.music.time import Metre
 from server.base.wire import WireBar
-from server.playing.bridging import bridged
+from server.house.bridging import bridged
 from tests.server.bars import bar
 
 ROW = [(1, 60 + i, 12 * i, 12, 100 * i) for i in range(8)] + [(8, 36, 0, 6), (8, 38, 48, 6)]
