@@ -11,6 +11,7 @@ from functools import cache
 
 import pytest
 
+from tests import room_page
 from tests.test_imports import PACKAGES, ROOT, imports_in, modules_of
 
 MOST_WORDS = 30
@@ -112,6 +113,10 @@ def test_every_room_says_what_it_is() -> None:
     for package in PACKAGES:
         for path in modules_of(package):
             assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+
+
+def test_the_page_of_rooms_is_as_the_source_says() -> None:
+    assert room_page.PAGE.read_text("utf-8") == room_page.page(), "python -m tests.room_page"
 
 
 def test_the_glossary_is_short_and_its_words_are_used() -> None:

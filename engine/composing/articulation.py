@@ -1,4 +1,4 @@
-"""Touch: how long the notes of a bar are held, when a performer asks for an articulation.
+"""How long the notes of a bar are held, when a performer asks for an articulation.
 
 The network is told what is asked, but most music that it has learned from knows one touch only.
 What is missing is done here, as a player would: notes are let go earlier, or held up to the next.

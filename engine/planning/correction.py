@@ -1,4 +1,4 @@
-"""Aim: corrects what the network is told, until what is heard is what a performer asked for.
+"""Corrects what the network is told, until what is heard is what a performer asked for.
 
 A network that is asked for a density, a register, a polyphony or a loudness comes near it, in some
 styles less than in others. What it misses bar after bar is added to what it is told. Where it can
