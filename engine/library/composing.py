@@ -29,7 +29,7 @@ from engine.composing.snapshot import restore
 from engine.files.control_log import MAX_SEED, ControlLog
 from engine.files.midi import Smf, read
 from engine.library import DEFAULT_MODEL, DEFAULT_SEED, MOST_BARS
-from engine.library.asking import minutes_of, plain_controls, whole_number
+from engine.library.arguments import minutes_of, plain_controls, whole_number
 from engine.library.bars import Length, composed_bars, composer_of, open_model
 from engine.library.beginning import fresh_seed, read_prompt, request
 from engine.library.interchange import file_of

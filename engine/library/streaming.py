@@ -9,7 +9,7 @@ from engine.composing.composer import Composer
 from engine.composing.snapshot import save
 from engine.controls.values import Json
 from engine.library import MOST_BARS
-from engine.library.asking import plain_controls, whole_number
+from engine.library.arguments import plain_controls, whole_number
 from engine.library.bars import next_bar
 from engine.library.music import Music
 from engine.music.bars import Bar
