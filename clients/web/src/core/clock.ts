@@ -22,13 +22,14 @@ export const roundTrip = (ping: Ping): number => ping.received - ping.sent;
 export const offsetOf = (ping: Ping): number => ping.server - (ping.sent + ping.received) / 2;
 
 /** The most that `offsetOf` can be wrong at the time `now`. */
-export const doubt = (ping: Ping, now: number): number =>
+export const uncertainty = (ping: Ping, now: number): number =>
   roundTrip(ping) / 2 + DRIFT * Math.max(0, now - ping.received) + 1;
 
 /** The ping that tells most at the time `now`: of equal ones the first. */
 export function best(pings: readonly Ping[], now: number): Ping | null {
   let found: Ping | null = null;
-  for (const ping of pings) if (!found || doubt(ping, now) < doubt(found, now)) found = ping;
+  for (const ping of pings)
+    if (!found || uncertainty(ping, now) < uncertainty(found, now)) found = ping;
   return found;
 }
 
@@ -59,7 +60,7 @@ export class ServerClock {
     const now = ping.received;
     const isAnother =
       known !== null &&
-      Math.abs(offsetOf(ping) - offsetOf(known)) > doubt(ping, now) + doubt(known, now);
+      Math.abs(offsetOf(ping) - offsetOf(known)) > uncertainty(ping, now) + uncertainty(known, now);
     this.#pings = isAnother ? [ping] : [...this.#pings.slice(1 - REMEMBERED), ping];
     this.#best = best(this.#pings, now);
     return isAnother;

@@ -1,9 +1,9 @@
 /**
- * What the visible half of the page (`src/face`) may use of the rest: types and interfaces only.
+ * What the visible half of the page (`src/ui`) may use of the rest: types and interfaces only.
  *
  * `createPerpetuo()` of `src/core/perpetuo.ts` makes the one object `Perpetuo`; it connects at
  * once and makes no sound before `sound.start()` was called in a click. Nothing here touches the
- * document. Everything that changes is `Watched`, or tells by `watch`; whoever draws sixty times a
+ * document. Everything that changes is `Observable`, or has a `watch`; whoever draws sixty times a
  * second reads values and calls `clock.now()`, `plan.bars()` and `sound.level()` in each frame,
  * which costs next to nothing.
  *
@@ -13,7 +13,6 @@
  */
 
 import type {
-  ControlRow,
   PostponedMessage,
   PresetRow,
   PromptMusic,
@@ -33,10 +32,10 @@ export type ControlValue = unknown;
 export type Controls = Readonly<Record<string, ControlValue>>;
 export type Unwatch = () => void;
 
-/** A value that changes; `watch` tells every later one (not the present one). */
-export interface Watched<T> {
+/** A value that changes; `watch` gives every later one (not the present one). */
+export interface Observable<T> {
   readonly value: T;
-  watch(told: (value: T) => void): Unwatch;
+  watch(listener: (value: T) => void): Unwatch;
 }
 
 // -- music --------------------------------------------------------------------------------------
@@ -93,9 +92,9 @@ export interface Bar {
 }
 
 /** Past: over. Sounding: now. Committed: will not change any more. Open: a change may revise it. */
-export type Standing = "past" | "sounding" | "committed" | "open";
+export type BarStatus = "past" | "sounding" | "committed" | "open";
 
-export type PlanChange =
+export type PlanUpdate =
   | { readonly kind: "bar"; readonly bar: Bar }
   /** Bars from this index on are due later. */
   | { readonly kind: "moved"; readonly index: number; readonly later: number }
@@ -112,13 +111,13 @@ export interface Plan {
   bars(): readonly Bar[];
   /** The bar that sounds at that time. */
   at(time: ServerTime): Bar | null;
-  standing(bar: Bar, now: ServerTime): Standing;
-  watch(told: (change: PlanChange) => void): Unwatch;
+  statusOf(bar: Bar, now: ServerTime): BarStatus;
+  watch(listener: (change: PlanUpdate) => void): Unwatch;
 }
 
 // -- connection ---------------------------------------------------------------------------------
 
-export type Connection =
+export type ConnectionState =
   | { readonly state: "connecting" }
   /** `resumed`: came back without losing anything. */
   | { readonly state: "open"; readonly resumed: boolean }
@@ -160,10 +159,10 @@ export interface StreamState {
 }
 
 /** From where on a change is heard: "bar 42". */
-export interface Heard {
+export interface ChangeAnnounced {
   readonly bar: number | null;
   readonly due: ServerTime | null;
-  /** Number of the change, which `Postponed` names; null: it has none. */
+  /** Number of the change, which `ChangePostponed` names; null: it has none. */
   readonly change: number | null;
   /** Whether the server has it on disk; if not, it is lost if the server dies now. null: of an own
    * stream nothing is kept. */
@@ -171,7 +170,7 @@ export interface Heard {
 }
 
 /** A change is heard later than was told: from this bar on. */
-export type Postponed = Pick<PostponedMessage, "change" | "bar" | "due">;
+export type ChangePostponed = Pick<PostponedMessage, "change" | "bar" | "due">;
 
 /** A refusal of the server (`code` as in docs/protocol.md), or "cut", "unanswered", "closed". */
 export interface RequestFailure extends Error {
@@ -179,7 +178,7 @@ export interface RequestFailure extends Error {
 }
 
 /** Which music is shown: what a link holds. */
-export type Place =
+export type StreamChoice =
   | { readonly kind: "station"; readonly station: string }
   | {
       readonly kind: "own";
@@ -196,31 +195,31 @@ export type Prompt = Required<PromptMusic>;
 export type TransportAction = Transport["action"];
 
 export interface Session {
-  readonly connection: Watched<Connection>;
+  readonly connection: Observable<ConnectionState>;
   /** What the server has and can: controls, presets, styles, models, stations. null: not yet told. */
-  readonly welcome: Watched<Welcome | null>;
+  readonly welcome: Observable<Welcome | null>;
   /** null: none yet. */
-  readonly stream: Watched<StreamState | null>;
+  readonly stream: Observable<StreamState | null>;
   /** The own stream of this session that could be returned to, though a station is shown. */
-  readonly own: Watched<string | null>;
+  readonly own: Observable<string | null>;
   /** The last change of the stream that is shown which was postponed. */
-  readonly postponed: Watched<Postponed | null>;
+  readonly postponed: Observable<ChangePostponed | null>;
 
   /** Show another station, or begin an own stream. The stream that was shown is left; an own one
    * ends a minute after it was left, unless it is returned to. */
-  go(place: Place): Promise<Heard>;
+  go(choice: StreamChoice): Promise<ChangeAnnounced>;
   /** Return to the own stream that plays already. */
-  returnToOwn(): Promise<Heard>;
+  returnToOwn(): Promise<ChangeAnnounced>;
   /** An own stream that begins with this music in mind; on an own stream: it begins anew so. */
-  goWithPrompt(prompt: Prompt): Promise<Heard>;
+  goWithPrompt(prompt: Prompt): Promise<ChangeAnnounced>;
 
-  steer(controls: Controls): Promise<Heard>;
+  steer(controls: Controls): Promise<ChangeAnnounced>;
   /** Values of the plan by bar, such as `{ 48: { chord: 9 } }`. */
-  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<Heard>;
-  preset(name: string): Promise<Heard>;
-  seed(seed: number): Promise<Heard>;
-  model(name: string): Promise<Heard>;
-  transport(action: TransportAction): Promise<Heard>;
+  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<ChangeAnnounced>;
+  preset(name: string): Promise<ChangeAnnounced>;
+  seed(seed: number): Promise<ChangeAnnounced>;
+  model(name: string): Promise<ChangeAnnounced>;
+  transport(action: TransportAction): Promise<ChangeAnnounced>;
   /** Stations as they are now; `welcome` has those of the beginning. */
   stations(): Promise<readonly StationRow[]>;
   presets(): Promise<readonly PresetRow[]>;
@@ -230,7 +229,7 @@ export interface Session {
 
 // -- what happened --------------------------------------------------------------------------------
 
-export type HappeningKind =
+export type LogEntryKind =
   | "steered"
   | "turned"
   | "moved"
@@ -241,10 +240,10 @@ export type HappeningKind =
   | "note";
 
 /** Immutable: of a change that is postponed another one takes the place, with the same number. */
-export interface Happening {
+export interface LogEntry {
   /** Rises from 1. */
   readonly number: number;
-  readonly kind: HappeningKind;
+  readonly kind: LogEntryKind;
   /** Milliseconds since 1970. */
   readonly at: number;
   /** A sentence for people. */
@@ -294,19 +293,19 @@ export interface SoundFigures {
 }
 
 export interface Sound {
-  readonly state: Watched<SoundState>;
+  readonly state: Observable<SoundState>;
   /** Call it in a click. Never rejects: what went wrong is in `state`. */
   start(): Promise<void>;
   stop(): void;
   /** Whether `start` will use the page's synthesizer; if not, `why` is a sentence. */
   readonly ability: { readonly synthesizer: boolean; readonly why: string };
   /** 0 … 1; kept in the browser, as are reverb and the mix. */
-  readonly volume: Watched<number>;
+  readonly volume: Observable<number>;
   setVolume(volume: number): void;
   /** 0 … 1. Has no effect on the server's stream, nor has the mix. */
-  readonly reverb: Watched<number>;
+  readonly reverb: Observable<number>;
   setReverb(reverb: number): void;
-  readonly mix: Watched<readonly PartMix[]>;
+  readonly mix: Observable<readonly PartMix[]>;
   setPart(part: number, change: Partial<Omit<PartMix, "part">>): void;
   /** How loud it is, root mean square of the last 43 ms: 0 … 1. */
   level(): number;
@@ -345,11 +344,11 @@ export interface Played {
 }
 
 export interface Midi {
-  readonly state: Watched<MidiState>;
+  readonly state: Observable<MidiState>;
   ask(): Promise<void>;
   chooseOutput(id: string | null): void;
   chooseInput(id: string | null): void;
-  readonly played: Watched<Played>;
+  readonly played: Observable<Played>;
   /** Forget what was played. */
   forget(): void;
   /** What was played, as a prompt for `session.goWithPrompt`; null: nothing yet. It is laid on
@@ -366,13 +365,11 @@ export interface Perpetuo {
   readonly sound: Sound;
   readonly midi: Midi;
   /** What happened, oldest first; at most 500. */
-  readonly happenings: Watched<readonly Happening[]>;
+  readonly log: Observable<readonly LogEntry[]>;
   /** The link that brings back this music. The address bar is kept at it. */
-  readonly link: Watched<string>;
+  readonly link: Observable<string>;
   /** The music of the last minutes (at most ten) as a MIDI file; null: nothing has sounded yet. */
   save(minutes: number): { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | null;
   /** Ends notes and the session: for tests. */
   close(): void;
 }
-
-export type ControlTable = readonly ControlRow[];
