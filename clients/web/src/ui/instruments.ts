@@ -39,7 +39,7 @@ export const FAMILIES: readonly (readonly [family: string, names: readonly strin
   [
     "Ensemble",
     names(
-      "Strings 1|Strings 2|Synth strings 1|Synth strings 2|OutputGroup aahs|Voice oohs|Synth voice|Orchestra hit",
+      "Strings 1|Strings 2|Synth strings 1|Synth strings 2|Choir aahs|Voice oohs|Synth voice|Orchestra hit",
     ),
   ],
   [
@@ -58,9 +58,7 @@ export const FAMILIES: readonly (readonly [family: string, names: readonly strin
   ],
   [
     "Synth pad",
-    names(
-      "New age pad|Warm pad|Polysynth pad|OutputGroup pad|Bowed pad|Metallic pad|Halo pad|Sweep pad",
-    ),
+    names("New age pad|Warm pad|Polysynth pad|Choir pad|Bowed pad|Metallic pad|Halo pad|Sweep pad"),
   ],
   ["Synth effects", names("Rain|Soundtrack|Crystal|Atmosphere|Brightness|Goblins|Echoes|Sci-fi")],
   ["Ethnic", names("Sitar|Banjo|Shamisen|Koto|Kalimba|Bagpipe|Fiddle|Shanai")],

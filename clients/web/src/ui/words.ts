@@ -66,7 +66,7 @@ export function connectionWords(connection: ConnectionState, now: number): strin
       const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
       const when = seconds > 0 ? `in ${seconds} s` : "now";
       const why = connection.why ? ` (${unstopped(connection.why)})` : "";
-      return `ConnectionState lost${why}. What is planned plays on; trying again ${when}.`;
+      return `Connection lost${why}. What is planned plays on; trying again ${when}.`;
     }
     case "refused":
       return `Not connected: ${unstopped(connection.why)}.`;

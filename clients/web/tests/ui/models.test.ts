@@ -123,7 +123,7 @@ describe("words", () => {
   it("say how connection and sound stand", () => {
     const lost = { state: "lost", why: "It was cut.", retryAt: 3500 } as const;
     expect(connectionWords(lost, 1000)).toBe(
-      "ConnectionState lost (It was cut). What is planned plays on; trying again in 3 s.",
+      "Connection lost (It was cut). What is planned plays on; trying again in 3 s.",
     );
     expect(connectionWords(lost, 9000)).toContain("trying again now");
     expect(connectionWords({ state: "open", resumed: true }, 0)).toContain("nothing was lost");
