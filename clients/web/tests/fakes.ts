@@ -1,7 +1,7 @@
 /** The server, the time and the outputs, as tests have them. */
 
+import type { Bar } from "../src/core/api";
 import type { Socket } from "../src/core/connection";
-import type { Bar } from "../src/core/contract";
 import type { FromServer, WireBar, WireNote } from "../src/core/protocol";
 import type { ScheduledBar, ScheduledNote } from "../src/core/scheduler";
 import type { MusicOutput } from "../src/core/session";

@@ -1,6 +1,6 @@
 /** Bars as the page has them: made of those of the wire, with times instead of ticks. */
 
-import type { Bar, Note } from "./contract";
+import type { Bar, Note } from "./api";
 import { GOES_ON, GOES_ON_FROM_BEFORE, TICKS_PER_QUARTER } from "./messages";
 import type { BarMessage, WireBar, WireNote } from "./protocol";
 

@@ -5,8 +5,8 @@
  * outside, so that tests can be the server and the time.
  */
 
+import type { ConnectionState, RequestFailure } from "./api";
 import { ServerClock } from "./clock";
-import type { ConnectionState, RequestFailure } from "./contract";
 import {
   decode,
   encode,

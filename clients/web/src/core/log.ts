@@ -1,6 +1,6 @@
 /** What happened, in sentences: the page's log. */
 
-import type { ChangePostponed, LogEntry } from "./contract";
+import type { ChangePostponed, LogEntry } from "./api";
 import { ObservableValue } from "./observable";
 import type { BarMessage, Change, SteeredMessage, TurnedMessage } from "./protocol";
 

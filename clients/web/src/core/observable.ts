@@ -1,4 +1,4 @@
-import type { Observable, Unwatch } from "./contract";
+import type { Observable, Unwatch } from "./api";
 
 /** Who is notified; one that fails does not keep the others from it. */
 export class Listeners<T> {

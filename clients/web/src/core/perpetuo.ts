@@ -1,9 +1,9 @@
-/** Everything but what is seen, put together; see `Perpetuo` of the contract. */
+/** Everything but what is seen, put together; see `Perpetuo` in api.ts. */
 
 import { Midi } from "../midi/midi";
 import { Sound } from "../sound/sound";
+import type { Bar, Perpetuo } from "./api";
 import type { Socket } from "./connection";
-import type { Bar, Perpetuo } from "./contract";
 import { ObservableValue } from "./observable";
 import { recording } from "./recording";
 import { type MusicOutput, Session } from "./session";

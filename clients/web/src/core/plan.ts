@@ -1,7 +1,7 @@
 /** The bars of one stream as far as they are known: what was heard, what sounds, what is planned. */
 
+import type { Bar, BarStatus, Plan, PlanUpdate, ServerTime, Unwatch } from "./api";
 import { barOf } from "./bars";
-import type { Bar, BarStatus, Plan, PlanUpdate, ServerTime, Unwatch } from "./contract";
 import { Listeners } from "./observable";
 import type { BarMessage } from "./protocol";
 

@@ -1,8 +1,8 @@
 /** Bars that were heard, as a MIDI file: tempo map, metres, sections, one track and channel a part. */
 
+import type { Bar, Note } from "./api";
 import { durationOf } from "./bars";
 import { channelOf } from "./channels";
-import type { Bar, Note } from "./contract";
 import { PERCUSSION, TICKS_PER_QUARTER } from "./messages";
 import * as smf from "./smf";
 

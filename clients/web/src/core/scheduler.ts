@@ -7,7 +7,7 @@
  * Times are microseconds of the server's clock.
  */
 
-import type { Bar, Note } from "./contract";
+import type { Bar, Note } from "./api";
 
 /** A note-on later than this is left out: better a missing note than a burst. */
 export const STALE = 30_000;

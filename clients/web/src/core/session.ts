@@ -3,23 +3,23 @@
  * of it when the connection is cut.
  */
 
-import {
-  type ConnectionDependencies,
-  type ConnectionListener,
-  RequestError,
-  ServerConnection,
-} from "./connection";
 import type {
   Bar,
   ChangeAnnounced,
   ChangePostponed,
   Controls,
   Prompt,
-  Session as SessionContract,
+  SessionApi,
   StreamChoice,
   StreamState,
   TransportAction,
-} from "./contract";
+} from "./api";
+import {
+  type ConnectionDependencies,
+  type ConnectionListener,
+  RequestError,
+  ServerConnection,
+} from "./connection";
 import { Log } from "./log";
 import type { ProtocolError, Requests, RequestType } from "./messages";
 import { ObservableValue } from "./observable";
@@ -62,7 +62,7 @@ export interface MusicOutput {
 const MOST_POSTPONEMENTS = 64;
 const NO_CHANGE: ChangeAnnounced = { bar: null, due: null, change: null, saved: null };
 
-export class Session implements SessionContract, ConnectionListener {
+export class Session implements SessionApi, ConnectionListener {
   readonly server: ServerConnection;
   readonly plan = new PlanStore();
   readonly log: Log;

@@ -9,7 +9,7 @@
  * from the beginning.
  */
 
-import type { Controls, StreamChoice, StreamState } from "./contract";
+import type { Controls, StreamChoice, StreamState } from "./api";
 import type { Capabilities } from "./protocol";
 
 const RESERVED: ReadonlySet<string> = new Set(["station", "own", "seed", "preset", "model"]);

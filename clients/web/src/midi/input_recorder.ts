@@ -1,7 +1,7 @@
 /** What somebody plays into a MIDI input, recorded to be a prompt. */
 
+import type { Bar, Played, Prompt } from "../core/api";
 import { partOf } from "../core/channels";
-import type { Bar, Played, Prompt } from "../core/contract";
 import { TICKS_PER_QUARTER } from "../core/messages";
 
 /** Notes that are kept: the latest. A prompt of so many is well below what a server takes. */

@@ -1,15 +1,7 @@
 /** Web MIDI: out to a device or DAW, in to prime a stream with what is played. */
 
+import type { Bar, MidiApi, MidiPort, MidiState, Plan, Played, Prompt } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type {
-  Bar,
-  Midi as MidiContract,
-  MidiPort,
-  MidiState,
-  Plan,
-  Played,
-  Prompt,
-} from "../core/contract";
 import { ObservableValue } from "../core/observable";
 import type { MusicOutput } from "../core/session";
 import type { Timers } from "../core/timers";
@@ -25,7 +17,7 @@ export interface MidiDependencies {
   sendPlan(output: MusicOutput): void;
 }
 
-export class Midi implements MidiContract, MusicOutput {
+export class Midi implements MidiApi, MusicOutput {
   readonly state = new ObservableValue<MidiState>({ kind: "unasked" });
   readonly played: ObservableValue<Played>;
   readonly #dependencies: MidiDependencies;

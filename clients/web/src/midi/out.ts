@@ -1,8 +1,8 @@
 /** Music into a MIDI device or DAW, each message with its exact time. */
 
+import type { Bar } from "../core/api";
 import { channelOf } from "../core/channels";
 import type { ServerClock } from "../core/clock";
-import type { Bar } from "../core/contract";
 import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
 import type { MusicOutput } from "../core/session";

@@ -1,14 +1,7 @@
 /** Sound in the browser: the page's synthesizer, or where that cannot be, the server's stream. */
 
+import type { Bar, PartMix, SoundApi, SoundFigures, SoundState, StreamState } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type {
-  Bar,
-  PartMix,
-  Sound as SoundContract,
-  SoundFigures,
-  SoundState,
-  StreamState,
-} from "../core/contract";
 import { ObservableValue } from "../core/observable";
 import type { MusicOutput } from "../core/session";
 import type { Timers } from "../core/timers";
@@ -37,7 +30,7 @@ export interface SoundDependencies {
 export function abilityOf(scope: {
   readonly isSecureContext: boolean;
   readonly AudioWorkletNode?: unknown;
-}): SoundContract["ability"] {
+}): SoundApi["ability"] {
   if (scope.isSecureContext && scope.AudioWorkletNode) return { synthesizer: true, why: "" };
   const why = scope.isSecureContext
     ? "This browser has no AudioWorklet, so the page cannot play by itself"
@@ -46,7 +39,7 @@ export function abilityOf(scope: {
   return { synthesizer: false, why };
 }
 
-export class Sound implements SoundContract, MusicOutput {
+export class Sound implements SoundApi, MusicOutput {
   readonly state = new ObservableValue<SoundState>({ kind: "off" });
   readonly ability = abilityOf(globalThis);
   readonly volume: ObservableValue<number>;

@@ -1,6 +1,6 @@
 /** Volume, reverb and mix, saved in the browser from one visit to the next. */
 
-import type { PartMix } from "../core/contract";
+import type { PartMix } from "../core/api";
 import { PARTS } from "../core/messages";
 
 const KEY = "perpetuo.sound";

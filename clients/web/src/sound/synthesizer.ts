@@ -1,7 +1,7 @@
 /** The page's own synthesizer: an AudioContext with our worklet, fed with bars and the time. */
 
+import type { Bar, SoundFigures } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type { Bar, SoundFigures } from "../core/contract";
 import type { MusicOutput } from "../core/session";
 import type { Cancel, Timers } from "../core/timers";
 import { AudioClock } from "./audio_clock";

@@ -1,6 +1,6 @@
 /** What the page and its audio thread say to each other. */
 
-import type { SoundFigures } from "../core/contract";
+import type { SoundFigures } from "../core/api";
 import type { ScheduledBar } from "../core/scheduler";
 
 /** Where the audio clock stands on the server's: at the frame `frame`, it is `server` microseconds. */

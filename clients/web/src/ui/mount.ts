@@ -1,6 +1,6 @@
 /** Puts the page together and keeps it going: frames for the roll, words a few times a second. */
 
-import type { Perpetuo } from "../core/contract";
+import type { Perpetuo } from "../core/api";
 import { byId, setPressed } from "./dom";
 import { LogPanel } from "./panels/log";
 import { MidiPanel } from "./panels/midi";

@@ -1,6 +1,6 @@
 /** The play button, the volume, and what the sound does in words. */
 
-import type { Perpetuo, SoundState } from "../core/contract";
+import type { Perpetuo, SoundState } from "../core/api";
 import { byId, setPressed, setText } from "./dom";
 import { put, slide } from "./panels/mixer";
 import { soundWords, unstopped } from "./words";

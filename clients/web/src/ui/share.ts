@@ -1,6 +1,6 @@
 /** The link to this music, and its last minutes as a MIDI file. */
 
-import type { Perpetuo } from "../core/contract";
+import type { Perpetuo } from "../core/api";
 import { byId, h, setText } from "./dom";
 
 const SHOWN_FOR = 2500; // milliseconds

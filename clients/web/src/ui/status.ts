@@ -1,6 +1,6 @@
 /** How the connection and the server stand, in words; what is over goes away by itself. */
 
-import type { ConnectionState, LogEntry, Perpetuo } from "../core/contract";
+import type { ConnectionState, LogEntry, Perpetuo } from "../core/api";
 import { byId, h } from "./dom";
 import { connectionWords } from "./words";
 

@@ -1,6 +1,6 @@
 /** How values and states are put for people. */
 
-import type { ConnectionState, SoundState } from "../core/contract";
+import type { ConnectionState, SoundState } from "../core/api";
 
 const TONES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 

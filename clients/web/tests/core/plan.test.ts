@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PlanUpdate } from "../../src/core/contract";
+import type { PlanUpdate } from "../../src/core/api";
 import { PlanStore } from "../../src/core/plan";
 import { BAR, barMessage, dueOf } from "../fakes";
 

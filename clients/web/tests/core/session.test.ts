@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { StreamChoice } from "../../src/core/contract";
+import type { StreamChoice } from "../../src/core/api";
 import { Session } from "../../src/core/session";
 import {
   barMessage,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { StreamChoice, StreamState } from "../../src/core/contract";
+import type { StreamChoice, StreamState } from "../../src/core/api";
 import type { Capabilities } from "../../src/core/protocol";
 import { choiceOf, readLink, same, writeLink } from "../../src/core/stream_link";
 import { welcome } from "../fakes";

@@ -1,6 +1,6 @@
 /** Bars as tests of the visible page need them. */
 
-import type { Bar, Note } from "../../src/core/contract";
+import type { Bar, Note } from "../../src/core/api";
 
 export function note(pitch: number, part = 1, onset = 0, end = 500_000): Note {
   return {

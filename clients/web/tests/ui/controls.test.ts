@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import index from "../../index.html?raw";
-import type { ControlRow, ControlValue } from "../../src/core/contract";
+import type { ControlRow, ControlValue } from "../../src/core/api";
 import { Control } from "../../src/ui/controls/control";
 import { announcement } from "../../src/ui/panels/steer";
 

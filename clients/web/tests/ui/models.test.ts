@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ChangeAnnounced, PartMix } from "../../src/core/contract";
+import type { ChangeAnnounced, PartMix } from "../../src/core/api";
 import { ChangeSender } from "../../src/ui/controls/change_sender";
 import { stepOf, typed } from "../../src/ui/controls/number_field";
 import { fieldsOf, withField } from "../../src/ui/controls/per_field";

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Perpetuo } from "../../src/core/contract";
+import type { Perpetuo } from "../../src/core/api";
 import { Log } from "../../src/core/log";
 import { ObservableValue } from "../../src/core/observable";
 import { LogPanel } from "../../src/ui/panels/log";

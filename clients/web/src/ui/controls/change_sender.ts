@@ -3,7 +3,7 @@
  * there, so that a slider that is dragged never floods the server and its last place always counts.
  */
 
-import type { ChangeAnnounced, Controls, ControlValue } from "../../core/contract";
+import type { ChangeAnnounced, Controls, ControlValue } from "../../core/api";
 
 const PAUSE = 120; // milliseconds between an answer and what is sent next
 

@@ -1,6 +1,6 @@
 /** One of few: a row of radio buttons, moved along with the arrow keys. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { number, titled } from "../words";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";

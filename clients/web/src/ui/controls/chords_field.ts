@@ -1,6 +1,6 @@
 /** A progression: written, or put together from the chords of the key. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";
 import { chordsOf, degrees, keyOf } from "./tonality";

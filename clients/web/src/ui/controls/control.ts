@@ -1,11 +1,6 @@
 /** One control of the table: its name, a field for its kind, its help, and when it is heard. */
 
-import type {
-  ChangeAnnounced,
-  ChangePostponed,
-  ControlRow,
-  ControlValue,
-} from "../../core/contract";
+import type { ChangeAnnounced, ChangePostponed, ControlRow, ControlValue } from "../../core/api";
 import { h, setPressed, setText } from "../dom";
 import { brief, titled } from "../words";
 import { choiceField } from "./choice_field";

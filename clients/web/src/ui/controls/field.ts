@@ -1,6 +1,6 @@
 /** What every way to enter a value has in common. */
 
-import type { ControlRow, ControlValue } from "../../core/contract";
+import type { ControlRow, ControlValue } from "../../core/api";
 
 export interface Field {
   readonly element: HTMLElement;

@@ -1,6 +1,6 @@
 /** A key: its tonic on the keys of a piano, its mode from a list. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { printed, titled } from "../words";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";

@@ -1,6 +1,6 @@
 /** A number: a slider to feel, a box to be exact. An empty box leaves it open. */
 
-import type { ControlRow, ControlValue } from "../../core/contract";
+import type { ControlRow, ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { number, pitchName } from "../words";
 import { type Field, type FieldOptions, setAllEnabled, watchDragging } from "./field";

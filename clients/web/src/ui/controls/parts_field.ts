@@ -1,6 +1,6 @@
 /** Which parts play: a switch for each, in its colour. None pressed leaves it to the model. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";
 

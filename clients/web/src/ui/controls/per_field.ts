@@ -1,6 +1,6 @@
 /** A number for all fields of an event, and others for single ones. */
 
-import type { ControlRow, ControlValue } from "../../core/contract";
+import type { ControlRow, ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { titled } from "../words";
 import type { Field, FieldOptions } from "./field";

@@ -1,6 +1,6 @@
 /** Instruments by part, for everybody who hears the stream. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { programSelect } from "../instruments";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";

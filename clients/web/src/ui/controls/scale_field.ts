@@ -1,6 +1,6 @@
 /** Twelve weights, one a pitch class: upright sliders side by side like keys. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { printed } from "../words";
 import { type Field, type FieldOptions, setAllEnabled, watchDragging } from "./field";

@@ -3,7 +3,7 @@
  * for keys, ears and exact shares.
  */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h, svg } from "../dom";
 import { titled } from "../words";
 import { type Field, type FieldOptions, setAllEnabled, watchDragging } from "./field";

@@ -1,6 +1,6 @@
 /** Anything that is best written, with suggestions: the server reads it and says what is wrong. */
 
-import type { ControlValue } from "../../core/contract";
+import type { ControlValue } from "../../core/api";
 import { h } from "../dom";
 import { brief } from "../words";
 import { type Field, type FieldOptions, setAllEnabled } from "./field";

@@ -1,6 +1,6 @@
 /** What happened, the latest first. */
 
-import type { LogEntry, Perpetuo } from "../../core/contract";
+import type { LogEntry, Perpetuo } from "../../core/api";
 import { byId, h } from "../dom";
 import { brief, printed, wallTime } from "../words";
 

@@ -1,6 +1,6 @@
 /** MIDI of the browser: out to a device, in from one, and a beginning from what was played. */
 
-import type { MidiPort, MidiState, Perpetuo, Played } from "../../core/contract";
+import type { MidiPort, MidiState, Perpetuo, Played } from "../../core/api";
 import { byId, h, setText } from "../dom";
 import { pitchName } from "../words";
 

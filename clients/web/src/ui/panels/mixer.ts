@@ -1,6 +1,6 @@
 /** The mixer, which is the roll's legend as well: a row for each part that is heard. */
 
-import type { Bar, PartMix, Perpetuo } from "../../core/contract";
+import type { Bar, PartMix, Perpetuo } from "../../core/api";
 import { byId, h, setPressed, setText } from "../dom";
 import { programName, programSelect } from "../instruments";
 

@@ -7,7 +7,7 @@ import type {
   Perpetuo,
   PresetRow,
   StreamState,
-} from "../../core/contract";
+} from "../../core/api";
 import { ChangeSender } from "../controls/change_sender";
 import type { ChordsField } from "../controls/chords_field";
 import { Control } from "../controls/control";

@@ -1,6 +1,6 @@
 /** Which stream is heard: the stations, or one of one's own. */
 
-import type { ChangeAnnounced, Perpetuo, StationRow, StreamState } from "../../core/contract";
+import type { ChangeAnnounced, Perpetuo, StationRow, StreamState } from "../../core/api";
 import { byId, h, setText } from "../dom";
 import { titled } from "../words";
 

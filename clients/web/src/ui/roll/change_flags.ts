@@ -1,6 +1,6 @@
 /** The changes that are marked in the roll, with the bar from which on they are heard. */
 
-import type { LogEntry, Perpetuo } from "../../core/contract";
+import type { LogEntry, Perpetuo } from "../../core/api";
 import { changesInBrief } from "../words";
 import type { Flag } from "./labels";
 

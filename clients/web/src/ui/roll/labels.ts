@@ -1,6 +1,6 @@
 /** Everything on the roll that is written: bar numbers, rehearsal marks, chords, pitches, flags. */
 
-import type { Bar } from "../../core/contract";
+import type { Bar } from "../../core/api";
 import type { Palette } from "../palette";
 import { pitchName, printed } from "../words";
 import type { Scale } from "./layout";

@@ -1,6 +1,6 @@
 /** Where things stand on the roll, in CSS pixels. Pure. */
 
-import type { Bar } from "../../core/contract";
+import type { Bar } from "../../core/api";
 import { PERCUSSION } from "../../core/messages";
 import type { Pitches } from "./view";
 import { SECOND } from "./view";

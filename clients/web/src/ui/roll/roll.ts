@@ -3,7 +3,7 @@
  * ink, those that a change may still revise in pencil; a revised bar is washed over.
  */
 
-import type { Bar, Clock, Note, Plan, ServerTime } from "../../core/contract";
+import type { Bar, Clock, Note, Plan, ServerTime } from "../../core/api";
 import { PERCUSSION } from "../../core/messages";
 import { type Palette, partColour } from "../palette";
 import { type Theme, wantsStillness } from "../theme";

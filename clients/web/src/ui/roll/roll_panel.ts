@@ -1,6 +1,6 @@
 /** The roll with what belongs around it: caption, zoom buttons, a list of its bars for screen readers. */
 
-import type { Bar, Perpetuo, ServerTime } from "../../core/contract";
+import type { Bar, Perpetuo, ServerTime } from "../../core/api";
 import { byId, h, setText } from "../dom";
 import type { Theme } from "../theme";
 import { printed, titled } from "../words";

@@ -3,7 +3,7 @@
  * a dozen pictures. While the view zooms they are stretched, and drawn again as it comes to rest.
  */
 
-import type { Bar, Note } from "../../core/contract";
+import type { Bar, Note } from "../../core/api";
 import { PERCUSSION } from "../../core/messages";
 import { type Palette, partColour } from "../palette";
 import type { Rows, Scale } from "./layout";

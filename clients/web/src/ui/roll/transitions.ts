@@ -3,7 +3,7 @@
  * becomes fixed turns from pencil to ink. Pure: from milliseconds to shares of 0 … 1.
  */
 
-import type { Bar, BarStatus } from "../../core/contract";
+import type { Bar, BarStatus } from "../../core/api";
 import { clamp } from "./view";
 
 const WASH = 800; // milliseconds

@@ -3,7 +3,7 @@
  * are. Pure; the roll moves what it shows gently towards it.
  */
 
-import type { Bar } from "../../core/contract";
+import type { Bar } from "../../core/api";
 import { PERCUSSION } from "../../core/messages";
 
 export interface Pitches {

@@ -1,6 +1,6 @@
 /** What the roll shows and what it is on the way to: by itself, or as it was zoomed. */
 
-import type { Bar, ServerTime } from "../../core/contract";
+import type { Bar, ServerTime } from "../../core/api";
 import type { Layout } from "./layout";
 import {
   eased,

@@ -194,7 +194,7 @@ export type StreamChoice =
 export type Prompt = Required<PromptMusic>;
 export type TransportAction = Transport["action"];
 
-export interface Session {
+export interface SessionApi {
   readonly connection: Observable<ConnectionState>;
   /** What the server has and can: controls, presets, styles, models, stations. null: not yet told. */
   readonly welcome: Observable<Welcome | null>;
@@ -292,7 +292,7 @@ export interface SoundFigures {
   readonly sounding: number;
 }
 
-export interface Sound {
+export interface SoundApi {
   readonly state: Observable<SoundState>;
   /** Call it in a click. Never rejects: what went wrong is in `state`. */
   start(): Promise<void>;
@@ -343,7 +343,7 @@ export interface Played {
   readonly held: readonly number[];
 }
 
-export interface Midi {
+export interface MidiApi {
   readonly state: Observable<MidiState>;
   ask(): Promise<void>;
   chooseOutput(id: string | null): void;
@@ -359,11 +359,11 @@ export interface Midi {
 // -- all of it ----------------------------------------------------------------------------------------
 
 export interface Perpetuo {
-  readonly session: Session;
+  readonly session: SessionApi;
   readonly clock: Clock;
   readonly plan: Plan;
-  readonly sound: Sound;
-  readonly midi: Midi;
+  readonly sound: SoundApi;
+  readonly midi: MidiApi;
   /** What happened, oldest first; at most 500. */
   readonly log: Observable<readonly LogEntry[]>;
   /** The link that brings back this music. The address bar is kept at it. */
