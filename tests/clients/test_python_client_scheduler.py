@@ -1,4 +1,4 @@
-"""From bars to MIDI messages: `perpetuo_client.performance` and the thread that plays them."""
+"""From bars to MIDI messages: `perpetuo_client.scheduler` and the thread that plays them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perpetuo_client.bars import Bar
 from perpetuo_client.errors import PortError
-from perpetuo_client.performance import STALE, Message, Performance
-from perpetuo_client.player import Player, local_now
+from perpetuo_client.player import MidiPlayer, local_now
+from perpetuo_client.scheduler import STALE, MidiMessage, Scheduler
 
 from tests.clients.client_bars import BAR, PROGRAMS, QUARTER, bar, bars, note
 
-Sent = list[tuple[int, Message]]
+Sent = list[tuple[int, MidiMessage]]
 
 
 class FakeSynth:
     """A port that knows what sounds. Fails from the `breaks`-th message on, if that is given."""
 
     def __init__(self, breaks: int | None = None) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[MidiMessage] = []
         self.sounding: Counter[tuple[int, int]] = Counter()
         self.breaks = breaks
         self.heard = threading.Event()
@@ -46,11 +46,11 @@ class FakeSynth:
                 self.silent.set()
 
 
-def on_time(performance: Performance) -> Sent:
+def on_time(scheduler: Scheduler) -> Sent:
     """All that it sends when it is always asked in time."""
     sent: Sent = []
-    while performance.next_due is not None:
-        sent += performance.take(performance.next_due)
+    while scheduler.next_due is not None:
+        sent += scheduler.take(scheduler.next_due)
     return sent
 
 
@@ -59,10 +59,10 @@ def notes_in(sent: Sent) -> Sent:
 
 
 def played(*music: Bar) -> Sent:
-    performance = Performance()
+    scheduler = Scheduler()
     for heard in music:
-        performance.add(heard, 0)
-    return notes_in(on_time(performance))
+        scheduler.add(heard, 0)
+    return notes_in(on_time(scheduler))
 
 
 def test_a_note_begins_and_ends_at_its_ticks_moved_by_its_shift() -> None:
@@ -97,37 +97,37 @@ def test_a_note_that_is_struck_again_ends_first() -> None:
 
 
 def test_parts_have_channels_and_programs_come_before_their_first_note() -> None:
-    performance = Performance()
+    scheduler = Scheduler()
     early = note(40, part=3, shift=-9_000)
-    performance.add(bar(1, note(36, part=8), early), 0)
-    sent = on_time(performance)
+    scheduler.add(bar(1, note(36, part=8), early), 0)
+    sent = on_time(scheduler)
     assert (BAR, (0x99, 36, 80)) in sent
     assert sent.index((BAR - 9_000, (0xC2, 32))) < sent.index((BAR - 9_000, (0x92, 40, 80)))
-    performance.add(bar(2, programs=(5, *PROGRAMS[1:])), 0)
-    assert on_time(performance) == [(2 * BAR, (0xC0, 5))]
+    scheduler.add(bar(2, programs=(5, *PROGRAMS[1:])), 0)
+    assert on_time(scheduler) == [(2 * BAR, (0xC0, 5))]
 
 
 def test_who_joins_within_a_bar_hears_its_rest_and_no_burst() -> None:
-    performance = Performance()
-    performance.add(bar(0, note(60), note(62, tick=48)), 2 * QUARTER)
-    notes = [m for _, m in performance.take(2 * QUARTER) if m[0] == 0x90]
+    scheduler = Scheduler()
+    scheduler.add(bar(0, note(60), note(62, tick=48)), 2 * QUARTER)
+    notes = [m for _, m in scheduler.take(2 * QUARTER) if m[0] == 0x90]
     assert notes == [(0x90, 62, 80)]
 
 
 def test_a_note_that_could_not_be_played_in_time_is_left_out() -> None:
-    performance = Performance()
-    performance.add(bar(0, note(60), note(62, tick=24)), 0)
-    late = list(performance.take(QUARTER + STALE))
+    scheduler = Scheduler()
+    scheduler.add(bar(0, note(60), note(62, tick=24)), 0)
+    late = list(scheduler.take(QUARTER + STALE))
     assert [m[1] for _, m in late if m[0] == 0x90] == [62]
 
 
 def test_bars_that_are_dropped_are_not_heard_and_the_one_that_sounds_is_heard_to_its_end() -> None:
-    performance = Performance()
-    performance.add(bar(0, note(60, tick=72, tie=1), note(64, tick=72)), 0)
-    performance.add(bar(1, note(60, length=48, tie=2), note(62)), 0)
-    performance.drop(QUARTER)
-    performance.add(bar(1, note(67), epoch=1), QUARTER)
-    sent = notes_in(on_time(performance))
+    scheduler = Scheduler()
+    scheduler.add(bar(0, note(60, tick=72, tie=1), note(64, tick=72)), 0)
+    scheduler.add(bar(1, note(60, length=48, tie=2), note(62)), 0)
+    scheduler.drop(QUARTER)
+    scheduler.add(bar(1, note(67), epoch=1), QUARTER)
+    sent = notes_in(on_time(scheduler))
     ends = {message[1]: due for due, message in sent if message[0] == 0x80}
     assert ends == {60: BAR, 64: BAR, 67: BAR + QUARTER}
 
@@ -140,25 +140,23 @@ def test_bars_that_are_dropped_are_not_heard_and_the_one_that_sounds_is_heard_to
 def test_whatever_happens_every_note_that_begins_ends(
     music: list[Bar], steps: list[int], faults: list[str]
 ) -> None:
-    performance, synth, now = Performance(), FakeSynth(), 0
+    scheduler, synth, now = Scheduler(), FakeSynth(), 0
     waiting = list(music)
     for step, fault in zip(steps, faults, strict=False):
         while waiting and waiting[0].due - 150_000 <= now:
-            performance.add(waiting.pop(0), now)
-        for _, message in performance.take(now):
+            scheduler.add(waiting.pop(0), now)
+        for _, message in scheduler.take(now):
             synth.send_message(message)
-        for message in {"stop": performance.stop, "silence": performance.silence}.get(
-            fault, list
-        )():
+        for message in {"stop": scheduler.stop, "silence": scheduler.silence}.get(fault, list)():
             synth.send_message(message)
         if fault == "drop":
-            performance.drop(now)
+            scheduler.drop(now)
         now += step
-    for _, message in performance.take(now + 100 * BAR):
+    for _, message in scheduler.take(now + 100 * BAR):
         synth.send_message(message)
     assert not any(synth.sounding.values())
-    assert not performance.sounding
-    assert performance.next_due is None
+    assert not scheduler.sounding
+    assert scheduler.next_due is None
 
 
 @given(music=bars())
@@ -173,7 +171,7 @@ def test_undisturbed_music_is_heard_whole(music: list[Bar]) -> None:
 @pytest.mark.usefixtures("patient_player")
 def test_the_player_ends_what_sounds_when_it_is_closed() -> None:
     synth = FakeSynth()
-    player = Player(synth)
+    player = MidiPlayer(synth)
     player.add(bar(0, note(60, length=90_000, tick=1), due=local_now()))
     assert synth.heard.wait(10)
     assert synth.sounding == {(0, 60): 1}
@@ -186,7 +184,7 @@ def test_the_player_ends_what_sounds_when_it_is_closed() -> None:
 @pytest.mark.usefixtures("patient_player")
 def test_a_port_that_is_gone_is_reported_and_ends_the_thread() -> None:
     reported = threading.Event()
-    player = Player(FakeSynth(breaks=2), reported.set)
+    player = MidiPlayer(FakeSynth(breaks=2), reported.set)
     player.add(bar(0, note(60), due=local_now()))
     assert reported.wait(10)
     assert isinstance(player.failure, PortError)

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
-from perpetuo_client.clock import Clock, Ping
+from perpetuo_client.clock import ClockSample, ServerClock
 from perpetuo_client.errors import ClientError, Disconnected, ProtocolError, Refused
 from perpetuo_client.messages import FINAL_ENDS, PROTOCOL, Request, decode, encode
 from perpetuo_client.player import local_now
@@ -30,11 +30,11 @@ COMING_BACK = 4000
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 5.0  # seconds between attempts to come back
 
 
-class Link:
+class ServerConnection:
     """One session with a server, over as many connections as it takes.
 
-    `hear` is given every message but pongs, once and in order; `welcomed` every welcome. Both are
-    called in the event loop and must not block.
+    `on_message` is given every message but pongs, once and in order; `on_welcome` every
+    welcome. Both are called in the event loop and must not block.
     """
 
     def __init__(
@@ -43,19 +43,19 @@ class Link:
         *,
         token: str | None,
         patience: float,
-        hear: Callable[[FromServer], None],
-        welcomed: Callable[[Welcome], None],
-        ended: Callable[[], None],
+        on_message: Callable[[FromServer], None],
+        on_welcome: Callable[[Welcome], None],
+        on_end: Callable[[], None],
     ) -> None:
         self.uri, self.token, self.patience = uri, token, patience
-        self.hear, self.welcomed, self.ended = hear, welcomed, ended
-        self.clock = Clock()
-        self.failure: ClientError | None = None  # why the link is down for good
+        self.on_message, self.on_welcome, self.on_end = on_message, on_welcome, on_end
+        self.clock = ServerClock()
+        self.failure: ClientError | None = None  # why it is down for good
         self.is_closed = False
         self._session, self._event = "", 0
         self._socket: ClientConnection | None = None
         self._up = asyncio.Event()
-        self._heard_at = 0
+        self._last_received = 0
         self._bye: Bye | None = None
         self._ids = itertools.count(1)
         self._requests: dict[int, asyncio.Future[Ack]] = {}
@@ -113,7 +113,7 @@ class Link:
             await socket.close(COMING_BACK)
             raise
         self._socket = socket
-        self._heard_at = local_now()
+        self._last_received = local_now()
         self._up.set()
 
     async def _greet(self, socket: ClientConnection) -> None:
@@ -131,12 +131,12 @@ class Link:
             raise Refused(message["code"], message["reason"])
         if message["type"] != "welcome":
             raise ProtocolError(f"The server began with '{message['type']}', not with a welcome.")
-        self.clock.add(Ping(sent, message["time"], local_now()))
+        self.clock.add(ClockSample(sent, message["time"], local_now()))
         if message["session"] != self._session:
             self._session, self._event = message["session"], 0
         if not message["resumed"]:
             self._fail_requests(Disconnected("The connection was cut before the answer came."))
-        self.welcomed(message)
+        self.on_welcome(message)
 
     async def _run(self) -> None:
         try:
@@ -173,14 +173,14 @@ class Link:
             for count in itertools.count():
                 await socket.send(encode({"type": "ping", "t": local_now(), "event": self._event}))
                 await asyncio.sleep(FIRST_PING_EVERY if count < FIRST_PINGS else PING_EVERY)
-                if local_now() - self._heard_at > DEAD_AFTER:
+                if local_now() - self._last_received > DEAD_AFTER:
                     log.info("the server is silent")
                     await socket.close(COMING_BACK)
 
     def _take(self, message: FromServer) -> None:
-        self._heard_at = local_now()
+        self._last_received = local_now()
         if message["type"] == "pong":
-            self.clock.add(Ping(int(message["t"]), message["time"], self._heard_at))
+            self.clock.add(ClockSample(int(message["t"]), message["time"], self._last_received))
             return
         if message["type"] == "bye":
             self._bye = message
@@ -192,7 +192,7 @@ class Link:
             if event <= self._event:
                 return  # heard before the connection was cut
             self._event = event
-        self.hear(message)
+        self.on_message(message)
         if message["type"] == "ack" or message["type"] == "error":
             self._answer(message)
 
@@ -231,7 +231,7 @@ class Link:
         self._fail_requests(self.failure or Disconnected("The connection is closed."))
         self._socket = None
         self._up.set()
-        self.ended()
+        self.on_end()
 
     def _fail_requests(self, error: ClientError) -> None:
         for answer in self._requests.values():

@@ -19,7 +19,7 @@ DRUM_CHANNEL = 9
 ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 _END, _PROGRAM, _BEGIN = range(3)  # the order of what is due together
 
-Message = tuple[int, ...]
+MidiMessage = tuple[int, ...]
 
 
 def channel_of(part: int) -> int:
@@ -28,7 +28,7 @@ def channel_of(part: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Sound:
+class ScheduledNote:
     """A note that is to sound or sounds, through all bars that go on with it.
 
     `pieces` are (the due time of the bar, the end of the note as far as that bar knows).
@@ -44,15 +44,15 @@ class Sound:
         return self.pieces[-1][1]
 
 
-class Performance:
+class Scheduler:
     """Feed it committed bars, ask it what is due; what it has begun it ends, whatever comes."""
 
     def __init__(self) -> None:
-        self._queue: list[tuple[int, int, int, Sound | Message]] = []
+        self._queue: list[tuple[int, int, int, ScheduledNote | MidiMessage]] = []
         self._count = 0  # keeps what is due together in the order in which it came
-        self._sounding: dict[tuple[int, int], Sound] = {}
-        self._going_on: dict[tuple[int, int], Sound] = {}  # past the end of the last bar
-        self._reaches: int | None = None  # the end of the last bar
+        self._sounding: dict[tuple[int, int], ScheduledNote] = {}
+        self._going_on: dict[tuple[int, int], ScheduledNote] = {}  # past the end of the last bar
+        self._last_bar_end: int | None = None
         self._programs: tuple[int, ...] = ()
 
     @property
@@ -67,21 +67,21 @@ class Performance:
     def add(self, bar: Bar, now: int) -> None:
         """A committed bar, before it begins; of one that sounds already, the notes yet to come."""
         self._change_programs(bar)
-        joined = self._reaches is not None and abs(bar.due - self._reaches) <= SLACK
+        joined = self._last_bar_end is not None and abs(bar.due - self._last_bar_end) <= SLACK
         before, self._going_on = self._going_on if joined else {}, {}
         for note in bar.notes:
             if note.goes_on_from_before and joined:
-                sound = before.get((note.part, note.pitch))
-                if sound is not None:
-                    sound.pieces.append((bar.due, bar.end_of(note)))
+                scheduled = before.get((note.part, note.pitch))
+                if scheduled is not None:
+                    scheduled.pieces.append((bar.due, bar.end_of(note)))
             else:
-                sound = self._new(bar, note, now)
-            if sound is None:
+                scheduled = self._new(bar, note, now)
+            if scheduled is None:
                 continue
-            self._push(sound.off, _END, sound)
+            self._push(scheduled.off, _END, scheduled)
             if note.goes_on:
-                self._going_on[note.part, note.pitch] = sound
-        self._reaches = bar.end
+                self._going_on[note.part, note.pitch] = scheduled
+        self._last_bar_end = bar.end
 
     def _change_programs(self, bar: Bar) -> None:
         for part, program in enumerate(bar.programs, 1):
@@ -90,19 +90,19 @@ class Performance:
                 self._push(min(first, bar.due), _PROGRAM, (0xC0 | channel_of(part), program))
         self._programs = bar.programs
 
-    def _new(self, bar: Bar, note: Note, now: int) -> Sound | None:
+    def _new(self, bar: Bar, note: Note, now: int) -> ScheduledNote | None:
         start = bar.start_of(note)
         if start < now - STALE:
             return None
-        sound = Sound(note, start, [(bar.due, bar.end_of(note))])
-        self._push(start, _BEGIN, sound)
-        return sound
+        scheduled = ScheduledNote(note, start, [(bar.due, bar.end_of(note))])
+        self._push(start, _BEGIN, scheduled)
+        return scheduled
 
-    def _push(self, due: int, kind: int, what: Sound | Message) -> None:
+    def _push(self, due: int, kind: int, what: ScheduledNote | MidiMessage) -> None:
         self._count += 1
         heapq.heappush(self._queue, (due, kind, self._count, what))
 
-    def take(self, now: int) -> Iterator[tuple[int, Message]]:
+    def take(self, now: int) -> Iterator[tuple[int, MidiMessage]]:
         """(when it was due, message) of all that is due by now."""
         while self._queue and self._queue[0][0] <= now:
             due, kind, _, what = heapq.heappop(self._queue)
@@ -114,18 +114,18 @@ class Performance:
             elif due >= now - STALE:
                 yield from self._begin(what, due)
 
-    def _begin(self, sound: Sound, due: int) -> Iterator[tuple[int, Message]]:
-        note = sound.note
+    def _begin(self, scheduled: ScheduledNote, due: int) -> Iterator[tuple[int, MidiMessage]]:
+        note = scheduled.note
         same = self._sounding.get((note.part, note.pitch))
         if same is not None:
             yield due, self._end(same)
-        sound.sounds = True
-        self._sounding[note.part, note.pitch] = sound
+        scheduled.sounds = True
+        self._sounding[note.part, note.pitch] = scheduled
         yield due, (0x90 | channel_of(note.part), note.pitch, note.velocity)
 
-    def _end(self, sound: Sound) -> Message:
-        sound.sounds = False
-        note = sound.note
+    def _end(self, scheduled: ScheduledNote) -> MidiMessage:
+        scheduled.sounds = False
+        note = scheduled.note
         del self._sounding[note.part, note.pitch]
         return 0x80 | channel_of(note.part), note.pitch, 64
 
@@ -133,7 +133,7 @@ class Performance:
         """Void the bars that have not begun; the one that sounds is played to its end."""
         kept = []
         for due, kind, count, what in self._queue:
-            if isinstance(what, Sound):
+            if isinstance(what, ScheduledNote):
                 while what.pieces and what.pieces[-1][0] > now:
                     what.pieces.pop()
                 if not what.pieces:
@@ -142,17 +142,17 @@ class Performance:
             kept.append((due, kind, count, what))
         self._queue = kept
         heapq.heapify(self._queue)
-        self._going_on, self._reaches = {}, None
+        self._going_on, self._last_bar_end = {}, None
 
-    def stop(self) -> list[Message]:
+    def stop(self) -> list[MidiMessage]:
         """Void everything that is planned and end all that sounds."""
         self._queue.clear()
-        self._going_on, self._reaches, self._programs = {}, None, ()
+        self._going_on, self._last_bar_end, self._programs = {}, None, ()
         return self.silence()
 
-    def silence(self) -> list[Message]:
+    def silence(self) -> list[MidiMessage]:
         """End all that sounds; what is planned stays."""
-        ends = [self._end(sound) for sound in list(self._sounding.values())]
+        ends = [self._end(scheduled) for scheduled in list(self._sounding.values())]
         for controller in (ALL_NOTES_OFF, ALL_SOUND_OFF):
             for part in range(1, DRUMS + 1):
                 ends.append((0xB0 | channel_of(part), controller, 0))
