@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perpetuo_client.bars import bar_from
-from perpetuo_client.clock import DRIFT, Clock, Ping
+from perpetuo_client.clock import DRIFT, ClockSample, ServerClock
 from perpetuo_client.errors import ProtocolError
 
 from tests.clients.client_bars import bar, note, plain
@@ -35,9 +35,9 @@ def test_a_bar_that_cannot_be_read_is_an_error_of_the_protocol(broken: dict[str,
 def test_the_clock_is_never_wronger_than_its_least_round_trip_allows(
     ahead: int, trips: list[tuple[int, int]]
 ) -> None:
-    clock, now = Clock(), 0
+    clock, now = ServerClock(), 0
     for there, back in trips:
-        clock.add(Ping(now, now + there + ahead, now + there + back))
+        clock.add(ClockSample(now, now + there + ahead, now + there + back))
         now += there + back + 1000
     passed = DRIFT * now
     least = min(there + back for there, back in trips[-64:])
@@ -46,17 +46,17 @@ def test_the_clock_is_never_wronger_than_its_least_round_trip_allows(
 
 
 def test_an_old_ping_gives_way_when_clocks_could_have_drifted_apart() -> None:
-    clock = Clock()
+    clock = ServerClock()
     assert not clock.is_set
-    clock.add(Ping(0, 1000, 100))
-    clock.add(Ping(1_000_000, 1_001_000, 1_000_400))
+    clock.add(ClockSample(0, 1000, 100))
+    clock.add(ClockSample(1_000_000, 1_001_000, 1_000_400))
     assert clock.round_trip == 100
-    clock.add(Ping(10_000_000, 10_001_000, 10_000_400))
+    clock.add(ClockSample(10_000_000, 10_001_000, 10_000_400))
     assert clock.round_trip == 400
 
 
 def test_a_ping_that_contradicts_the_others_tells_of_another_server() -> None:
-    clock = Clock()
-    clock.add(Ping(0, 1000, 10))
-    clock.add(Ping(20, 5_000_000, 900))
+    clock = ServerClock()
+    clock.add(ClockSample(0, 1000, 10))
+    clock.add(ClockSample(20, 5_000_000, 900))
     assert clock.offset == 5_000_000 - 460

@@ -76,8 +76,8 @@ async def test_a_cut_connection_is_taken_up_without_gap_or_double() -> None:
         ahead = stream.bars(ahead=True)
         found = [(await anext(ahead)).index for _ in range(4)]
         for _ in range(3):
-            assert server.link._socket is not None
-            server.link._socket.transport.abort()
+            assert server.connection._socket is not None
+            server.connection._socket.transport.abort()
             house.plan(house.streams["study"])
             house.plan(house.streams["study"])
             found += [(await anext(ahead)).index for _ in range(2)]

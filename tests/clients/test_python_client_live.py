@@ -19,7 +19,7 @@ from server.house.house import House
 from server.playing.outputs import NoteOff, NoteOn
 from tests.bundles import tiny_bytes
 from tests.clients.client_bars import note
-from tests.clients.test_python_client_performance import FakeSynth
+from tests.clients.test_python_client_scheduler import FakeSynth
 from tests.clients.test_python_client_server import in_a_loop
 from tests.server.live import (
     BRISK,
@@ -166,12 +166,12 @@ async def test_a_cut_connection_goes_on_without_gap_or_double(model: Path, tmp_p
         listening = [asyncio.create_task(taken(one, 14)) for one in (stream, own)]
         for _ in range(3):
             await taken(stream, 3)
-            assert client.link._socket is not None
-            client.link._socket.transport.abort()
+            assert client.connection._socket is not None
+            client.connection._socket.transport.abort()
         for task in listening:
             bars = await task
             assert len({bar.index for bar in bars}) == 14
-        assert client.link._session
+        assert client.connection._session
         # It is the same session: the own stream lives, and is steered.
         assert (await own.steer(density=5)).bar > 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from perpetuo_client import PortError, open_port, port_names
-from perpetuo_client.player import Player, local_now
+from perpetuo_client.player import MidiPlayer, local_now
 
 from tests.clients.client_bars import bar, note
 from tests.server.jack import Ear, JackServer, jack_server
@@ -92,7 +92,7 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 def test_another_process_hears_every_note_over_jack(jack_server: JackServer) -> None:
     port = open_port()
     ear = Ear("perpetuo client")
-    player = Player(port)
+    player = MidiPlayer(port)
     try:
         due = local_now() + 100_000
         pitches = [note(60 + i, tick=4 * i, length=4) for i in range(24)]

@@ -27,7 +27,7 @@ from perpetuo_client.server import Server
 
 from tests.clients.client_bars import bar, note
 from tests.clients.scripted_server import SKEW, ScriptedServer
-from tests.clients.test_python_client_performance import FakeSynth
+from tests.clients.test_python_client_scheduler import FakeSynth
 
 QUARTER = 10_000  # microseconds: a bar lasts 40 ms
 BAR = 4 * QUARTER

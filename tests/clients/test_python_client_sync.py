@@ -21,7 +21,7 @@ from perpetuo_client import Disconnected, PortError, Prompt, Refused, connect, s
 
 from tests.clients.client_bars import bar, note
 from tests.clients.scripted_server import ScriptedServer
-from tests.clients.test_python_client_performance import FakeSynth
+from tests.clients.test_python_client_scheduler import FakeSynth
 from tests.clients.test_python_client_server import in_a_loop, last, music
 
 ROOT = Path(__file__).parent.parent.parent / "clients" / "python"

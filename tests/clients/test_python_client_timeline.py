@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perpetuo_client.bars import Bar
-from perpetuo_client.timeline import KEPT, Committed, Planned, Timeline
+from perpetuo_client.timeline import KEPT, CommittedCursor, PlannedCursor, Timeline
 
 from tests.clients.client_bars import BAR, bar, note
 
@@ -20,7 +20,7 @@ def filled(*numbers: int) -> Timeline:
     return timeline
 
 
-def drain(cursor: Committed | Planned, now: int) -> list[Bar]:
+def drain(cursor: CommittedCursor | PlannedCursor, now: int) -> list[Bar]:
     found = []
     while isinstance(given := cursor.next(now), Bar):
         found.append(given)
@@ -32,7 +32,7 @@ def indices(bars: list[Bar]) -> list[int]:
 
 
 def test_a_bar_comes_when_it_is_committed_and_not_before() -> None:
-    cursor = Committed(filled(0, 1), LEAD)
+    cursor = CommittedCursor(filled(0, 1), LEAD)
     assert indices(drain(cursor, 0)) == [0]
     assert cursor.next(0) == BAR - LEAD
     assert cursor.next(BAR - LEAD - 1) == BAR - LEAD
@@ -44,12 +44,12 @@ def test_it_comes_in_its_newest_revision() -> None:
     timeline = filled(0, 1)
     timeline.put(bar(1, note(), revision=2))
     timeline.put(bar(1, revision=1))
-    cursor = Committed(timeline, LEAD)
+    cursor = CommittedCursor(timeline, LEAD)
     assert [b.revision for b in drain(cursor, BAR)] == [2]
 
 
 def test_a_late_joiner_begins_with_the_bar_that_sounds() -> None:
-    cursor = Committed(filled(*range(20)), LEAD)
+    cursor = CommittedCursor(filled(*range(20)), LEAD)
     assert indices(drain(cursor, 10 * BAR + 7)) == [10]
 
 
@@ -62,7 +62,7 @@ def test_whatever_is_resent_a_reader_gets_no_bar_twice_and_none_out_of_order(
     arrivals: list[int], steps: list[int], again: list[int]
 ) -> None:
     timeline, now = Timeline(), 0
-    cursor, given_bars = Committed(timeline, LEAD), []
+    cursor, given_bars = CommittedCursor(timeline, LEAD), []
     for arrived, step in zip(arrivals, steps, strict=True):
         timeline.put(bar(arrived))
         given_bars += drain(cursor, now)
@@ -79,7 +79,7 @@ def test_after_a_cut_the_bars_that_were_missed_come_in_order_without_gap(
     cut: int, until: int
 ) -> None:
     timeline = filled(*range(cut + 1))
-    cursor = Committed(timeline, LEAD)
+    cursor = CommittedCursor(timeline, LEAD)
     cursor.at = 0
     before = drain(cursor, cut * BAR)
     for index in range(until + 1):
@@ -90,7 +90,7 @@ def test_after_a_cut_the_bars_that_were_missed_come_in_order_without_gap(
 
 def test_bars_that_the_server_has_forgotten_are_counted_as_missed() -> None:
     timeline = filled(0)
-    cursor = Committed(timeline, LEAD)
+    cursor = CommittedCursor(timeline, LEAD)
     drain(cursor, 0)
     timeline.put(bar(4))
     assert indices(drain(cursor, 4 * BAR)) == [4]
@@ -99,7 +99,7 @@ def test_bars_that_the_server_has_forgotten_are_counted_as_missed() -> None:
 
 def test_a_stopped_stream_gives_nothing_and_goes_on_with_the_bar_it_stopped_in() -> None:
     timeline = filled(0, 1, 2)
-    cursor = Committed(timeline, LEAD)
+    cursor = CommittedCursor(timeline, LEAD)
     assert indices(drain(cursor, BAR)) == [1]
     timeline.turn("stopped", 0, "stopped by someone")
     assert timeline.stops == 1
@@ -115,7 +115,7 @@ def test_a_stopped_stream_gives_nothing_and_goes_on_with_the_bar_it_stopped_in()
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_new_beginning_voids_the_old_bars_and_begins_with_the_new_ones(announced: bool) -> None:
     timeline = filled(0, 1, 2)
-    cursor, planned = Committed(timeline, LEAD), Planned(timeline)
+    cursor, planned = CommittedCursor(timeline, LEAD), PlannedCursor(timeline)
     drain(cursor, BAR)
     drain(planned, BAR)
     if announced:
@@ -129,7 +129,7 @@ def test_a_new_beginning_voids_the_old_bars_and_begins_with_the_new_ones(announc
 
 def test_planned_readers_get_every_revision_once_and_of_several_the_newest() -> None:
     timeline = filled(0, 1)
-    cursor = Planned(timeline)
+    cursor = PlannedCursor(timeline)
     assert indices(drain(cursor, 0)) == [0, 1]
     timeline.put(bar(1, revision=1))
     timeline.put(bar(1, revision=2))
@@ -141,7 +141,7 @@ def test_planned_readers_get_every_revision_once_and_of_several_the_newest() -> 
 
 def test_memory_is_bounded_whatever_readers_do() -> None:
     timeline = Timeline()
-    slow, planned = Committed(timeline, LEAD), Planned(timeline)
+    slow, planned = CommittedCursor(timeline, LEAD), PlannedCursor(timeline)
     for index in range(3 * KEPT):
         timeline.put(bar(index))
         drain(planned, 0)
@@ -155,9 +155,9 @@ def test_memory_is_bounded_whatever_readers_do() -> None:
 def test_what_is_told_anew_replaces_what_was_known_and_gives_nothing_twice() -> None:
     timeline = filled(0, 1, 2, 3)
     timeline.put(bar(3, note(), revision=4))
-    cursor, planned = Committed(timeline, LEAD), Planned(timeline)
+    cursor, planned = CommittedCursor(timeline, LEAD), PlannedCursor(timeline)
     assert indices(drain(cursor, BAR) + drain(planned, BAR)) == [1, 0, 1, 2, 3]
-    timeline.tell_anew("playing", 0)
+    timeline.expect_all("playing", 0)
     for index in (1, 2, 3):
         timeline.put(bar(index))
     assert [(b.index, b.revision) for b in drain(cursor, 3 * BAR)] == [(2, 0), (3, 0)]
@@ -170,9 +170,9 @@ def test_a_server_that_was_started_again_from_its_beginning_is_followed(epoch: i
     timeline.turn("playing", epoch, "")
     for index in range(90, 95):
         timeline.put(bar(index, epoch=epoch))
-    cursor = Committed(timeline, LEAD)
+    cursor = CommittedCursor(timeline, LEAD)
     drain(cursor, 94 * BAR)
-    timeline.tell_anew("playing", 0)
+    timeline.expect_all("playing", 0)
     for index in range(4):
         timeline.put(bar(index))
     assert indices(drain(cursor, 2 * BAR)) == [2]

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 from perpetuo_client.bars import bar_from
-from perpetuo_client.clock import Clock, Ping
+from perpetuo_client.clock import ClockSample, ServerClock
 from perpetuo_client.messages import Prompt, Request, decode, encode
-from perpetuo_client.performance import Performance
+from perpetuo_client.scheduler import Scheduler
 from perpetuo_client.server import Server
 from perpetuo_client.stream import Heard, Stream
 
@@ -34,7 +34,7 @@ def test_messages_of_the_server_are_read(case: dict[str, Any]) -> None:
 )
 def test_what_happens_to_a_stream_is_followed(case: dict[str, Any]) -> None:
     message, stream = decode(case["text"]), Stream(cast(Server, None), "study")
-    stream.hear(message)
+    stream.receive(message)
     for name in ("state", "epoch", "seed", "preset", "reason"):
         if name in message:
             assert getattr(stream, name) == message[name]
@@ -51,11 +51,11 @@ def test_notes_sound_when_they_should(case: dict[str, Any]) -> None:
     bar = bar_from(message["bar"], due=message["due"], epoch=message["epoch"])
     assert bar.end == case["ends"]
     assert list(bar.notes) == [tuple(note) for note in case["meaning"]["bar"]["notes"]]
-    performance = Performance()
-    performance.add(bar, bar.due)
+    scheduler = Scheduler()
+    scheduler.add(bar, bar.due)
     begun, ended = {}, {}
-    while performance.next_due is not None:
-        for due, (kind, *rest) in performance.take(performance.next_due):
+    while scheduler.next_due is not None:
+        for due, (kind, *rest) in scheduler.take(scheduler.next_due):
             if kind & 0xF0 == 0x90:
                 begun[kind & 15, rest[0]] = due, rest[1]
             elif kind & 0xF0 == 0x80:
@@ -77,7 +77,7 @@ def test_a_change_is_told_in_the_latest_bar_that_was_told_of_it(case: dict[str, 
             answer = asyncio.run(stream.steer(density=6))
             assert answer._asdict() == case["answer"]
             continue
-        stream.hear(message)
+        stream.receive(message)
         for row in (*message.get("history", ()), message):
             if message["type"] != "postponed" and "change" in row:
                 known[row["change"]] = Heard(row["bar"], row["due"], row["change"])
@@ -90,7 +90,7 @@ class Answering:
     """A server that acknowledges what it is asked, as the case says."""
 
     def __init__(self, case: dict[str, Any]) -> None:
-        self.link = self
+        self.connection = self
         acks = (one for one in case["messages"] if one["type"] == "ack")
         self._answer: dict[str, Any] = next(acks, {})
 
@@ -101,9 +101,9 @@ class Answering:
 
 @pytest.mark.parametrize("case", cases("clock"))
 def test_the_clock_is_known_as_well_as_the_best_sample_tells(case: dict[str, Any]) -> None:
-    clock = Clock()
+    clock = ServerClock()
     for sample in case["samples"]:
-        clock.add(Ping(*sample))
+        clock.add(ClockSample(*sample))
     sent, _, received = case["samples"][case["best"]]
     assert abs(clock.offset - case["offset"]) <= (received - sent) / 2
     assert clock.round_trip == received - sent

@@ -38,7 +38,7 @@ def take(path: Path, address: str) -> None:
         # A change at the beginning of a bar: its flag stands at the next one.
         visit.until(f"{now} && perpetuo.clock.now() - {now}.due < 0.3e6")
         visit.page.get_by_role("slider", name="Density").fill("7")
-        visit.until_words("#told", "heard from bar")
+        visit.until_words("#announcement", "heard from bar")
         visit.ask("document.activeElement.blur()")
         visit.page.evaluate("scrollTo(0, 0)")
         visit.page.mouse.move(0, 0)

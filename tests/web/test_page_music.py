@@ -67,7 +67,7 @@ def test_notes_sound_when_they_are_due(visit: Visiting) -> None:
 def turn(visit: Visit, label: str, value: int) -> int:
     """Turns a control on the page; the bar from which on it is said to be heard."""
     visit.page.get_by_role("slider", name=label).fill(str(value))
-    told = visit.page.locator("#told").filter(has_text=f"{label}: heard from bar")
+    told = visit.page.locator("#announcement").filter(has_text=f"{label}: heard from bar")
     return int(told.inner_text().split("bar ")[1].rstrip("."))
 
 
@@ -108,12 +108,12 @@ def test_a_cut_leaves_neither_gap_nor_double(browser: Browser, served: Served) -
         counted = "[perpetuo.clock.now(), perpetuo.sound.figures().notes]"
         from_time, from_notes = visit.ask(counted)
         wire.cut()
-        visit.until_words("#link", "Connection lost")
-        assert "plays on" in visit.page.locator("#link").inner_text()
+        visit.until_words("#connection", "Connection lost")
+        assert "plays on" in visit.page.locator("#connection").inner_text()
         # It sounds on meanwhile: what is planned is there.
         visit.until("(before) => perpetuo.sound.figures().notes > before", from_notes)
         wire.mend()
-        visit.until_words("#link", "nothing was lost")
+        visit.until_words("#connection", "nothing was lost")
         last = visit.ask("perpetuo.plan.bars().at(-1).index")
         visit.until("(last) => perpetuo.plan.bars().at(-1).index > last + 4", last)
         bars = visit.ask("perpetuo.plan.bars().map((bar) => bar.index)")
@@ -173,7 +173,7 @@ def test_a_server_that_is_gone_is_told_and_found_again(
         visit.until("perpetuo.plan.bars().length > 2")
         port = urlsplit(served.page).port
         served.end()
-        visit.until_words("#link", "Connection lost")
+        visit.until_words("#connection", "Connection lost")
     with serve(port=port) as served:
         # By itself; whoever does not want to wait may press the button, which may go at any moment.
         visit.until("perpetuo.session.connection.value.state === 'open'")
@@ -232,7 +232,7 @@ def test_a_server_with_a_token_says_what_is_missing(
 ) -> None:
     with serve('[web]\ntoken = "open-sesame"\n') as served:
         stranger = Visit(browser, served.page)
-        stranger.until_words("#link", "token")
+        stranger.until_words("#connection", "token")
         assert stranger.page.get_by_role("button", name="Try again").is_visible()
         friend = Visit(browser, f"{served.page}?token=open-sesame")
         friend.until("perpetuo.session.connection.value.state === 'open'")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-REMEMBERED = 64  # pings
+REMEMBERED = 64  # samples
 # How far two good clocks may drift apart, as a share of the time that passes.
 DRIFT = 50e-6
 
 
-class Ping(NamedTuple):
-    """Microseconds: `sent` and `received` of the local clock, `server` of the server's."""
+class ClockSample(NamedTuple):
+    """What an answered ping tells of both clocks, in microseconds: `sent` and `received` of the
+    local one, `server` of the server's."""
 
     sent: int
     server: int
@@ -22,17 +23,17 @@ class Ping(NamedTuple):
         """By how much the server's clock is ahead, if the way there was as long as the way back."""
         return self.server - (self.sent + self.received) // 2
 
-    def doubt(self, now: int) -> float:
+    def uncertainty(self, now: int) -> float:
         """The most that `offset` can be wrong by now, in microseconds."""
         return (self.received - self.sent) / 2 + DRIFT * (now - self.received) + 1
 
 
-class Clock:
-    """Turns times of the server into local ones and back, by the least doubtful ping of late."""
+class ServerClock:
+    """Turns times of the server into local ones and back, by the most certain sample of late."""
 
     def __init__(self) -> None:
-        self._pings: deque[Ping] = deque(maxlen=REMEMBERED)
-        self._best: Ping | None = None
+        self._samples: deque[ClockSample] = deque(maxlen=REMEMBERED)
+        self._best: ClockSample | None = None
 
     @property
     def is_set(self) -> bool:
@@ -50,14 +51,16 @@ class Clock:
         assert self._best is not None, "no ping was answered yet"
         return self._best.received - self._best.sent
 
-    def add(self, ping: Ping) -> None:
+    def add(self, sample: ClockSample) -> None:
         """Learn from an answered ping. One that contradicts what is known tells of another clock:
         the server is another one now, and everything older is forgotten."""
-        best, now = self._best, ping.received
-        if best is not None and abs(ping.offset - best.offset) > ping.doubt(now) + best.doubt(now):
-            self._pings.clear()
-        self._pings.append(ping)
-        self._best = min(self._pings, key=lambda known: known.doubt(now))
+        best, now = self._best, sample.received
+        if best is not None:
+            possible = sample.uncertainty(now) + best.uncertainty(now)
+            if abs(sample.offset - best.offset) > possible:
+                self._samples.clear()
+        self._samples.append(sample)
+        self._best = min(self._samples, key=lambda known: known.uncertainty(now))
 
     def to_server(self, local: int) -> int:
         return local + self.offset

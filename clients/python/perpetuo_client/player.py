@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from perpetuo_client.bars import Bar
 from perpetuo_client.errors import PortError
-from perpetuo_client.performance import Message, Performance
 from perpetuo_client.ports import Port
+from perpetuo_client.scheduler import MidiMessage, Scheduler
 
 
 def local_now() -> int:
@@ -17,7 +17,7 @@ def local_now() -> int:
     return time.monotonic_ns() // 1000
 
 
-class Player:
+class MidiPlayer:
     """Plays what it is given, on time, and ends every note that it began.
 
     All methods may be called from any thread; `on_failure` is called by the player's own one when
@@ -26,7 +26,7 @@ class Player:
 
     def __init__(self, port: Port, on_failure: Callable[[], None] = lambda: None) -> None:
         self._port, self._on_failure = port, on_failure
-        self._performance = Performance()
+        self._scheduler = Scheduler()
         self._changed = threading.Condition()
         self._closed = False
         self.failure: PortError | None = None
@@ -37,31 +37,31 @@ class Player:
     def add(self, bar: Bar) -> None:
         """A committed bar, its `due` in local microseconds."""
         with self._changed:
-            self._performance.add(bar, local_now())
+            self._scheduler.add(bar, local_now())
             self._changed.notify()
 
     def drop(self) -> None:
         """Void the bars that have not begun."""
         with self._changed:
-            self._performance.drop(local_now())
+            self._scheduler.drop(local_now())
             self._changed.notify()
 
     def stop(self) -> None:
         """End all that sounds and void all bars."""
         with self._changed:
-            self._send(self._performance.stop())
+            self._send(self._scheduler.stop())
 
     def silence(self) -> None:
         """End all that sounds; the music goes on with the next note."""
         with self._changed:
-            self._send(self._performance.silence())
+            self._send(self._scheduler.silence())
 
     def close(self) -> None:
         """End all that sounds, and the thread."""
         with self._changed:
             if not self._closed:
                 self._closed = True
-                self._send(self._performance.stop())
+                self._send(self._scheduler.stop())
             self._changed.notify()
         self._thread.join()
 
@@ -69,7 +69,7 @@ class Player:
         with self._changed:
             while not self._closed and self.failure is None:
                 self._play_what_is_due()
-                due = self._performance.next_due
+                due = self._scheduler.next_due
                 wait = None if due is None else (due - local_now()) / 1e6
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
@@ -78,12 +78,12 @@ class Player:
 
     def _play_what_is_due(self) -> None:
         now = local_now()
-        for due, message in self._performance.take(now):
+        for due, message in self._scheduler.take(now):
             self._send([message])
             if message[0] & 0xF0 == 0x90:
                 self.worst_lateness = max(self.worst_lateness, now - due)
 
-    def _send(self, messages: Iterable[Message]) -> None:
+    def _send(self, messages: Iterable[MidiMessage]) -> None:
         for message in messages:
             try:
                 self._port.send_message(message)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpetuo_client.bars import Bar
-from perpetuo_client.player import Player
+from perpetuo_client.player import MidiPlayer
 from perpetuo_client.ports import Port, open_port
 from perpetuo_client.recording import Recording
 from perpetuo_client.stream import Stream
-from perpetuo_client.timeline import Committed
+from perpetuo_client.timeline import CommittedCursor
 
 
 async def play(stream: Stream, port: str | Port | None = None) -> None:
@@ -34,18 +34,18 @@ async def _play_into(port: Port, stream: Stream) -> None:
     loop = asyncio.get_running_loop()
 
     def wake() -> None:
-        loop.call_soon_threadsafe(stream.changed)
+        loop.call_soon_threadsafe(stream.wake)
 
-    player = Player(port, wake)
+    player = MidiPlayer(port, wake)
     try:
         await _follow(player, stream)
     finally:
         player.close()
 
 
-async def _follow(player: Player, stream: Stream) -> None:
+async def _follow(player: MidiPlayer, stream: Stream) -> None:
     timeline, clock = stream.timeline, stream.server.clock
-    cursor = Committed(timeline, stream.server.capabilities.horizon)
+    cursor = CommittedCursor(timeline, stream.server.capabilities.horizon)
     stops, panics, epoch = timeline.stops, timeline.panics, timeline.epoch
     while player.failure is None:
         if timeline.stops > stops:

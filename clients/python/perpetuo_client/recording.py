@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from perpetuo_client import smf
 from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar
-from perpetuo_client.performance import channel_of
+from perpetuo_client.scheduler import channel_of
 
 _PER_TICK = smf.DIVISION // TICKS_PER_QUARTER
 
@@ -58,10 +58,10 @@ class Recording:
 
 
 # part, start, end, pitch, velocity; file ticks
-_Note = tuple[int, int, int, int, int]
+_FileNote = tuple[int, int, int, int, int]
 
 
-def _joined(placed: list[tuple[int, Bar]]) -> list[_Note]:
+def _joined(placed: list[tuple[int, Bar]]) -> list[_FileNote]:
     """All notes, those that go on over bar lines in one, each pitch of a part once at a time."""
     notes: list[list[int]] = []
     held: dict[tuple[int, int], list[int]] = {}

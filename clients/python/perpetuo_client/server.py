@@ -17,9 +17,9 @@ from perpetuo_client.capabilities import (
     Station,
     capabilities_from,
 )
-from perpetuo_client.clock import Clock
+from perpetuo_client.clock import ServerClock
+from perpetuo_client.connection import ANSWER_WITHIN, ServerConnection
 from perpetuo_client.errors import ClientError, Disconnected, Refused
-from perpetuo_client.link import ANSWER_WITHIN, Link
 from perpetuo_client.messages import Prompt
 from perpetuo_client.player import local_now
 from perpetuo_client.protocol import FromServer, Welcome
@@ -53,7 +53,7 @@ class connect:
 
     async def __aenter__(self) -> Server:
         self._server = Server(self._address, self._token, self._patience)
-        await self._server.link.start()
+        await self._server.connection.start()
         return self._server
 
     async def __aexit__(
@@ -73,26 +73,26 @@ class Server:
     """
 
     def __init__(self, address: str, token: str | None, patience: float) -> None:
-        self.link = Link(
+        self.connection = ServerConnection(
             _with_path(address),
             token=token,
             patience=patience,
-            hear=self._hear,
-            welcomed=self._welcomed,
-            ended=self._ended,
+            on_message=self._receive,
+            on_welcome=self._welcomed,
+            on_end=self._ended,
         )
         self.capabilities: Capabilities = NOTHING_TOLD
         self.version = ""
         self.you = ""  # by this name others see what this client changes
         self.streams: dict[str, Stream] = {}  # those listened to
-        self._told: dict[str, asyncio.Event] = {}  # set with a stream's first `state`
+        self._described: dict[str, asyncio.Event] = {}  # set with a stream's first `state`
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Leave the server; own streams end there after a while."""
         for task in self._tasks:
             task.cancel()
-        await self.link.close()
+        await self.connection.close()
 
     # -- what there is ---------------------------------------------------------------------------
 
@@ -109,17 +109,17 @@ class Server:
         return self.capabilities.presets
 
     @property
-    def clock(self) -> Clock:
-        return self.link.clock
+    def clock(self) -> ServerClock:
+        return self.connection.clock
 
     @property
     def failure(self) -> ClientError | None:
         """Why the server is lost for good; None: it is not."""
-        return self.link.failure
+        return self.connection.failure
 
     @property
     def is_closed(self) -> bool:
-        return self.link.is_closed
+        return self.connection.is_closed
 
     def now(self) -> int:
         """Microseconds of the server's clock, as well as is known."""
@@ -146,8 +146,8 @@ class Server:
         name = next(iter(self.stations), None) if station is None else station
         if name is None:
             raise Refused("unknown_stream", "This server has no station: open an own stream.")
-        answer = await self.link.ask({"type": "listen", "stream": name, "past": past})
-        return await self._introduced(answer["stream"])
+        answer = await self.connection.ask({"type": "listen", "stream": name, "past": past})
+        return await self._when_described(answer["stream"])
 
     async def open(
         self,
@@ -160,7 +160,7 @@ class Server:
         """Begin an own stream and listen to it."""
         if prompt is not None and not isinstance(prompt, Prompt):
             raise TypeError("a prompt is a perpetuo_client.Prompt: make one of your notes")
-        answer = await self.link.ask(
+        answer = await self.connection.ask(
             {
                 "type": "open",
                 "preset": preset,
@@ -169,13 +169,13 @@ class Server:
                 "prompt": None if prompt is None else prompt.plain(),
             }
         )
-        return await self._introduced(answer["stream"])
+        return await self._when_described(answer["stream"])
 
-    async def _introduced(self, name: str) -> Stream:
+    async def _when_described(self, name: str) -> Stream:
         stream = self._stream(name)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await self._told[name].wait()
+                await self._described[name].wait()
         except TimeoutError as error:
             raise Disconnected(f"The server told nothing of the stream '{name}'.") from error
         return stream
@@ -185,23 +185,23 @@ class Server:
         known = self.streams.get(name)
         if known is None:
             known = self.streams[name] = Stream(self, name)
-            self._told[name] = asyncio.Event()
+            self._described[name] = asyncio.Event()
         return known
 
     def forget(self, stream: Stream) -> None:
         if self.streams.get(stream.name) is stream:
-            del self.streams[stream.name], self._told[stream.name]
+            del self.streams[stream.name], self._described[stream.name]
 
     # -- what the server tells -------------------------------------------------------------------
 
-    def _hear(self, message: FromServer) -> None:
+    def _receive(self, message: FromServer) -> None:
         name = message.get("stream")
         if message["type"] == "state":
-            self._stream(message["stream"]).hear(message)
-            self._told[message["stream"]].set()
+            self._stream(message["stream"]).receive(message)
+            self._described[message["stream"]].set()
         elif message["type"] != "ack" and isinstance(name, str) and name in self.streams:
             stream = self.streams[name]
-            stream.hear(message)
+            stream.receive(message)
             if stream.state == "ended":
                 self.forget(stream)
 
@@ -217,16 +217,18 @@ class Server:
     async def _listen_again(self, stream: Stream) -> None:
         """After the server has forgotten this client."""
         try:
-            await self.link.ask({"type": "listen", "stream": stream.name, "past": BARS_BEFORE})
+            await self.connection.ask(
+                {"type": "listen", "stream": stream.name, "past": BARS_BEFORE}
+            )
         except Refused as error:
             stream.ended(str(error))
             self.forget(stream)
         except Disconnected:
-            pass  # the next welcome comes here again, or the link has failed
+            pass  # the next welcome comes here again, or the connection has failed
 
     def _ended(self) -> None:
         for stream in self.streams.values():
-            stream.changed()
+            stream.wake()
 
 
 def _with_path(address: str) -> str:

@@ -10,13 +10,13 @@ from perpetuo_client.bars import Bar, bar_from
 from perpetuo_client.errors import StreamEnded
 from perpetuo_client.messages import Prompt, Request
 from perpetuo_client.protocol import Ack, Change, FromServer, State, Steer, TurnedMessage
-from perpetuo_client.timeline import ENDED, Committed, Cursor, Planned, Timeline
+from perpetuo_client.timeline import ENDED, CommittedCursor, Cursor, PlannedCursor, Timeline
 
 if TYPE_CHECKING:
     from perpetuo_client.server import Server
 
 
-KEPT = 256  # changes that were postponed and are remembered
+MOST_POSTPONED = 256  # changes that were postponed and are remembered
 
 
 class Heard(NamedTuple):
@@ -54,7 +54,7 @@ class Stream:
         self.preset: str | None = None
         self.controls: dict[str, Any] = {}
         self.late_bars = 0  # bridged by the server, as far as it has told
-        self._change = asyncio.Event()
+        self._woken = asyncio.Event()
         self._postponed: dict[int, Postponed] = {}  # by number of the change
         self._watching: list[Callable[[Postponed], None]] = []
 
@@ -98,11 +98,11 @@ class Stream:
         """
         cursor: Cursor
         if ahead:
-            cursor = Planned(self.timeline)
+            cursor = PlannedCursor(self.timeline)
         else:
             horizon = self.server.capabilities.horizon
             early = horizon if lead is None else round(lead * 1e6)
-            cursor = Committed(self.timeline, early)
+            cursor = CommittedCursor(self.timeline, early)
         return Bars(self, cursor)
 
     async def wait(self, until: int | None = None) -> bool:
@@ -118,7 +118,7 @@ class Stream:
         seconds = None if until is None else max(0.0, (until - self.server.now()) / 1e6)
         try:
             async with asyncio.timeout(seconds):
-                await self._change.wait()
+                await self._woken.wait()
         except TimeoutError:
             pass
         return True
@@ -156,12 +156,12 @@ class Stream:
         request: Steer = {"type": "steer", "stream": self.name, "controls": controls}
         if plan is not None:
             request["plan"] = {str(bar): dict(row) for bar, row in plan.items()}
-        return self._heard(await self._ask(request))
+        return self._announced(await self._ask(request))
 
     async def choose_preset(self, name: str) -> Heard:
         """Set every control as the preset has it."""
         answer = await self._ask({"type": "preset", "stream": self.name, "name": name})
-        return self._heard(answer)
+        return self._announced(answer)
 
     async def start(self) -> None:
         """Begin anew with the same seed."""
@@ -204,16 +204,16 @@ class Stream:
     async def _ask(self, request: Request) -> Ack:
         if self.state == ENDED:
             raise StreamEnded(f"The stream '{self.name}' has ended: {self.reason}.")
-        return await self.server.link.ask(request)
+        return await self.server.connection.ask(request)
 
-    def _heard(self, answer: Ack) -> Heard:
+    def _announced(self, answer: Ack) -> Heard:
         """A change may be postponed before it is acknowledged."""
         bar, due = cast(int, answer["bar"]), cast(int, answer["due"])  # of a change both are known
         return self.latest(Heard(bar, due, answer.get("change"), answer.get("saved")))
 
     # -- what the server tells ---------------------------------------------------------------------
 
-    def hear(self, message: FromServer) -> None:
+    def receive(self, message: FromServer) -> None:
         timeline = self.timeline
         match message["type"]:
             case "bar":
@@ -225,8 +225,8 @@ class Stream:
                 self.title = message.get("title", self.title)
                 self.late_bars = message.get("late_bars", self.late_bars)
                 if message.get("id") is None:
-                    self._recount(message.get("history", ()))
-                    timeline.tell_anew(message["state"], message["epoch"])
+                    self._reset_changes(message.get("history", ()))
+                    timeline.expect_all(message["state"], message["epoch"])
             case "steered":
                 self.controls.update(message["controls"])
                 self.preset = message.get("preset", self.preset)
@@ -239,7 +239,7 @@ class Stream:
                 timeline.turn(message["state"], message["epoch"], message["reason"])
             case "panic":
                 timeline.panic()
-        self.changed()
+        self.wake()
 
     def _describe(self, message: State | TurnedMessage) -> None:
         self.seed, self.model = message["seed"], message["model"]
@@ -249,12 +249,12 @@ class Stream:
     def _postpone(self, postponed: Postponed) -> None:
         self._postponed.pop(postponed.change, None)
         self._postponed[postponed.change] = postponed
-        while len(self._postponed) > KEPT:
+        while len(self._postponed) > MOST_POSTPONED:
             del self._postponed[next(iter(self._postponed))]
         for told in tuple(self._watching):
             told(postponed)
 
-    def _recount(self, history: Iterable[Change]) -> None:
+    def _reset_changes(self, history: Iterable[Change]) -> None:
         """All is told anew, perhaps by a server that counts changes from the beginning: what it
         tells of the latest ones is what is known."""
         rows = (row for row in history if row.get("change"))
@@ -262,12 +262,12 @@ class Stream:
 
     def ended(self, reason: str) -> None:
         self.timeline.turn(ENDED, self.epoch, reason)
-        self.changed()
+        self.wake()
 
-    def changed(self) -> None:
+    def wake(self) -> None:
         """Wake all who wait."""
-        self._change.set()
-        self._change = asyncio.Event()
+        self._woken.set()
+        self._woken = asyncio.Event()
 
 
 class Bars(AsyncIterator[Bar]):

@@ -32,11 +32,11 @@ from perpetuo_client.stream import Heard
 __all__ = ["Server", "Stream", "connect"]
 
 T = TypeVar("T")
-GLANCE = 0.5  # seconds after which a waiting thread looks whether it was interrupted (Windows)
+CHECK_EVERY = 0.5  # seconds after which a waiting thread looks whether it was interrupted (Windows)
 CLEAN_UP = 5.0  # seconds that what was interrupted has to end notes and write files
 
 
-class Loop:
+class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Loop:
         try:
             while True:
                 try:
-                    return future.result(GLANCE)
+                    return future.result(CHECK_EVERY)
                 except TimeoutError:
                     if future.done():
                         raise
@@ -81,7 +81,7 @@ class Loop:
 class Server:
     """A session with a server, made by `connect`; see `perpetuo_client.Server`."""
 
-    def __init__(self, loop: Loop, server: _server.Server) -> None:
+    def __init__(self, loop: LoopThread, server: _server.Server) -> None:
         self._loop, self._server = loop, server
 
     def __enter__(self) -> Server:
@@ -149,7 +149,7 @@ class Server:
 class Stream:
     """A stream that is listened to; see `perpetuo_client.Stream`."""
 
-    def __init__(self, loop: Loop, stream: _stream.Stream) -> None:
+    def __init__(self, loop: LoopThread, stream: _stream.Stream) -> None:
         self._loop, self._stream = loop, stream
 
     @property
@@ -282,7 +282,7 @@ def connect(
     async def begin() -> _server.Server:
         return await _server.connect(address, token=token, patience=patience)
 
-    loop = Loop()
+    loop = LoopThread()
     try:
         return Server(loop, loop.run(begin()))
     except BaseException:

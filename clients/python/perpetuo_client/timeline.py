@@ -31,14 +31,14 @@ class Timeline:
         self.stops = 0
         self.panics = 0
         self.cursors: WeakSet[Cursor] = WeakSet()
-        self._told_anew = False
+        self._expects_all = False
 
     def put(self, bar: Bar) -> None:
         """A planned bar; an outdated one (of an earlier epoch, a lower revision) is passed over."""
         if bar.epoch > self.epoch:
             self._begin(bar.epoch)
-        if self._told_anew and bar.epoch == self.epoch:
-            self._told_anew = False
+        if self._expects_all and bar.epoch == self.epoch:
+            self._expects_all = False
             self.bars = {i: known for i, known in self.bars.items() if i < bar.index}
         known = self.bars.get(bar.index)
         outdated = known is not None and bar.revision < known.revision
@@ -66,13 +66,13 @@ class Timeline:
     def panic(self) -> None:
         self.panics += 1
 
-    def tell_anew(self, state: str, epoch: int) -> None:
+    def expect_all(self, state: str, epoch: int) -> None:
         """All that is planned follows, whatever was known of it: the server may have forgotten
         this client, or have been started again."""
         if epoch < self.epoch:
             self._begin(epoch)
         self.turn(state, epoch, "")
-        self._told_anew = True
+        self._expects_all = True
 
     def _begin(self, epoch: int) -> None:
         self.epoch = epoch
@@ -107,7 +107,7 @@ class Cursor:
         raise NotImplementedError
 
 
-class Committed(Cursor):
+class CommittedCursor(Cursor):
     """Every bar once, in order, `lead` microseconds before it is due, in its newest revision.
 
     Begins with the bar that sounds now. A bar that sounds again, because the stream was stopped
@@ -145,7 +145,7 @@ class Committed(Cursor):
         self.at = None
 
 
-class Planned(Cursor):
+class PlannedCursor(Cursor):
     """Every revision of every bar at once, those planned already first.
 
     Of several revisions that come while the reader is busy it gets the newest.

@@ -1,6 +1,6 @@
 import { createPerpetuo } from "./core/perpetuo";
-import { mount } from "./face/face";
-import "./face/styles/page.css";
+import { mount } from "./ui/mount";
+import "./ui/styles/page.css";
 
 const perpetuo = createPerpetuo();
 mount(perpetuo);

@@ -1,10 +1,10 @@
 /** The server, the time and the outputs, as tests have them. */
 
-import type { Bar } from "../src/core/contract";
-import type { Socket } from "../src/core/link";
+import type { Bar } from "../src/core/api";
+import type { Socket } from "../src/core/connection";
 import type { FromServer, WireBar, WireNote } from "../src/core/protocol";
-import type { Passage, Strike } from "../src/core/scheduler";
-import type { Outputs } from "../src/core/session";
+import type { ScheduledBar, ScheduledNote } from "../src/core/scheduler";
+import type { MusicOutput } from "../src/core/session";
 import type { Cancel, Timers } from "../src/core/timers";
 
 /** Time that passes when told to. */
@@ -42,27 +42,27 @@ export class FakeSocket implements Socket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
-  readonly said: Record<string, unknown>[] = [];
+  readonly sent: Record<string, unknown>[] = [];
   closedWith: number | null = null;
 
   send(text: string): void {
-    this.said.push(JSON.parse(text) as Record<string, unknown>);
+    this.sent.push(JSON.parse(text) as Record<string, unknown>);
   }
 
   close(code: number): void {
     this.closedWith = code;
   }
 
-  /** What was said, pings aside. */
+  /** What was sent, pings aside. */
   get requests(): Record<string, unknown>[] {
-    return this.said.filter(({ type }) => type !== "ping");
+    return this.sent.filter(({ type }) => type !== "ping");
   }
 
   get last(): Record<string, unknown> {
     return this.requests.at(-1) ?? {};
   }
 
-  tell(message: FromServer | Record<string, unknown>): void {
+  deliver(message: FromServer | Record<string, unknown>): void {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 
@@ -104,12 +104,12 @@ export function welcome(more: Record<string, unknown> = {}): Record<string, unkn
   };
 }
 
-const control = (name: string, usual: unknown) => ({
+const control = (name: string, byDefault: unknown) => ({
   name,
   kind: "number",
   role: "conditioning",
   group: "Texture",
-  default: usual,
+  default: byDefault,
   open: true,
   low: null,
   high: null,
@@ -188,43 +188,53 @@ export function barMessage(
 }
 
 /** Onset and end are microseconds after the bar line. */
-export function strike(part: number, pitch: number, onset: number, end: number, tie = ""): Strike {
+export function scheduledNote(
+  part: number,
+  pitch: number,
+  onset: number,
+  end: number,
+  tie = "",
+): ScheduledNote {
   const goesOn = tie.includes(">");
   const goesOnFromBefore = tie.includes("<");
   return { part, pitch, velocity: 80, onset, end, goesOn, goesOnFromBefore };
 }
 
-export function passage(index: number, notes: Strike[], more: Partial<Passage> = {}): Passage {
+export function scheduledBar(
+  index: number,
+  notes: ScheduledNote[],
+  more: Partial<ScheduledBar> = {},
+): ScheduledBar {
   const due = dueOf(index);
   return { id: `${index}`, due, end: due + BAR, programs: [], notes, ...more };
 }
 
-/** Notes down what it was told. */
-export class RecordingOutputs implements Outputs {
-  readonly told: string[] = [];
+/** Records what it was asked to do. */
+export class RecordingOutput implements MusicOutput {
+  readonly calls: string[] = [];
 
   put(bar: Bar): void {
-    this.told.push(`put ${bar.index}.${bar.revision}@${bar.due}`);
+    this.calls.push(`put ${bar.index}.${bar.revision}@${bar.due}`);
   }
   drop(): void {
-    this.told.push("drop");
+    this.calls.push("drop");
   }
   pause(): void {
-    this.told.push("pause");
+    this.calls.push("pause");
   }
-  go(): void {
-    this.told.push("go");
+  resume(): void {
+    this.calls.push("resume");
   }
   silence(): void {
-    this.told.push("silence");
+    this.calls.push("silence");
   }
   clear(): void {
-    this.told.push("clear");
+    this.calls.push("clear");
   }
 }
 
 /** Numbers from 0 to 1, the same ones for the same seed. */
-export function chance(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

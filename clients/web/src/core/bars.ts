@@ -1,19 +1,19 @@
 /** Bars as the page has them: made of those of the wire, with times instead of ticks. */
 
-import type { Bar, Note } from "./contract";
+import type { Bar, Note } from "./api";
+import { GOES_ON, GOES_ON_FROM_BEFORE, TICKS_PER_QUARTER } from "./messages";
 import type { BarMessage, WireBar, WireNote } from "./protocol";
-import { GOES_ON, GOES_ON_FROM_BEFORE, TICKS_PER_QUARTER } from "./wire";
 
 /** Microseconds of so many ticks. */
-export const lasting = (ticks: number, tempo: number): number =>
+export const durationOf = (ticks: number, tempo: number): number =>
   Math.floor((ticks * tempo) / TICKS_PER_QUARTER);
 
 function noteOf(wire: WireNote, bar: WireBar, length: number): Note {
   const [part, pitch, velocity, tick, ticks, shift, tie] = wire;
   const goesOn = (tie & GOES_ON) !== 0;
   const goesOnFromBefore = (tie & GOES_ON_FROM_BEFORE) !== 0;
-  const onset = lasting(tick, bar.tempo) + shift;
-  const end = goesOn ? length : lasting(tick + ticks, bar.tempo) + shift;
+  const onset = durationOf(tick, bar.tempo) + shift;
+  const end = goesOn ? length : durationOf(tick + ticks, bar.tempo) + shift;
   return {
     part,
     pitch,
@@ -30,7 +30,7 @@ function noteOf(wire: WireNote, bar: WireBar, length: number): Note {
 /** `id` names it among all bars that the page has met; `arrived` is the page's time. */
 export function barOf(message: BarMessage, id: string, arrived: number): Bar {
   const { bar, due, epoch } = message;
-  const length = lasting(bar.ticks, bar.tempo);
+  const length = durationOf(bar.ticks, bar.tempo);
   return {
     id,
     epoch,

@@ -1,4 +1,4 @@
-import { PERCUSSION } from "./wire";
+import { PERCUSSION } from "./messages";
 
 /** MIDI channel, from 0, of a part, from 1: each its own, percussion the tenth. */
 export const channelOf = (part: number): number => (part === PERCUSSION ? 9 : part - 1);

@@ -4,37 +4,40 @@
  * Microseconds throughout; the page's own clock is `performance.now()` times a thousand.
  */
 
-/** Pings that are remembered: about four minutes of them. */
+/** Samples that are remembered: about four minutes of them. */
 const REMEMBERED = 64;
 /** How far two good clocks may drift apart, as a share of the time that passes. */
 const DRIFT = 50e-6;
 
-export interface Ping {
+/** What an answered ping tells of both clocks. */
+export interface ClockSample {
   readonly sent: number;
   /** What the server's clock showed in between. */
   readonly server: number;
   readonly received: number;
 }
 
-export const roundTrip = (ping: Ping): number => ping.received - ping.sent;
+export const roundTrip = (sample: ClockSample): number => sample.received - sample.sent;
 
 /** By how much the server's clock is ahead, if the way there took as long as the way back. */
-export const offsetOf = (ping: Ping): number => ping.server - (ping.sent + ping.received) / 2;
+export const offsetOf = (sample: ClockSample): number =>
+  sample.server - (sample.sent + sample.received) / 2;
 
 /** The most that `offsetOf` can be wrong at the time `now`. */
-export const doubt = (ping: Ping, now: number): number =>
-  roundTrip(ping) / 2 + DRIFT * Math.max(0, now - ping.received) + 1;
+export const uncertainty = (sample: ClockSample, now: number): number =>
+  roundTrip(sample) / 2 + DRIFT * Math.max(0, now - sample.received) + 1;
 
-/** The ping that tells most at the time `now`: of equal ones the first. */
-export function best(pings: readonly Ping[], now: number): Ping | null {
-  let found: Ping | null = null;
-  for (const ping of pings) if (!found || doubt(ping, now) < doubt(found, now)) found = ping;
+/** The sample that tells most at the time `now`: of equal ones the first. */
+export function best(samples: readonly ClockSample[], now: number): ClockSample | null {
+  let found: ClockSample | null = null;
+  for (const sample of samples)
+    if (!found || uncertainty(sample, now) < uncertainty(found, now)) found = sample;
   return found;
 }
 
 export class ServerClock {
-  #pings: Ping[] = [];
-  #best: Ping | null = null;
+  #samples: ClockSample[] = [];
+  #best: ClockSample | null = null;
 
   /** `page` tells the page's time in milliseconds. */
   constructor(private readonly page: () => number) {}
@@ -54,19 +57,20 @@ export class ServerClock {
   /** Learn from an answered ping; whether it tells of another clock than the one that was known:
    * the server was started on another machine, or one of the machines slept. What is older is then
    * forgotten. */
-  add(ping: Ping): boolean {
+  add(sample: ClockSample): boolean {
     const known = this.#best;
-    const now = ping.received;
+    const now = sample.received;
     const isAnother =
       known !== null &&
-      Math.abs(offsetOf(ping) - offsetOf(known)) > doubt(ping, now) + doubt(known, now);
-    this.#pings = isAnother ? [ping] : [...this.#pings.slice(1 - REMEMBERED), ping];
-    this.#best = best(this.#pings, now);
+      Math.abs(offsetOf(sample) - offsetOf(known)) >
+        uncertainty(sample, now) + uncertainty(known, now);
+    this.#samples = isAnother ? [sample] : [...this.#samples.slice(1 - REMEMBERED), sample];
+    this.#best = best(this.#samples, now);
     return isAnother;
   }
 
   forget(): void {
-    this.#pings = [];
+    this.#samples = [];
   }
 
   now(): number {

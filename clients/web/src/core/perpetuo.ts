@@ -1,13 +1,13 @@
-/** Everything but what is seen, put together; see `Perpetuo` of the contract. */
+/** Everything but what is seen, put together; see `Perpetuo` in api.ts. */
 
 import { Midi } from "../midi/midi";
 import { Sound } from "../sound/sound";
-import { Cell } from "./cell";
-import type { Bar, Perpetuo } from "./contract";
-import type { Socket } from "./link";
-import { readPlace, same, writePlace } from "./places";
+import type { Bar, Perpetuo } from "./api";
+import type { Socket } from "./connection";
+import { ObservableValue } from "./observable";
 import { recording } from "./recording";
-import { type Outputs, Session } from "./session";
+import { type MusicOutput, Session } from "./session";
+import { readLink, same, writeLink } from "./stream_link";
 import { every, WorkerTimers } from "./timers";
 
 const SECOND = 1000;
@@ -16,42 +16,42 @@ const SECOND = 1000;
 const SLEPT = 15_000;
 
 /** Several outputs as one. */
-class Choir implements Outputs {
-  readonly #voices: Outputs[] = [];
+class OutputGroup implements MusicOutput {
+  readonly #outputs: MusicOutput[] = [];
 
-  add(voice: Outputs): void {
-    this.#voices.push(voice);
+  add(output: MusicOutput): void {
+    this.#outputs.push(output);
   }
 
   put(bar: Bar): void {
-    for (const voice of this.#voices) voice.put(bar);
+    for (const output of this.#outputs) output.put(bar);
   }
 
   drop(): void {
-    for (const voice of this.#voices) voice.drop();
+    for (const output of this.#outputs) output.drop();
   }
 
   pause(): void {
-    for (const voice of this.#voices) voice.pause();
+    for (const output of this.#outputs) output.pause();
   }
 
-  go(): void {
-    for (const voice of this.#voices) voice.go();
+  resume(): void {
+    for (const output of this.#outputs) output.resume();
   }
 
   silence(): void {
-    for (const voice of this.#voices) voice.silence();
+    for (const output of this.#outputs) output.silence();
   }
 
   clear(): void {
-    for (const voice of this.#voices) voice.clear();
+    for (const output of this.#outputs) output.clear();
   }
 }
 
 /** Connects at once, to the server from which the page came. */
 export function createPerpetuo(): Perpetuo {
   const timers = new WorkerTimers();
-  const choir = new Choir();
+  const outputs = new OutputGroup();
   const token = new URLSearchParams(location.search).get("token") ?? "";
   const address = (path: string) => withToken(new URL(path, document.baseURI), token);
   const socketAddress = address("ws").replace(/^http/, "ws");
@@ -59,20 +59,20 @@ export function createPerpetuo(): Perpetuo {
     {
       timers,
       token,
-      chance: Math.random,
-      wall: Date.now,
+      random: Math.random,
+      wallClock: Date.now,
       open: () => new WebSocket(socketAddress) as unknown as Socket,
     },
-    choir,
-    readPlace(location.hash),
+    outputs,
+    readLink(location.hash),
   );
-  const { plan, link } = session;
-  const { clock } = link;
+  const { plan, server } = session;
+  const { clock } = server;
 
-  /** Tell an output that comes in the middle all that is planned. */
-  const bring = (output: Outputs): void => {
+  /** Give an output that comes in the middle all that is planned. */
+  const sendPlan = (output: MusicOutput): void => {
     output.clear();
-    if (session.stream.value?.state === "playing") output.go();
+    if (session.stream.value?.state === "playing") output.resume();
     else output.pause();
     for (const bar of plan.bars()) if (bar.end > clock.now()) output.put(bar);
   };
@@ -83,39 +83,39 @@ export function createPerpetuo(): Perpetuo {
     address,
     stream: () => session.stream.value,
     streamOf: (station) => streamOf(session, station),
-    bring,
+    sendPlan,
   });
-  const midi = new Midi({ timers, clock, plan, bring });
-  choir.add(sound);
-  choir.add(midi);
+  const midi = new Midi({ timers, clock, plan, sendPlan });
+  outputs.add(sound);
+  outputs.add(midi);
   session.stream.watch(() => sound.streamChanged());
 
-  const linked = new Cell(linkTo(location.hash));
-  session.place.watch((place) => {
-    if (place) linked.set(linkTo(writePlace(place)));
+  const shareLink = new ObservableValue(linkTo(location.hash));
+  session.choice.watch((choice) => {
+    if (choice) shareLink.set(linkTo(writeLink(choice)));
   });
-  const unmind = mindTheAddress(session, linked, timers);
+  const unfollow = followAddressBar(session, shareLink, timers);
   const unwatch = watchForSleep(timers, () => session.slept());
-  const back = () => session.connection.value.state === "lost" && session.reconnect();
-  addEventListener("online", back);
+  const comeBack = () => session.connection.value.state === "lost" && session.reconnect();
+  addEventListener("online", comeBack);
 
   const close = () => {
-    unmind();
+    unfollow();
     unwatch();
-    removeEventListener("online", back);
+    removeEventListener("online", comeBack);
     removeEventListener("pagehide", leave);
     midi.close();
     sound.stop();
-    link.close();
+    server.close();
     timers.close();
   };
   /** The page goes, perhaps to come back: what sounds on a device must not go on. */
   const leave = (event: PageTransitionEvent) => {
     midi.close();
-    if (!event.persisted) link.close();
+    if (!event.persisted) server.close();
   };
   addEventListener("pagehide", leave);
-  link.connect();
+  server.connect();
 
   return {
     session,
@@ -123,8 +123,8 @@ export function createPerpetuo(): Perpetuo {
     plan,
     sound,
     midi,
-    happenings: session.happenings.list,
-    link: linked,
+    log: session.log.entries,
+    link: shareLink,
     save: (minutes) => save(session, minutes),
     close,
   };
@@ -139,7 +139,7 @@ function streamOf(session: Session, station: string): string | null {
 
 /** Bars that have sounded in the last minutes, as a file. */
 function save(session: Session, minutes: number): ReturnType<Perpetuo["save"]> {
-  const now = session.link.clock.now();
+  const now = session.server.clock.now();
   const heard = session.plan
     .bars()
     .filter(({ due, end }) => due <= now && end > now - minutes * 60e6);
@@ -153,24 +153,28 @@ function save(session: Session, minutes: number): ReturnType<Perpetuo["save"]> {
 
 /** Keep the address bar at the link, and go where somebody writes into it. Browsers allow about
  * three changes a second. */
-function mindTheAddress(session: Session, linked: Cell<string>, timers: WorkerTimers): () => void {
+function followAddressBar(
+  session: Session,
+  shareLink: ObservableValue<string>,
+  timers: WorkerTimers,
+): () => void {
   let written = location.hash;
   let waits = false;
   const write = () => {
     waits = false;
-    const { hash } = new URL(linked.value);
+    const { hash } = new URL(shareLink.value);
     if (hash !== written) history.replaceState(null, "", hash);
     written = hash;
   };
-  const unwatch = linked.watch(() => {
+  const unwatch = shareLink.watch(() => {
     if (!waits) timers.after(SECOND, write);
     waits = true;
   });
   const go = () => {
-    const place = readPlace(location.hash);
-    if (!place || location.hash === written || same(place, session.place.value)) return;
+    const choice = readLink(location.hash);
+    if (!choice || location.hash === written || same(choice, session.choice.value)) return;
     written = location.hash;
-    session.go(place).catch((error: Error) => session.happenings.tell("error", error.message));
+    session.go(choice).catch((error: Error) => session.log.add("error", error.message));
   };
   addEventListener("hashchange", go);
   return () => {

@@ -1,26 +1,26 @@
 /** The bars of one stream as far as they are known: what was heard, what sounds, what is planned. */
 
+import type { Bar, BarStatus, Plan, PlanUpdate, ServerTime, Unwatch } from "./api";
 import { barOf } from "./bars";
-import { Bell } from "./cell";
-import type { Bar, Plan, PlanChange, ServerTime, Standing, Unwatch } from "./contract";
+import { Listeners } from "./observable";
 import type { BarMessage } from "./protocol";
 
 /** How long bars are kept after they sounded, in microseconds. */
-const KEPT = 600e6;
+const REMEMBERED = 600e6;
 
 export class PlanStore implements Plan {
   /** How much nearer than this to sounding the server changes no bar, in microseconds: told in the
    * welcome. */
   horizon = 0;
-  readonly #bell = new Bell<PlanChange>();
+  readonly #listeners = new Listeners<PlanUpdate>();
   readonly #bars = new Map<string, Bar>();
   #ordered: readonly Bar[] | null = [];
   #version = 0;
   #epoch = 0;
   /** Tells bars of one stream or session from those of the next, whose numbers are the same. */
   #generation = 0;
-  /** Planned bars of which the server, telling all anew, has not spoken yet. */
-  #doubted: Set<string> | null = null;
+  /** Planned bars of which the server, sending all anew, has not sent yet. */
+  #unconfirmed: Set<string> | null = null;
   #expected = 0;
 
   get version(): number {
@@ -40,14 +40,14 @@ export class PlanStore implements Plan {
     return this.bars().findLast((bar) => bar.due <= time && time < bar.end) ?? null;
   }
 
-  standing(bar: Bar, now: ServerTime): Standing {
+  statusOf(bar: Bar, now: ServerTime): BarStatus {
     if (bar.end <= now) return "past";
     if (bar.due <= now) return "sounding";
     return bar.due - this.horizon <= now ? "committed" : "open";
   }
 
-  watch(told: (change: PlanChange) => void): Unwatch {
-    return this.#bell.listen(told);
+  watch(listener: (change: PlanUpdate) => void): Unwatch {
+    return this.#listeners.add(listener);
   }
 
   /** Another stream, or another session: nothing is known any more. */
@@ -55,47 +55,47 @@ export class PlanStore implements Plan {
     this.#bars.clear();
     this.#generation += 1;
     this.#epoch = epoch;
-    this.#doubted = null;
-    this.#tell({ kind: "emptied" });
+    this.#unconfirmed = null;
+    this.#notify({ kind: "emptied" });
   }
 
-  /** The server tells the same stream anew: so many bars follow, and what they do not name of what
+  /** The server sends the same stream anew: so many bars follow, and what they do not name of what
    * is not over yet is void. */
   expect(bars: number, epoch: number, now: ServerTime): void {
     if (epoch < this.#epoch) return this.empty(epoch);
     if (epoch > this.#epoch) this.begin(epoch, now);
     const planned = this.bars().filter((bar) => bar.end > now);
-    this.#doubted = new Set(planned.map((bar) => bar.id));
+    this.#unconfirmed = new Set(planned.map((bar) => bar.id));
     this.#expected = bars;
-    if (!bars) this.#dropDoubted();
+    if (!bars) this.#dropUnconfirmed();
   }
 
-  /** A bar. It is given back if it is news, or if the server was asked to tell all anew; older ones
+  /** A bar. It is given back if it is news, or if the server was asked to send all anew; older ones
    * than those known are passed over. */
   put(message: BarMessage, now: ServerTime, arrived: number): Bar | null {
     if (message.epoch > this.#epoch) this.begin(message.epoch, now);
     if (message.epoch < this.#epoch) return null;
     const id = this.#id(message);
     const known = this.#bars.get(id);
-    const doubted = this.#doubted?.delete(id) ?? false;
-    const outdated = known && !doubted && message.bar.revision <= known.revision;
+    const unconfirmed = this.#unconfirmed?.delete(id) ?? false;
+    const outdated = known && !unconfirmed && message.bar.revision <= known.revision;
     const isSame = known?.revision === message.bar.revision && known.due === message.due;
-    let bar = doubted && known ? known : null;
+    let bar = unconfirmed && known ? known : null;
     if (!outdated && !isSame) {
       const previous = known ? { ...known, previous: null } : null;
       bar = { ...barOf(message, id, arrived), previous };
       this.#bars.set(id, bar);
-      this.#forget(now - KEPT);
-      this.#tell({ kind: "bar", bar });
+      this.#forget(now - REMEMBERED);
+      this.#notify({ kind: "bar", bar });
     }
     this.#countDown();
     return bar;
   }
 
   #countDown(): void {
-    if (!this.#doubted) return;
+    if (!this.#unconfirmed) return;
     this.#expected -= 1;
-    if (this.#expected <= 0) this.#dropDoubted();
+    if (this.#expected <= 0) this.#dropUnconfirmed();
   }
 
   /** Bars from this index on are due later; those that are. */
@@ -107,7 +107,7 @@ export class PlanStore implements Plan {
       this.#bars.set(bar.id, there);
       moved.push(there);
     }
-    this.#tell({ kind: "moved", index, later });
+    this.#notify({ kind: "moved", index, later });
     return moved;
   }
 
@@ -115,28 +115,28 @@ export class PlanStore implements Plan {
   begin(epoch: number, now: ServerTime): void {
     this.#epoch = epoch;
     for (const bar of this.#bars.values()) if (bar.due > now) this.#bars.delete(bar.id);
-    this.#doubted = null;
-    this.#tell({ kind: "begun", epoch });
+    this.#unconfirmed = null;
+    this.#notify({ kind: "begun", epoch });
   }
 
   #id({ epoch, bar }: BarMessage): string {
     return `${this.#generation}.${epoch}.${bar.index}`;
   }
 
-  #dropDoubted(): void {
-    for (const id of this.#doubted ?? []) this.#bars.delete(id);
-    const dropped = this.#doubted?.size ?? 0;
-    this.#doubted = null;
-    if (dropped) this.#tell({ kind: "begun", epoch: this.#epoch });
+  #dropUnconfirmed(): void {
+    for (const id of this.#unconfirmed ?? []) this.#bars.delete(id);
+    const dropped = this.#unconfirmed?.size ?? 0;
+    this.#unconfirmed = null;
+    if (dropped) this.#notify({ kind: "begun", epoch: this.#epoch });
   }
 
   #forget(before: ServerTime): void {
     for (const bar of this.#bars.values()) if (bar.end < before) this.#bars.delete(bar.id);
   }
 
-  #tell(change: PlanChange): void {
+  #notify(update: PlanUpdate): void {
     this.#ordered = null;
     this.#version += 1;
-    this.#bell.ring(change);
+    this.#listeners.notify(update);
   }
 }

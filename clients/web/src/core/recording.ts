@@ -1,20 +1,20 @@
 /** Bars that were heard, as a MIDI file: tempo map, metres, sections, one track and channel a part. */
 
-import { lasting } from "./bars";
+import type { Bar, Note } from "./api";
+import { durationOf } from "./bars";
 import { channelOf } from "./channels";
-import type { Bar, Note } from "./contract";
+import { PERCUSSION, TICKS_PER_QUARTER } from "./messages";
 import * as smf from "./smf";
-import { PERCUSSION, TICKS_PER_QUARTER } from "./wire";
 
 const PER_TICK = smf.DIVISION / TICKS_PER_QUARTER;
 
-interface Placed {
+interface PlacedBar {
   readonly bar: Bar;
   /** Ticks of the stream from the beginning of the file. */
   readonly at: number;
 }
 
-interface Row {
+interface FileNote {
   readonly part: number;
   readonly pitch: number;
   readonly velocity: number;
@@ -26,19 +26,21 @@ interface Row {
  * the stream is still the same; one that began anew follows at once. */
 export function recording(bars: readonly Bar[]): Uint8Array<ArrayBuffer> {
   const placed = place(bars);
-  const rows = joined(placed);
-  const parts = [...new Set(rows.map((row) => row.part))].sort((a, b) => a - b);
+  const notes = joined(placed);
+  const parts = [...new Set(notes.map((fileNote) => fileNote.part))].sort((a, b) => a - b);
   const tracks = parts.map((part) => [
     smf.name(part === PERCUSSION ? "drums" : `part ${part}`),
     ...programs(placed, part),
-    ...rows
-      .filter((row) => row.part === part)
-      .flatMap((row) => smf.note(row.start, row.end, channelOf(part), row.pitch, row.velocity)),
+    ...notes
+      .filter((fileNote) => fileNote.part === part)
+      .flatMap((fileNote) =>
+        smf.note(fileNote.start, fileNote.end, channelOf(part), fileNote.pitch, fileNote.velocity),
+      ),
   ]);
   return smf.midiFile([conductor(placed), ...tracks]);
 }
 
-function place(bars: readonly Bar[]): Placed[] {
+function place(bars: readonly Bar[]): PlacedBar[] {
   let end = 0;
   let origin = 0;
   let epoch: number | null = null;
@@ -54,49 +56,49 @@ function place(bars: readonly Bar[]): Placed[] {
 }
 
 /** All notes, those that go on over bar lines in one, each pitch of a part once at a time. */
-function joined(placed: readonly Placed[]): Row[] {
-  const rows: Row[] = [];
-  let held = new Map<number, Row>();
-  let reaches = 0;
+function joined(placed: readonly PlacedBar[]): FileNote[] {
+  const notes: FileNote[] = [];
+  let held = new Map<number, FileNote>();
+  let lastBarEnd = 0;
   for (const { bar, at } of placed) {
-    const before = at === reaches ? held : new Map<number, Row>();
+    const before = at === lastBarEnd ? held : new Map<number, FileNote>();
     held = new Map();
-    reaches = at + bar.ticks;
+    lastBarEnd = at + bar.ticks;
     for (const note of bar.notes) {
       const key = note.part * 128 + note.pitch;
-      const row = (note.goesOnFromBefore && before.get(key)) || begun(note, bar, at);
-      if (!row.end) rows.push(row);
-      row.end = Math.max(endOf(note, bar, at, row), row.start + 1);
-      if (note.goesOn) held.set(key, row);
+      const fileNote = (note.goesOnFromBefore && before.get(key)) || begun(note, bar, at);
+      if (!fileNote.end) notes.push(fileNote);
+      fileNote.end = Math.max(endOf(note, bar, at, fileNote), fileNote.start + 1);
+      if (note.goesOn) held.set(key, fileNote);
     }
   }
-  return withoutOverlaps(rows);
+  return withoutOverlaps(notes);
 }
 
-function begun({ part, pitch, velocity, tick, onset }: Note, bar: Bar, at: number): Row {
-  const shift = onset - lasting(tick, bar.tempo);
+function begun({ part, pitch, velocity, tick, onset }: Note, bar: Bar, at: number): FileNote {
+  const shift = onset - durationOf(tick, bar.tempo);
   const start = (at + tick) * PER_TICK + Math.round((shift * smf.DIVISION) / bar.tempo);
   return { part, pitch, velocity, start: Math.max(start, 0), end: 0 };
 }
 
-function endOf(note: Note, bar: Bar, at: number, row: Row): number {
+function endOf(note: Note, bar: Bar, at: number, fileNote: FileNote): number {
   if (note.goesOn) return (at + bar.ticks) * PER_TICK;
   const written = (at + note.tick) * PER_TICK;
-  const shift = note.goesOnFromBefore ? 0 : row.start - written;
+  const shift = note.goesOnFromBefore ? 0 : fileNote.start - written;
   return written + note.length * PER_TICK + shift;
 }
 
-function withoutOverlaps(rows: Row[]): Row[] {
-  rows.sort((a, b) => a.part - b.part || a.pitch - b.pitch || a.start - b.start);
-  rows.forEach((row, index) => {
-    const next = rows[index + 1];
-    if (next?.part === row.part && next.pitch === row.pitch)
-      row.end = Math.min(row.end, next.start);
+function withoutOverlaps(notes: FileNote[]): FileNote[] {
+  notes.sort((a, b) => a.part - b.part || a.pitch - b.pitch || a.start - b.start);
+  notes.forEach((fileNote, index) => {
+    const next = notes[index + 1];
+    if (next?.part === fileNote.part && next.pitch === fileNote.pitch)
+      fileNote.end = Math.min(fileNote.end, next.start);
   });
-  return rows.filter((row) => row.end > row.start);
+  return notes.filter((fileNote) => fileNote.end > fileNote.start);
 }
 
-function conductor(placed: readonly Placed[]): smf.FileEvent[] {
+function conductor(placed: readonly PlacedBar[]): smf.FileEvent[] {
   const events: smf.FileEvent[] = [];
   let last: Bar | null = null;
   for (const { bar, at } of placed) {
@@ -110,7 +112,7 @@ function conductor(placed: readonly Placed[]): smf.FileEvent[] {
 }
 
 /** At the beginning and wherever the part changes its instrument. */
-function programs(placed: readonly Placed[], part: number): smf.FileEvent[] {
+function programs(placed: readonly PlacedBar[], part: number): smf.FileEvent[] {
   const events: smf.FileEvent[] = [];
   let known = -1;
   for (const { bar, at } of placed) {

@@ -2,34 +2,27 @@
  * From bars to what is struck and ended, and when: every note-on finds its note-off.
  *
  * Pure: it knows no clock, no synthesizer and no port, and runs in the page (for MIDI) and on the
- * audio thread (for sound) alike. Feed it bars as they are told, and take what is due by some time.
+ * audio thread (for sound) alike. Feed it bars as they come, and take what is due by some time.
  * Until something was taken, a higher revision of its bar replaces it; nothing is taken twice.
  * Times are microseconds of the server's clock.
  */
+
+import type { Bar, Note } from "./api";
 
 /** A note-on later than this is left out: better a missing note than a burst. */
 export const STALE = 30_000;
 /** By which two bars may miss each other and still be neighbours, or overlap and still be two. */
 const SLACK = 2_000;
 
-/** What of a note counts here, see `Note` of the contract. */
-export interface Strike {
-  readonly part: number;
-  readonly pitch: number;
-  readonly velocity: number;
-  readonly onset: number;
-  readonly end: number;
-  readonly goesOn: boolean;
-  readonly goesOnFromBefore: boolean;
-}
+/** As much of a note as counts here. */
+export type ScheduledNote = Pick<
+  Note,
+  "part" | "pitch" | "velocity" | "onset" | "end" | "goesOn" | "goesOnFromBefore"
+>;
 
-/** What of a bar counts here, see `Bar` of the contract. */
-export interface Passage {
-  readonly id: string;
-  readonly due: number;
-  readonly end: number;
-  readonly programs: readonly number[];
-  readonly notes: readonly Strike[];
+/** As much of a bar as counts here. */
+export interface ScheduledBar extends Pick<Bar, "id" | "due" | "end" | "programs"> {
+  readonly notes: readonly ScheduledNote[];
 }
 
 export type Action =
@@ -48,25 +41,25 @@ export type Action =
       readonly program: number;
     };
 
-/** What a bar has happen at one instant, in this order. What ends does so between lines, which may
- * let it go on, and the rest. */
-const LINE = 0;
+/** What a bar has happen at one instant, in this order. What ends does so between bar lines, which
+ * may let it go on, and the rest. */
+const BAR_LINE = 0;
 const PROGRAMS = 1;
 const BEGIN = 2;
 
 interface Step {
   readonly time: number;
-  readonly order: typeof LINE | typeof PROGRAMS | typeof BEGIN;
-  readonly note: Strike | null;
+  readonly order: typeof BAR_LINE | typeof PROGRAMS | typeof BEGIN;
+  readonly note: ScheduledNote | null;
 }
 
-interface Held {
-  readonly passage: Passage;
+interface QueuedBar {
+  readonly bar: ScheduledBar;
   readonly steps: readonly Step[];
   next: number;
 }
 
-interface Voice {
+interface SoundingNote {
   readonly part: number;
   readonly pitch: number;
   end: number;
@@ -76,12 +69,12 @@ interface Voice {
 
 const keyOf = (part: number, pitch: number): number => part * 128 + pitch;
 
-function stepsOf(passage: Passage): Step[] {
-  const steps: Step[] = [{ time: passage.due - SLACK / 2, order: LINE, note: null }];
-  let first = passage.due;
-  for (const note of passage.notes) {
+function stepsOf(bar: ScheduledBar): Step[] {
+  const steps: Step[] = [{ time: bar.due - SLACK / 2, order: BAR_LINE, note: null }];
+  let first = bar.due;
+  for (const note of bar.notes) {
     if (note.goesOnFromBefore) continue;
-    const time = passage.due + note.onset;
+    const time = bar.due + note.onset;
     first = Math.min(first, time);
     steps.push({ time, order: BEGIN, note });
   }
@@ -90,19 +83,19 @@ function stepsOf(passage: Passage): Step[] {
 }
 
 export class Scheduler {
-  #held: Held[] = [];
-  readonly #voices = new Map<number, Voice>();
+  #queue: QueuedBar[] = [];
+  readonly #sounding = new Map<number, SoundingNote>();
   readonly #programs = new Map<number, number>();
   /** Everything up to here was taken. */
   #taken = Number.NEGATIVE_INFINITY;
   /** Where the last bar ends whose line was passed. */
-  #reaches = Number.NEGATIVE_INFINITY;
+  #lastBarEnd = Number.NEGATIVE_INFINITY;
   #paused = false;
   #missed = 0;
 
   /** Notes that sound. */
   get sounding(): number {
-    return this.#voices.size;
+    return this.#sounding.size;
   }
 
   /** Note-ons that were left out because they came too late. */
@@ -112,18 +105,18 @@ export class Scheduler {
 
   /** Bars that are not over yet. */
   get bars(): number {
-    return this.#held.length;
+    return this.#queue.length;
   }
 
   /** A bar that is new, revised or moved, at the time `now`. Of one that sounds already, the notes
    * yet to come. What it overlaps is void: no two bars sound at once. */
-  put(passage: Passage, now: number): void {
-    const others = this.#held.filter(
-      ({ passage: other }) => other.id !== passage.id && !overlap(other, passage),
+  put(bar: ScheduledBar, now: number): void {
+    const others = this.#queue.filter(
+      ({ bar: other }) => other.id !== bar.id && !overlap(other, bar),
     );
-    const replaces = others.length < this.#held.length;
-    const follows = this.#isNext(passage);
-    const steps = stepsOf(passage);
+    const replaces = others.length < this.#queue.length;
+    const follows = this.#isNext(bar);
+    const steps = stepsOf(bar);
     // What was taken of an earlier revision is not played again, and who joins begins now; of a
     // bar that comes late, what was due a moment ago still is.
     const from = replaces ? this.#taken : Math.max(this.#taken, now) - (follows ? STALE : 0);
@@ -131,15 +124,15 @@ export class Scheduler {
     for (const step of steps) {
       if (step.time > from) break;
       next += 1;
-      if (step.order === LINE) this.#reaches = passage.end;
+      if (step.order === BAR_LINE) this.#lastBarEnd = bar.end;
       if (step.order === BEGIN && !replaces && follows) this.#missed += 1;
     }
-    this.#held = [...others, { passage, steps, next }];
+    this.#queue = [...others, { bar, steps, next }];
   }
 
   /** Whether it follows the last bar that was played. */
-  #isNext(passage: Passage): boolean {
-    return Math.abs(passage.due - this.#reaches) <= SLACK;
+  #isNext(bar: ScheduledBar): boolean {
+    return Math.abs(bar.due - this.#lastBarEnd) <= SLACK;
   }
 
   /** What is due up to and including `until`, in order. Ask with rising times; `now` is the time
@@ -151,137 +144,144 @@ export class Scheduler {
     }
     const actions: Action[] = [];
     for (;;) {
-      const held = this.#earliestStep();
-      const step = held?.steps[held.next];
-      const voice = this.#earliestEnd();
+      const queued = this.#earliestStep();
+      const step = queued?.steps[queued.next];
+      const sounding = this.#earliestEnd();
       const stepTime = step?.time ?? Number.POSITIVE_INFINITY;
-      const endTime = voice?.end ?? Number.POSITIVE_INFINITY;
+      const endTime = sounding?.end ?? Number.POSITIVE_INFINITY;
       if (Math.min(stepTime, endTime) > until) break;
-      const stepIsFirst = stepTime < endTime || (stepTime === endTime && step?.order === LINE);
-      if (held && step && stepIsFirst) {
-        held.next += 1;
-        this.#step(held.passage, step, now, actions);
-      } else if (voice) {
-        this.#end(voice, voice.end, actions);
+      const stepIsFirst = stepTime < endTime || (stepTime === endTime && step?.order === BAR_LINE);
+      if (queued && step && stepIsFirst) {
+        queued.next += 1;
+        this.#step(queued.bar, step, now, actions);
+      } else if (sounding) {
+        this.#end(sounding, sounding.end, actions);
       }
     }
     this.#taken = Math.max(this.#taken, until);
-    this.#held = this.#held.filter(
-      ({ passage, steps, next }) => next < steps.length || passage.end > this.#taken,
+    this.#queue = this.#queue.filter(
+      ({ bar, steps, next }) => next < steps.length || bar.end > this.#taken,
     );
     return actions;
   }
 
   #nextTime(): number {
-    const held = this.#earliestStep();
-    const step = held?.steps[held.next]?.time ?? Number.POSITIVE_INFINITY;
+    const queued = this.#earliestStep();
+    const step = queued?.steps[queued.next]?.time ?? Number.POSITIVE_INFINITY;
     return Math.min(step, this.#earliestEnd()?.end ?? Number.POSITIVE_INFINITY);
   }
 
-  #earliestStep(): Held | null {
-    let found: Held | null = null;
+  #earliestStep(): QueuedBar | null {
+    let found: QueuedBar | null = null;
     let time = Number.POSITIVE_INFINITY;
-    for (const held of this.#held) {
-      const step = held.steps[held.next];
+    for (const queued of this.#queue) {
+      const step = queued.steps[queued.next];
       if (step && step.time < time) {
-        found = held;
+        found = queued;
         time = step.time;
       }
     }
     return found;
   }
 
-  #earliestEnd(): Voice | null {
-    let found: Voice | null = null;
-    for (const voice of this.#voices.values()) if (!found || voice.end < found.end) found = voice;
+  #earliestEnd(): SoundingNote | null {
+    let found: SoundingNote | null = null;
+    for (const sounding of this.#sounding.values())
+      if (!found || sounding.end < found.end) found = sounding;
     return found;
   }
 
-  #step(passage: Passage, step: Step, now: number, actions: Action[]): void {
-    if (step.order === LINE) this.#passLine(passage, now, actions);
-    else if (step.order === PROGRAMS) this.#setPrograms(passage, step.time, actions);
-    else if (step.note) this.#begin(step.note, step.time, passage, now, actions);
+  #step(bar: ScheduledBar, step: Step, now: number, actions: Action[]): void {
+    if (step.order === BAR_LINE) this.#passBarLine(bar, now, actions);
+    else if (step.order === PROGRAMS) this.#setPrograms(bar, step.time, actions);
+    else if (step.note) this.#begin(step.note, step.time, bar, now, actions);
   }
 
   /** Notes of the last bar go on; those that should but do not sound are struck, unless they were
    * left out or ended on purpose. */
-  #passLine(passage: Passage, now: number, actions: Action[]): void {
-    const joined = this.#isNext(passage);
-    this.#reaches = passage.end;
-    for (const note of passage.notes) {
+  #passBarLine(bar: ScheduledBar, now: number, actions: Action[]): void {
+    const follows = this.#isNext(bar);
+    this.#lastBarEnd = bar.end;
+    for (const note of bar.notes) {
       if (!note.goesOnFromBefore) continue;
-      const voice = this.#voices.get(keyOf(note.part, note.pitch));
-      if (voice?.goesOn && Math.abs(voice.end - passage.due) <= SLACK) {
-        voice.end = Math.max(passage.due + note.end, voice.end + 1);
-        voice.goesOn = note.goesOn;
-      } else if (!joined) {
-        this.#begin(note, passage.due, passage, now, actions);
+      const sounding = this.#sounding.get(keyOf(note.part, note.pitch));
+      if (sounding?.goesOn && Math.abs(sounding.end - bar.due) <= SLACK) {
+        sounding.end = Math.max(bar.due + note.end, sounding.end + 1);
+        sounding.goesOn = note.goesOn;
+      } else if (!follows) {
+        this.#begin(note, bar.due, bar, now, actions);
       }
     }
   }
 
-  #setPrograms(passage: Passage, time: number, actions: Action[]): void {
-    passage.programs.forEach((program, index) => {
+  #setPrograms(bar: ScheduledBar, time: number, actions: Action[]): void {
+    bar.programs.forEach((program, index) => {
       if (this.#programs.get(index + 1) === program) return;
       this.#programs.set(index + 1, program);
       actions.push({ kind: "program", time, part: index + 1, program });
     });
   }
 
-  #begin(note: Strike, time: number, passage: Passage, now: number, actions: Action[]): void {
+  #begin(
+    note: ScheduledNote,
+    time: number,
+    bar: ScheduledBar,
+    now: number,
+    actions: Action[],
+  ): void {
     if (time < now - STALE) {
       this.#missed += 1;
       return;
     }
     const { part, pitch, velocity } = note;
-    const same = this.#voices.get(keyOf(part, pitch));
+    const same = this.#sounding.get(keyOf(part, pitch));
     if (same) this.#end(same, time, actions);
-    const end = Math.max(passage.due + note.end, time + 1);
-    this.#voices.set(keyOf(part, pitch), { part, pitch, end, goesOn: note.goesOn });
+    const end = Math.max(bar.due + note.end, time + 1);
+    this.#sounding.set(keyOf(part, pitch), { part, pitch, end, goesOn: note.goesOn });
     actions.push({ kind: "on", time, part, pitch, velocity });
   }
 
-  #end({ part, pitch }: Voice, time: number, actions: Action[]): void {
-    this.#voices.delete(keyOf(part, pitch));
+  #end({ part, pitch }: SoundingNote, time: number, actions: Action[]): void {
+    this.#sounding.delete(keyOf(part, pitch));
     actions.push({ kind: "off", time, part, pitch });
   }
 
   /** Void the bars that have not begun; the one that sounds is played to its end. */
   drop(): void {
-    this.#held = this.#held.filter(({ passage }) => passage.due <= this.#taken);
+    this.#queue = this.#queue.filter(({ bar }) => bar.due <= this.#taken);
   }
 
   /** End what sounds, after all that was taken. The music goes on with the next note. */
   silence(): Action[] {
     const actions: Action[] = [];
-    const voices = [...this.#voices.values()];
+    const all = [...this.#sounding.values()];
     const time = Number.isFinite(this.#taken) ? this.#taken : 0;
-    for (const voice of voices) this.#end(voice, time, actions);
+    for (const sounding of all) this.#end(sounding, time, actions);
     return actions;
   }
 
-  /** End what sounds and take nothing until `go`. Bars stay, and may be told anew. */
+  /** End what sounds and take nothing until `resume`. Bars stay, and may be put anew. */
   pause(): Action[] {
     this.#paused = true;
-    this.#reaches = Number.NEGATIVE_INFINITY;
+    this.#lastBarEnd = Number.NEGATIVE_INFINITY;
     return this.silence();
   }
 
-  go(): void {
+  resume(): void {
     this.#paused = false;
   }
 
   /** End what sounds and forget all bars: another stream, or a clock that jumped. */
   clear(): Action[] {
     const actions = this.silence();
-    this.#held = [];
+    this.#queue = [];
     this.#programs.clear();
     this.#taken = Number.NEGATIVE_INFINITY;
-    this.#reaches = Number.NEGATIVE_INFINITY;
+    this.#lastBarEnd = Number.NEGATIVE_INFINITY;
     return actions;
   }
 }
 
-function overlap(one: Passage, other: Passage): boolean {
+function overlap(one: ScheduledBar, other: ScheduledBar): boolean {
   return Math.min(one.end, other.end) - Math.max(one.due, other.due) > SLACK;
 }

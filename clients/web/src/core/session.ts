@@ -3,21 +3,26 @@
  * of it when the connection is cut.
  */
 
-import { Cell } from "./cell";
 import type {
   Bar,
+  ChangeAnnounced,
+  ChangePostponed,
   Controls,
-  Heard,
-  Place,
-  Postponed,
   Prompt,
-  Session as SessionContract,
+  SessionApi,
+  StreamChoice,
   StreamState,
   TransportAction,
-} from "./contract";
-import { Happenings } from "./happenings";
-import { Link, type LinkEars, type LinkParts, RequestError } from "./link";
-import { placeOf } from "./places";
+} from "./api";
+import {
+  type ConnectionDependencies,
+  type ConnectionListener,
+  RequestError,
+  ServerConnection,
+} from "./connection";
+import { Log } from "./log";
+import type { ProtocolError, Requests, RequestType } from "./messages";
+import { ObservableValue } from "./observable";
 import { PlanStore } from "./plan";
 import type {
   Ack,
@@ -31,22 +36,22 @@ import type {
   TurnedMessage,
   Welcome,
 } from "./protocol";
-import type { Requests, RequestType, WireError } from "./wire";
+import { choiceOf } from "./stream_link";
 
 /** Bars before the one that sounds that are asked for, to be seen. */
 const PAST = 16;
-/** Earlier changes that are told when a stream is first heard. */
-const TOLD_OF_HISTORY = 8;
+/** Earlier changes that are logged when a stream is first heard. */
+const LOGGED_OF_HISTORY = 8;
 
-/** Whoever makes the music heard. Nothing here may fail. */
-export interface Outputs {
+/** What makes the music heard: synthesizer, MIDI. Nothing here may fail. */
+export interface MusicOutput {
   /** A bar that is new, revised or moved. */
   put(bar: Bar): void;
   /** Void the bars that have not begun. */
   drop(): void;
-  /** End what sounds, and play nothing until `go`. */
+  /** End what sounds, and play nothing until `resume`. */
   pause(): void;
-  go(): void;
+  resume(): void;
   /** End what sounds; the music goes on with the next note. */
   silence(): void;
   /** End what sounds and forget all bars. */
@@ -54,64 +59,64 @@ export interface Outputs {
 }
 
 /** Changes that were postponed and are remembered: the answer to a request may come after it. */
-const KEPT = 64;
-const NOWHERE: Heard = { bar: null, due: null, change: null, saved: null };
+const MOST_POSTPONEMENTS = 64;
+const NO_CHANGE: ChangeAnnounced = { bar: null, due: null, change: null, saved: null };
 
-export class Session implements SessionContract, LinkEars {
-  readonly link: Link;
+export class Session implements SessionApi, ConnectionListener {
+  readonly server: ServerConnection;
   readonly plan = new PlanStore();
-  readonly happenings: Happenings;
-  readonly welcome = new Cell<Welcome | null>(null);
-  readonly stream = new Cell<StreamState | null>(null);
-  readonly own = new Cell<string | null>(null);
-  readonly postponed = new Cell<Postponed | null>(null);
-  readonly place: Cell<Place | null>;
-  readonly #outputs: Outputs;
+  readonly log: Log;
+  readonly welcome = new ObservableValue<Welcome | null>(null);
+  readonly stream = new ObservableValue<StreamState | null>(null);
+  readonly own = new ObservableValue<string | null>(null);
+  readonly postponed = new ObservableValue<ChangePostponed | null>(null);
+  readonly choice: ObservableValue<StreamChoice | null>;
+  readonly #output: MusicOutput;
   readonly #now: () => number;
   /** Model with which the own stream began. */
-  #usualModel = "";
-  readonly #later = new Map<number, Postponed>();
+  #defaultModel = "";
+  readonly #postponements = new Map<number, ChangePostponed>();
   /** Name of the stream that is shown, though its state may be yet to come. */
-  #shown = "";
+  #shownName = "";
   #mustReplay = false;
 
-  /** `place` is where to go at first; null: to the first station. */
+  /** `choice` is where to go at first; null: to the first station. */
   constructor(
-    parts: LinkParts & { readonly wall: () => number },
-    outputs: Outputs,
-    place: Place | null,
+    dependencies: ConnectionDependencies & { readonly wallClock: () => number },
+    output: MusicOutput,
+    choice: StreamChoice | null,
   ) {
-    this.place = new Cell(place);
-    this.happenings = new Happenings(parts.wall);
-    this.#outputs = outputs;
-    this.#now = () => parts.timers.now();
-    this.link = new Link(parts, this);
+    this.choice = new ObservableValue(choice);
+    this.log = new Log(dependencies.wallClock);
+    this.#output = output;
+    this.#now = () => dependencies.timers.now();
+    this.server = new ServerConnection(dependencies, this);
     let wasOpen = false;
     this.connection.watch((connection) => {
       if (connection.state === "refused" || (connection.state === "lost" && wasOpen)) {
-        this.happenings.tell("connection", `The connection is lost: ${connection.why}`);
+        this.log.add("connection", `The connection is lost: ${connection.why}`);
       }
       wasOpen = connection.state === "open";
     });
   }
 
-  get connection(): Link["connection"] {
-    return this.link.connection;
+  get connection(): ServerConnection["state"] {
+    return this.server.state;
   }
 
   reconnect(): void {
-    this.link.connect();
+    this.server.connect();
   }
 
   // -- where to listen -------------------------------------------------------------------------------
 
-  go(place: Place): Promise<Heard> {
-    if (place.kind === "station") return this.#listen(place.station);
-    const { seed, preset, controls } = place;
-    return this.#open({ seed, preset, controls }, place.model);
+  go(choice: StreamChoice): Promise<ChangeAnnounced> {
+    if (choice.kind === "station") return this.#listen(choice.station);
+    const { seed, preset, controls } = choice;
+    return this.#open({ seed, preset, controls }, choice.model);
   }
 
-  returnToOwn(): Promise<Heard> {
+  returnToOwn(): Promise<ChangeAnnounced> {
     const name = this.own.value;
     if (!name) return Promise.reject(new RequestError("unknown_stream", "There is no own stream."));
     return this.#listen(name).catch((error: unknown) => {
@@ -120,7 +125,7 @@ export class Session implements SessionContract, LinkEars {
     });
   }
 
-  async goWithPrompt(prompt: Prompt): Promise<Heard> {
+  async goWithPrompt(prompt: Prompt): Promise<ChangeAnnounced> {
     const stream = this.stream.value;
     if (stream && !stream.station && stream.state !== "ended")
       return this.#ask("prompt", { prompt });
@@ -128,32 +133,32 @@ export class Session implements SessionContract, LinkEars {
     return this.#open({ preset, controls, prompt }, null);
   }
 
-  async #listen(name: string): Promise<Heard> {
-    if (this.stream.value?.name === name && this.stream.value.state !== "ended") return NOWHERE;
-    await this.link.ask("listen", { stream: name, past: PAST }, () => {
+  async #listen(name: string): Promise<ChangeAnnounced> {
+    if (this.stream.value?.name === name && this.stream.value.state !== "ended") return NO_CHANGE;
+    await this.server.ask("listen", { stream: name, past: PAST }, () => {
       // The same one in another session: what sounds may go on.
-      if (name === this.#shown) this.#outputs.drop();
-      else this.#outputs.clear();
+      if (name === this.#shownName) this.#output.drop();
+      else this.#output.clear();
       this.#show(name);
     });
-    return NOWHERE;
+    return NO_CHANGE;
   }
 
-  async #open(opening: Requests["open"], model: string | null): Promise<Heard> {
+  async #open(opening: Requests["open"], model: string | null): Promise<ChangeAnnounced> {
     const before = this.own.value;
     let name = "";
-    await this.link.ask("open", opening, (answer) => {
+    await this.server.ask("open", opening, (answer) => {
       name = (answer as Ack).stream;
       this.own.set(name);
-      this.#usualModel = "";
-      this.#outputs.clear();
+      this.#defaultModel = "";
+      this.#output.clear();
       this.#show(name);
     });
-    if (before) this.link.ask("close", { stream: before }).catch(() => {}); // it may have ended by now
+    if (before) this.server.ask("close", { stream: before }).catch(() => {}); // it may have ended by now
     if (model && this.welcome.value?.capabilities.models.includes(model)) {
-      await this.link.ask("load", { stream: name, model });
+      await this.server.ask("load", { stream: name, model });
     }
-    return NOWHERE;
+    return NO_CHANGE;
   }
 
   /** From now on this stream is shown; its state and bars follow. */
@@ -161,87 +166,89 @@ export class Session implements SessionContract, LinkEars {
     const left = this.stream.value;
     this.plan.empty(0);
     this.stream.set(null);
-    this.#shown = name;
-    this.#countAnew();
+    this.#shownName = name;
+    this.#resetChangeNumbers();
     const isLeft = left && left.name !== name && left.state !== "ended";
     // An own stream that makes room for another is closed instead.
     if (isLeft && (left.station || this.own.value === left.name)) {
-      this.link.ask("unlisten", { stream: left.name }).catch(() => {}); // heard or not: it is not shown
+      this.server.ask("unlisten", { stream: left.name }).catch(() => {}); // heard or not: it is not shown
     }
   }
 
   /** Changes of another stream, or of a server that was started again, have other numbers. */
-  #countAnew(): void {
-    this.#later.clear();
-    this.happenings.countAnew();
+  #resetChangeNumbers(): void {
+    this.#postponements.clear();
+    this.log.resetChangeNumbers();
   }
 
   // -- steering --------------------------------------------------------------------------------------
 
-  steer(controls: Controls): Promise<Heard> {
+  steer(controls: Controls): Promise<ChangeAnnounced> {
     return this.#ask("steer", { controls });
   }
 
-  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<Heard> {
+  steerPlan(plan: NonNullable<Steer["plan"]>): Promise<ChangeAnnounced> {
     return this.#ask("steer", { plan });
   }
 
-  preset(name: string): Promise<Heard> {
+  preset(name: string): Promise<ChangeAnnounced> {
     return this.#ask("preset", { name });
   }
 
-  seed(seed: number): Promise<Heard> {
+  seed(seed: number): Promise<ChangeAnnounced> {
     return this.#ask("seed", { seed });
   }
 
-  model(name: string): Promise<Heard> {
+  model(name: string): Promise<ChangeAnnounced> {
     return this.#ask("load", { model: name });
   }
 
-  transport(action: TransportAction): Promise<Heard> {
+  transport(action: TransportAction): Promise<ChangeAnnounced> {
     return this.#ask("transport", { action });
   }
 
   async #ask<Type extends RequestType>(
     type: Type,
     fields: Omit<Requests[Type], "stream">,
-  ): Promise<Heard> {
-    const stream = this.#shown;
+  ): Promise<ChangeAnnounced> {
+    const stream = this.#shownName;
     if (!stream) throw new RequestError("unknown_stream", "No stream is shown yet.");
     const request = { stream, ...fields } as unknown as Requests[Type];
-    const ack = (await this.link.ask(type, request)) as Ack;
+    const ack = (await this.server.ask(type, request)) as Ack;
     const { bar, due, change = null, saved = null } = ack;
-    return { bar, due, change, saved, ...this.#laterThan(ack) };
+    return { bar, due, change, saved, ...this.#postponementOf(ack) };
   }
 
   /** Where a change is heard that was postponed before it was acknowledged. */
-  #laterThan({ stream, change, bar }: Ack): Pick<Heard, "bar" | "due"> | undefined {
-    const later = stream === this.#shown ? this.#later.get(change ?? 0) : undefined;
-    return later && later.bar > (bar ?? 0) ? { bar: later.bar, due: later.due } : undefined;
+  #postponementOf({ stream, change, bar }: Ack): Pick<ChangeAnnounced, "bar" | "due"> | undefined {
+    const postponed = stream === this.#shownName ? this.#postponements.get(change ?? 0) : undefined;
+    return postponed && postponed.bar > (bar ?? 0)
+      ? { bar: postponed.bar, due: postponed.due }
+      : undefined;
   }
 
   async stations(): Promise<readonly StationRow[]> {
-    const answer = await this.link.ask("get", { what: "stations" });
+    const answer = await this.server.ask("get", { what: "stations" });
     return answer.type === "stations" ? answer.stations : [];
   }
 
   async presets(): Promise<readonly PresetRow[]> {
-    const answer = await this.link.ask("get", { what: "presets" });
+    const answer = await this.server.ask("get", { what: "presets" });
     return answer.type === "presets" ? answer.presets : [];
   }
 
-  // -- what the link tells ---------------------------------------------------------------------------
+  // -- what the connection tells --------------------------------------------------------------------
 
   welcomed(welcome: Welcome): void {
     const before = this.welcome.value;
-    this.happenings.you = welcome.you;
+    this.log.you = welcome.you;
     this.welcome.set(welcome);
     this.plan.horizon = welcome.capabilities.horizon;
     if (this.#mustReplay) this.replay();
-    if (welcome.resumed) return this.happenings.tell("connection", "The connection is back");
-    this.happenings.tell("connection", `Connected to perpetuo ${welcome.server}`);
+    if (welcome.resumed) return this.log.add("connection", "The connection is back");
+    this.log.add("connection", `Connected to perpetuo ${welcome.server}`);
     // The same session, of which too much was missed: states and bars follow by themselves.
-    if (before?.session === welcome.session && welcome.listening.includes(this.#shown)) return;
+    if (before?.session === welcome.session && welcome.listening.includes(this.#shownName)) return;
     this.own.set(null);
     void this.#begin(welcome);
   }
@@ -250,16 +257,16 @@ export class Session implements SessionContract, LinkEars {
   async #begin({ capabilities }: Welcome): Promise<void> {
     this.stream.set(null);
     const first = capabilities.stations[0];
-    const anywhere: Place = first
+    const anywhere: StreamChoice = first
       ? { kind: "station", station: first.name }
       : { kind: "own", seed: null, preset: null, controls: {}, model: null };
-    const place = this.place.value ?? anywhere;
+    const choice = this.choice.value ?? anywhere;
     try {
-      await this.go(place);
+      await this.go(choice);
     } catch (error) {
       if (!(error instanceof RequestError) || error.code === "cut") return;
-      this.happenings.tell("error", error.message);
-      if (place !== anywhere) await this.go(anywhere).catch(() => {}); // the log has told why
+      this.log.add("error", error.message);
+      if (choice !== anywhere) await this.go(anywhere).catch(() => {}); // the log has told why
     }
   }
 
@@ -269,51 +276,52 @@ export class Session implements SessionContract, LinkEars {
 
   /** The machine slept: end what sounds, and come back as after a cut. What was missed is left out. */
   slept(): void {
-    this.#outputs.clear();
+    this.#output.clear();
     this.#mustReplay = true;
-    this.happenings.tell("connection", "This computer slept");
-    this.link.startOver();
+    this.log.add("connection", "This computer slept");
+    this.server.startOver();
   }
 
   /** End what sounds and have what is planned from now on played. */
   replay(): void {
     this.#mustReplay = false;
-    this.#outputs.clear();
-    for (const bar of this.plan.bars()) if (bar.end > this.link.clock.now()) this.#outputs.put(bar);
+    this.#output.clear();
+    for (const bar of this.plan.bars())
+      if (bar.end > this.server.clock.now()) this.#output.put(bar);
   }
 
-  garbled(error: WireError): void {
-    this.happenings.tell("error", error.message);
+  unreadable(error: ProtocolError): void {
+    this.log.add("error", error.message);
   }
 
-  hear(message: FromServer): void {
-    if (message.type === "error" && !message.id) this.happenings.tell("error", message.message);
-    if (!("stream" in message) || message.stream !== this.#shown) return;
-    if (message.type === "state" && !message.id) this.#stand(message);
-    else if (message.type === "bar") this.#put(message);
-    else if (message.type === "steered") this.#steered(message);
-    else if (message.type === "postponed") this.#postpone(message);
-    else if (message.type === "moved") this.#moved(message.bar, message.later);
-    else if (message.type === "turned") this.#turned(message);
-    else if (message.type === "panic") this.#panic();
+  received(message: FromServer): void {
+    if (message.type === "error" && !message.id) this.log.add("error", message.message);
+    if (!("stream" in message) || message.stream !== this.#shownName) return;
+    if (message.type === "state" && !message.id) this.#takeState(message);
+    else if (message.type === "bar") this.#takeBar(message);
+    else if (message.type === "steered") this.#changeAnnounced(message);
+    else if (message.type === "postponed") this.#changePostponed(message);
+    else if (message.type === "moved") this.#barsMoved(message.bar, message.later);
+    else if (message.type === "turned") this.#stateTurned(message);
+    else if (message.type === "panic") this.#endAllNotes();
   }
 
-  #stand(state: State): void {
+  #takeState(state: State): void {
     const isNews = this.stream.value === null;
-    this.#outputs.drop();
-    this.plan.expect(state.bars, state.epoch, this.link.clock.now());
+    this.#output.drop();
+    this.plan.expect(state.bars, state.epoch, this.server.clock.now());
     this.#describe(state, state.station, "");
-    this.#playOrPause(state.state);
-    for (const change of state.history.slice(-TOLD_OF_HISTORY))
-      if (isNews) this.happenings.steered(change);
-      else if (change.change) this.#postpone({ ...change, change: change.change });
+    this.#resumeOrPause(state.state);
+    for (const change of state.history.slice(-LOGGED_OF_HISTORY))
+      if (isNews) this.log.changeAnnounced(change);
+      else if (change.change) this.#changePostponed({ ...change, change: change.change });
   }
 
-  #describe(told: State | TurnedMessage, station: boolean, reason: string): void {
-    const { stream: name, state, epoch, seed, model, styles, preset, controls } = told;
+  #describe(message: State | TurnedMessage, station: boolean, reason: string): void {
+    const { stream: name, state, epoch, seed, model, styles, preset, controls } = message;
     const steerable = !station || (this.welcome.value?.capabilities.may_steer_stations ?? false);
-    if (!station) this.#usualModel ||= model;
-    const title = "title" in told ? told.title : (this.stream.value?.title ?? name);
+    if (!station) this.#defaultModel ||= model;
+    const title = "title" in message ? message.title : (this.stream.value?.title ?? name);
     const described = { name, title, station, state, epoch, seed, model, styles, preset, controls };
     this.#set({ ...described, steerable, reason });
   }
@@ -321,64 +329,64 @@ export class Session implements SessionContract, LinkEars {
   #set(stream: StreamState): void {
     this.stream.set(stream);
     const capabilities = this.welcome.value?.capabilities;
-    if (capabilities) this.place.set(placeOf(stream, capabilities, this.#usualModel));
+    if (capabilities) this.choice.set(choiceOf(stream, capabilities, this.#defaultModel));
   }
 
-  #playOrPause(state: StreamState["state"]): void {
-    if (state === "playing") this.#outputs.go();
-    else this.#outputs.pause();
+  #resumeOrPause(state: StreamState["state"]): void {
+    if (state === "playing") this.#output.resume();
+    else this.#output.pause();
   }
 
-  #put(message: BarMessage): void {
+  #takeBar(message: BarMessage): void {
     const arrived = this.#now();
-    const bar = this.plan.put(message, this.link.clock.now(), arrived);
+    const bar = this.plan.put(message, this.server.clock.now(), arrived);
     if (!bar) return;
-    this.#outputs.put(bar);
-    if (bar.late && bar.arrived === arrived) this.happenings.late(message);
+    this.#output.put(bar);
+    if (bar.late && bar.arrived === arrived) this.log.barLate(message);
   }
 
-  #steered(message: SteeredMessage): void {
+  #changeAnnounced(message: SteeredMessage): void {
     const stream = this.stream.value;
     if (!stream) return;
     const controls = { ...stream.controls, ...message.controls };
     const preset = message.preset === undefined ? stream.preset : message.preset;
     this.#set({ ...stream, controls, preset });
-    this.happenings.steered(message);
+    this.log.changeAnnounced(message);
   }
 
   /** A change is heard in this bar, at the earliest. */
-  #postpone({ change, bar, due }: Postponed): void {
+  #changePostponed({ change, bar, due }: ChangePostponed): void {
     const postponed = { change, bar, due };
-    this.#later.delete(change);
-    this.#later.set(change, postponed);
-    for (const oldest of this.#later.keys()) {
-      if (this.#later.size <= KEPT) break;
-      this.#later.delete(oldest);
+    this.#postponements.delete(change);
+    this.#postponements.set(change, postponed);
+    for (const oldest of this.#postponements.keys()) {
+      if (this.#postponements.size <= MOST_POSTPONEMENTS) break;
+      this.#postponements.delete(oldest);
     }
-    this.happenings.postponed(postponed);
+    this.log.changePostponed(postponed);
     this.postponed.set(postponed);
   }
 
-  #moved(index: number, later: number): void {
-    for (const bar of this.plan.move(index, later)) this.#outputs.put(bar);
-    this.happenings.tell("moved", `Bars from ${index} on come later`, { bar: index });
+  #barsMoved(index: number, later: number): void {
+    for (const bar of this.plan.move(index, later)) this.#output.put(bar);
+    this.log.add("moved", `Bars from ${index} on come later`, { bar: index });
   }
 
-  #turned(message: TurnedMessage): void {
+  #stateTurned(message: TurnedMessage): void {
     const stream = this.stream.value;
     if (!stream) return;
     if (message.epoch > stream.epoch) {
-      this.plan.begin(message.epoch, this.link.clock.now());
-      this.#outputs.drop();
+      this.plan.begin(message.epoch, this.server.clock.now());
+      this.#output.drop();
     }
     this.#describe(message, stream.station, message.reason);
-    this.#playOrPause(message.state);
-    this.happenings.turned(message);
+    this.#resumeOrPause(message.state);
+    this.log.stateTurned(message);
     if (message.state === "ended" && message.stream === this.own.value) this.own.set(null);
   }
 
-  #panic(): void {
-    this.#outputs.silence();
-    this.happenings.tell("panic", "Everything that sounded was ended");
+  #endAllNotes(): void {
+    this.#output.silence();
+    this.log.add("panic", "Everything that sounded was ended");
   }
 }

@@ -11,14 +11,14 @@ export interface Timers {
   after(milliseconds: number, then: () => void): Cancel;
 }
 
-/** What the worker is asked: to ring with this number after so long. */
-export interface Wake {
+/** What the worker is asked: to answer with this number after so long. */
+export interface TimerRequest {
   readonly number: number;
   readonly milliseconds: number;
 }
 
 export class WorkerTimers implements Timers {
-  readonly #worker = new Worker(new URL("./alarm.ts", import.meta.url), { type: "module" });
+  readonly #worker = new Worker(new URL("./timer_worker.ts", import.meta.url), { type: "module" });
   readonly #waiting = new Map<number, () => void>();
   #last = 0;
 
@@ -38,7 +38,7 @@ export class WorkerTimers implements Timers {
     this.#last += 1;
     const number = this.#last;
     this.#waiting.set(number, then);
-    this.#worker.postMessage({ number, milliseconds } satisfies Wake);
+    this.#worker.postMessage({ number, milliseconds } satisfies TimerRequest);
     return () => this.#waiting.delete(number);
   }
 

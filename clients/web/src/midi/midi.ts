@@ -1,43 +1,35 @@
 /** Web MIDI: out to a device or DAW, in to prime a stream with what is played. */
 
-import { Cell } from "../core/cell";
+import type { Bar, MidiApi, MidiPort, MidiState, Plan, Played, Prompt } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type {
-  Bar,
-  Midi as MidiContract,
-  MidiPort,
-  MidiState,
-  Plan,
-  Played,
-  Prompt,
-} from "../core/contract";
-import type { Outputs } from "../core/session";
+import { ObservableValue } from "../core/observable";
+import type { MusicOutput } from "../core/session";
 import type { Timers } from "../core/timers";
+import { InputRecorder, type ReferenceBar } from "./input_recorder";
 import { MidiOut } from "./out";
-import { type Beat, Collector } from "./played";
 
 const REFUSALS: ReadonlySet<string> = new Set(["NotAllowedError", "SecurityError"]);
 
-export interface MidiParts {
+export interface MidiDependencies {
   readonly timers: Timers;
   readonly clock: ServerClock;
   readonly plan: Plan;
-  bring(output: Outputs): void;
+  sendPlan(output: MusicOutput): void;
 }
 
-export class Midi implements MidiContract, Outputs {
-  readonly state = new Cell<MidiState>({ kind: "unasked" });
-  readonly played: Cell<Played>;
-  readonly #parts: MidiParts;
-  readonly #collector = new Collector();
+export class Midi implements MidiApi, MusicOutput {
+  readonly state = new ObservableValue<MidiState>({ kind: "unasked" });
+  readonly played: ObservableValue<Played>;
+  readonly #dependencies: MidiDependencies;
+  readonly #recorder = new InputRecorder();
   #access: MIDIAccess | null = null;
   #out: MidiOut | null = null;
   #output: string | null = null;
   #input: string | null = null;
 
-  constructor(parts: MidiParts) {
-    this.#parts = parts;
-    this.played = new Cell(this.#collector.played);
+  constructor(dependencies: MidiDependencies) {
+    this.#dependencies = dependencies;
+    this.played = new ObservableValue(this.#recorder.played);
   }
 
   async ask(): Promise<void> {
@@ -50,8 +42,8 @@ export class Midi implements MidiContract, Outputs {
     }
     try {
       this.#access = await navigator.requestMIDIAccess();
-      this.#access.onstatechange = () => this.#tell();
-      this.#tell();
+      this.#access.onstatechange = () => this.#update();
+      this.#update();
     } catch (error) {
       const isRefused = error instanceof DOMException && REFUSALS.has(error.name);
       const why = isRefused
@@ -65,9 +57,11 @@ export class Midi implements MidiContract, Outputs {
     this.#out?.close();
     const port = id === null ? undefined : this.#access?.outputs.get(id);
     this.#output = port?.id ?? null;
-    this.#out = port ? new MidiOut(port, this.#parts.clock, this.#parts.timers) : null;
-    if (this.#out) this.#parts.bring(this.#out);
-    this.#tell();
+    this.#out = port
+      ? new MidiOut(port, this.#dependencies.clock, this.#dependencies.timers)
+      : null;
+    if (this.#out) this.#dependencies.sendPlan(this.#out);
+    this.#update();
   }
 
   chooseInput(id: string | null): void {
@@ -75,16 +69,16 @@ export class Midi implements MidiContract, Outputs {
     if (before) before.onmidimessage = null;
     const port = id === null ? undefined : this.#access?.inputs.get(id);
     this.#input = port?.id ?? null;
-    if (port) port.onmidimessage = ({ data, timeStamp }) => this.#hear(data, timeStamp);
-    this.#tell();
+    if (port) port.onmidimessage = ({ data, timeStamp }) => this.#receive(data, timeStamp);
+    this.#update();
   }
 
-  #hear(data: Uint8Array | null, time: number): void {
-    if (data && this.#collector.take(data, time)) this.played.set(this.#collector.played);
+  #receive(data: Uint8Array | null, time: number): void {
+    if (data && this.#recorder.take(data, time)) this.played.set(this.#recorder.played);
   }
 
   /** Ports come and go; one that is gone was unplugged, and is chosen no longer. */
-  #tell(): void {
+  #update(): void {
     const access = this.#access;
     if (!access) return;
     const isThere = (port: MIDIPort | undefined) => port?.state === "connected";
@@ -107,18 +101,18 @@ export class Midi implements MidiContract, Outputs {
   }
 
   forget(): void {
-    this.#collector.clear();
-    this.played.set(this.#collector.played);
+    this.#recorder.clear();
+    this.played.set(this.#recorder.played);
   }
 
   prompt(): Prompt | null {
-    return this.#collector.prompt(this.#parts.timers.now(), this.#beat());
+    return this.#recorder.prompt(this.#dependencies.timers.now(), this.#soundingBar());
   }
 
-  #beat(): Beat | null {
-    const { clock, plan } = this.#parts;
+  #soundingBar(): ReferenceBar | null {
+    const { clock, plan } = this.#dependencies;
     const bar = clock.isSet ? plan.at(clock.now()) : null;
-    return bar && { bar, line: clock.toPage(bar.due) };
+    return bar && { bar, startedAt: clock.toPage(bar.due) };
   }
 
   close(): void {
@@ -138,8 +132,8 @@ export class Midi implements MidiContract, Outputs {
     this.#out?.pause();
   }
 
-  go(): void {
-    this.#out?.go();
+  resume(): void {
+    this.#out?.resume();
   }
 
   silence(): void {

@@ -1,17 +1,17 @@
 /** Music into a MIDI device or DAW, each message with its exact time. */
 
+import type { Bar } from "../core/api";
 import { channelOf } from "../core/channels";
 import type { ServerClock } from "../core/clock";
-import type { Bar } from "../core/contract";
+import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
-import type { Outputs } from "../core/session";
+import type { MusicOutput } from "../core/session";
 import { type Cancel, every, type Timers } from "../core/timers";
-import { PARTS } from "../core/wire";
 
 /** Milliseconds by which messages are handed to the browser before their time: a revision that
  * comes later than that is not heard. */
 const AHEAD = 120;
-const LOOK_EVERY = 20;
+const SEND_EVERY = 20;
 const ALL_SOUND_OFF = 120;
 const ALL_NOTES_OFF = 123;
 
@@ -20,25 +20,25 @@ export interface Port {
   send(bytes: number[], time?: number): void;
 }
 
-export class MidiOut implements Outputs {
+export class MidiOut implements MusicOutput {
   readonly #scheduler = new Scheduler();
-  readonly #looking: Cancel;
+  readonly #cancelSending: Cancel;
 
   constructor(
     private readonly port: Port,
     private readonly clock: ServerClock,
     private readonly timers: Timers,
   ) {
-    this.#looking = every(timers, LOOK_EVERY, () => this.#look());
+    this.#cancelSending = every(timers, SEND_EVERY, () => this.#sendDue());
   }
 
   /** End what sounds, for good. */
   close(): void {
-    this.#looking();
+    this.#cancelSending();
     this.clear();
   }
 
-  #look(): void {
+  #sendDue(): void {
     const now = this.clock.now();
     this.#send(this.#scheduler.take(now + AHEAD * 1000, now));
   }
@@ -75,8 +75,8 @@ export class MidiOut implements Outputs {
     this.#end(this.#scheduler.pause());
   }
 
-  go(): void {
-    this.#scheduler.go();
+  resume(): void {
+    this.#scheduler.resume();
   }
 
   silence(): void {

@@ -1,24 +1,18 @@
 /** Sound in the browser: the page's synthesizer, or where that cannot be, the server's stream. */
 
-import { Cell } from "../core/cell";
+import type { Bar, PartMix, SoundApi, SoundFigures, SoundState, StreamState } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type {
-  Bar,
-  PartMix,
-  Sound as SoundContract,
-  SoundState,
-  StreamState,
-} from "../core/contract";
-import type { Outputs } from "../core/session";
+import { ObservableValue } from "../core/observable";
+import type { MusicOutput } from "../core/session";
 import type { Timers } from "../core/timers";
-import { type Kept, keep, recall } from "./kept";
-import type { Mixing } from "./orders";
-import { Radio } from "./radio";
-import { type Figures, Synthesizer } from "./synthesizer";
+import { ServerAudio } from "./server_audio";
+import { loadSettings, type SoundSettings, saveSettings } from "./sound_settings";
+import { Synthesizer } from "./synthesizer";
+import type { HeardMix } from "./worklet_messages";
 
-const SILENT: Figures = { notes: 0, missed: 0, worstLateness: 0, sounding: 0 };
+const NO_FIGURES: SoundFigures = { notes: 0, missed: 0, worstLateness: 0, sounding: 0 };
 
-export interface SoundParts {
+export interface SoundDependencies {
   readonly timers: Timers;
   readonly clock: ServerClock;
   readonly storage: Pick<Storage, "getItem" | "setItem"> | null;
@@ -28,15 +22,15 @@ export interface SoundParts {
   stream(): StreamState | null;
   /** Path of the server's audio stream of a station; null: there is none. */
   streamOf(station: string): string | null;
-  /** Tell an output all that is planned. */
-  bring(output: Outputs): void;
+  /** Give an output all that is planned. */
+  sendPlan(output: MusicOutput): void;
 }
 
 /** Whether this browser lets the page play by itself, and if not, why. */
 export function abilityOf(scope: {
   readonly isSecureContext: boolean;
   readonly AudioWorkletNode?: unknown;
-}): SoundContract["ability"] {
+}): SoundApi["ability"] {
   if (scope.isSecureContext && scope.AudioWorkletNode) return { synthesizer: true, why: "" };
   const why = scope.isSecureContext
     ? "This browser has no AudioWorklet, so the page cannot play by itself"
@@ -45,24 +39,24 @@ export function abilityOf(scope: {
   return { synthesizer: false, why };
 }
 
-export class Sound implements SoundContract, Outputs {
-  readonly state = new Cell<SoundState>({ kind: "off" });
+export class Sound implements SoundApi, MusicOutput {
+  readonly state = new ObservableValue<SoundState>({ kind: "off" });
   readonly ability = abilityOf(globalThis);
-  readonly volume: Cell<number>;
-  readonly reverb: Cell<number>;
-  readonly mix: Cell<readonly PartMix[]>;
-  readonly #parts: SoundParts;
+  readonly volume: ObservableValue<number>;
+  readonly reverb: ObservableValue<number>;
+  readonly mix: ObservableValue<readonly PartMix[]>;
+  readonly #dependencies: SoundDependencies;
   #synthesizer: Synthesizer | null = null;
-  #radio: Radio | null = null;
+  #serverAudio: ServerAudio | null = null;
   /** Why the page does not play by itself. */
   #why = "";
 
-  constructor(parts: SoundParts) {
-    this.#parts = parts;
-    const kept = recall(parts.storage);
-    this.volume = new Cell(kept.volume);
-    this.reverb = new Cell(kept.reverb);
-    this.mix = new Cell(kept.mix);
+  constructor(dependencies: SoundDependencies) {
+    this.#dependencies = dependencies;
+    const saved = loadSettings(dependencies.storage);
+    this.volume = new ObservableValue(saved.volume);
+    this.reverb = new ObservableValue(saved.reverb);
+    this.mix = new ObservableValue(saved.mix);
   }
 
   // -- beginning and ending --------------------------------------------------------------------------
@@ -70,10 +64,10 @@ export class Sound implements SoundContract, Outputs {
   async start(): Promise<void> {
     const { kind } = this.state.value;
     if (kind === "loading" || kind === "playing") return;
-    if (kind === "blocked" && this.#synthesizer) return this.#synthesizer.resume();
+    if (kind === "blocked" && this.#synthesizer) return this.#synthesizer.resumeContext();
     this.#end();
     if (this.ability.synthesizer) await this.#startSynthesizer();
-    else this.#startRadio(this.ability.why);
+    else this.#startServerAudio(this.ability.why);
   }
 
   stop(): void {
@@ -91,23 +85,23 @@ export class Sound implements SoundContract, Outputs {
     } catch (error) {
       if (this.#synthesizer !== synthesizer) return; // stopped meanwhile
       this.#end();
-      return this.#startRadio(error instanceof Error ? error.message : String(error));
+      return this.#startServerAudio(error instanceof Error ? error.message : String(error));
     }
     if (this.#synthesizer !== synthesizer) return;
     this.#applyMix();
-    this.#tellRunning(synthesizer.isRunning);
+    this.#showRunning(synthesizer.isRunning);
   }
 
   #makeSynthesizer(): Synthesizer {
-    const { timers, clock } = this.#parts;
+    const { timers, clock } = this.#dependencies;
     const made: Synthesizer = new Synthesizer({
       timers,
       clock,
-      soundfont: this.#parts.address("soundfont.sf2"),
+      soundfont: this.#dependencies.address("soundfont.sf2"),
       running: (running) => {
-        if (this.state.value.kind !== "loading") this.#tellRunning(running);
+        if (this.state.value.kind !== "loading") this.#showRunning(running);
       },
-      hungry: () => this.#parts.bring(made),
+      needsBars: () => this.#dependencies.sendPlan(made),
       progress: (loaded, total) => {
         if (this.#synthesizer === made) this.state.set({ kind: "loading", loaded, total });
       },
@@ -120,16 +114,16 @@ export class Sound implements SoundContract, Outputs {
     return made;
   }
 
-  #tellRunning(running: boolean): void {
+  #showRunning(running: boolean): void {
     const why = "The browser holds the sound back until you click once more.";
     this.state.set(running ? { kind: "playing", by: "page", why: "" } : { kind: "blocked", why });
   }
 
   /** The server's stream instead, and why. */
-  #startRadio(why: string): void {
+  #startServerAudio(why: string): void {
     this.#why = why;
     this.state.set({ kind: "loading", loaded: 0, total: null });
-    const radio = new Radio({
+    const serverAudio = new ServerAudio({
       playing: () => {
         const words = `${why}. The server's audio stream plays instead.`;
         this.state.set({ kind: "playing", by: "server", why: words });
@@ -140,15 +134,15 @@ export class Sound implements SoundContract, Outputs {
       },
       failed: (reason) => this.#fail(reason),
     });
-    this.#radio = radio;
-    radio.setVolume(this.volume.value);
-    this.#tune();
+    this.#serverAudio = serverAudio;
+    serverAudio.setVolume(this.volume.value);
+    this.#playStation();
   }
 
-  #tune(): void {
-    const stream = this.#parts.stream();
-    const path = stream?.station ? this.#parts.streamOf(stream.name) : null;
-    if (path) this.#radio?.play(this.#parts.address(path));
+  #playStation(): void {
+    const stream = this.#dependencies.stream();
+    const path = stream?.station ? this.#dependencies.streamOf(stream.name) : null;
+    if (path) this.#serverAudio?.play(this.#dependencies.address(path));
     else if (stream?.station) this.#fail("the server offers no audio stream of this station");
     else this.#fail("the server's audio streams are those of its stations: choose one");
   }
@@ -160,13 +154,13 @@ export class Sound implements SoundContract, Outputs {
 
   /** Another stream is shown. */
   streamChanged(): void {
-    if (this.#radio && this.#parts.stream()) this.#tune();
+    if (this.#serverAudio && this.#dependencies.stream()) this.#playStation();
   }
 
   #end(): void {
     this.#synthesizer?.close();
-    this.#radio?.close();
-    this.#synthesizer = this.#radio = null;
+    this.#serverAudio?.close();
+    this.#synthesizer = this.#serverAudio = null;
   }
 
   // -- how it sounds ---------------------------------------------------------------------------------
@@ -174,41 +168,41 @@ export class Sound implements SoundContract, Outputs {
   setVolume(volume: number): void {
     this.volume.set(clamp(volume));
     this.#synthesizer?.setVolume(this.volume.value);
-    this.#radio?.setVolume(this.volume.value);
-    this.#keep();
+    this.#serverAudio?.setVolume(this.volume.value);
+    this.#save();
   }
 
   setReverb(reverb: number): void {
     this.reverb.set(clamp(reverb));
     this.#applyMix();
-    this.#keep();
+    this.#save();
   }
 
   setPart(part: number, change: Partial<Omit<PartMix, "part">>): void {
     this.mix.set(this.mix.value.map((row) => (row.part === part ? { ...row, ...change } : row)));
     this.#applyMix();
-    this.#keep();
+    this.#save();
   }
 
   #applyMix(): void {
-    this.#synthesizer?.mix(mixingOf(this.mix.value, this.reverb.value));
+    this.#synthesizer?.mix(heardMix(this.mix.value, this.reverb.value));
   }
 
-  #keep(): void {
-    const kept: Kept = {
+  #save(): void {
+    const settings: SoundSettings = {
       volume: this.volume.value,
       reverb: this.reverb.value,
       mix: this.mix.value,
     };
-    keep(this.#parts.storage, kept);
+    saveSettings(this.#dependencies.storage, settings);
   }
 
   level(): number {
     return this.#synthesizer?.level() ?? 0;
   }
 
-  figures(): Figures {
-    return this.#synthesizer?.figures ?? SILENT;
+  figures(): SoundFigures {
+    return this.#synthesizer?.figures ?? NO_FIGURES;
   }
 
   get output(): AudioNode | null {
@@ -229,8 +223,8 @@ export class Sound implements SoundContract, Outputs {
     this.#synthesizer?.pause();
   }
 
-  go(): void {
-    this.#synthesizer?.go();
+  resume(): void {
+    this.#synthesizer?.resume();
   }
 
   silence(): void {
@@ -243,7 +237,7 @@ export class Sound implements SoundContract, Outputs {
 }
 
 /** What is heard: if any part is solo, those that are; else all that are not muted. */
-export function mixingOf(mix: readonly PartMix[], reverb: number): Mixing {
+export function heardMix(mix: readonly PartMix[], reverb: number): HeardMix {
   const anySolo = mix.some(({ solo }) => solo);
   return {
     heard: mix.map(({ muted, solo }) => !muted && (solo || !anySolo)),

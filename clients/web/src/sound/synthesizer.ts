@@ -1,60 +1,58 @@
 /** The page's own synthesizer: an AudioContext with our worklet, fed with bars and the time. */
 
+import type { Bar, SoundFigures } from "../core/api";
 import type { ServerClock } from "../core/clock";
-import type { Bar } from "../core/contract";
-import type { Outputs } from "../core/session";
+import type { MusicOutput } from "../core/session";
 import type { Cancel, Timers } from "../core/timers";
-import type { Mixing, Order, Report } from "./orders";
+import { AudioClock } from "./audio_clock";
 import { fetchSoundfont } from "./soundfont";
-import { Timekeeper } from "./timekeeper";
 import workletAddress from "./worklet.ts?worker&url";
+import type { HeardMix, WorkletCommand, WorkletReport } from "./worklet_messages";
 
-/** Milliseconds between two looks at the clocks: often at first. */
-const LOOK_EVERY = 250;
-const FIRST_LOOKS = 12;
-const FIRST_LOOK_EVERY = 30;
+/** Milliseconds between two readings of the clocks: often at first. */
+const READ_EVERY = 250;
+const FIRST_READINGS = 12;
+const FIRST_READ_EVERY = 30;
 
-export type Figures = Omit<Extract<Report, { kind: "figures" }>, "kind">;
-
-export interface SynthesizerParts {
+export interface SynthesizerDependencies {
   readonly timers: Timers;
   readonly clock: ServerClock;
   readonly soundfont: string;
   /** The browser stopped it, or lets it go on: `running` as in AudioContext.state. */
   running(running: boolean): void;
   /** It needs to be told all bars, as it does at the beginning. */
-  hungry(): void;
+  needsBars(): void;
   progress(loaded: number, total: number | null): void;
   failed(why: string): void;
 }
 
-export class Synthesizer implements Outputs {
-  readonly #parts: SynthesizerParts;
+export class Synthesizer implements MusicOutput {
+  readonly #dependencies: SynthesizerDependencies;
   readonly #context: AudioContext;
   readonly #volume: GainNode;
   readonly #analyser: AnalyserNode;
   readonly #samples: Float32Array<ArrayBuffer>;
-  readonly #keeper = new Timekeeper();
+  readonly #audioClock = new AudioClock();
   readonly #abort = new AbortController();
   #node: AudioWorkletNode | null = null;
-  #looking: Cancel = () => {};
-  #figures: Figures = { notes: 0, missed: 0, worstLateness: 0, sounding: 0 };
+  #cancelReading: Cancel = () => {};
+  #figures: SoundFigures = { notes: 0, missed: 0, worstLateness: 0, sounding: 0 };
 
   /** Call it in a click: browsers let nothing sound otherwise. */
-  constructor(parts: SynthesizerParts) {
-    this.#parts = parts;
+  constructor(dependencies: SynthesizerDependencies) {
+    this.#dependencies = dependencies;
     this.#context = new AudioContext({ latencyHint: "balanced" });
     this.#volume = this.#context.createGain();
     this.#analyser = this.#context.createAnalyser();
     this.#samples = new Float32Array(this.#analyser.fftSize);
     this.#volume.connect(this.#analyser).connect(this.#context.destination);
-    this.#context.onstatechange = () => parts.running(this.#context.state === "running");
-    this.resume();
+    this.#context.onstatechange = () => dependencies.running(this.#context.state === "running");
+    this.resumeContext();
   }
 
   /** Load all that is needed; rejects with a sentence. */
   async load(): Promise<void> {
-    const { soundfont, progress } = this.#parts;
+    const { soundfont, progress } = this.#dependencies;
     const [, bytes] = await Promise.all([
       this.#context.audioWorklet.addModule(workletAddress),
       fetchSoundfont(soundfont, progress, this.#abort.signal),
@@ -64,32 +62,33 @@ export class Synthesizer implements Outputs {
       outputChannelCount: [2],
     });
     this.#node = node;
-    node.onprocessorerror = () => this.#parts.failed("The synthesizer of this page broke down");
+    node.onprocessorerror = () =>
+      this.#dependencies.failed("The synthesizer of this page broke down");
     const ready = new Promise<void>((resolve, reject) => {
-      node.port.onmessage = ({ data }: MessageEvent<Report>) => {
+      node.port.onmessage = ({ data }: MessageEvent<WorkletReport>) => {
         if (data.kind === "ready") resolve();
         else if (data.kind === "failed")
           reject(new Error(`The SoundFont cannot be used: ${data.why}`));
-        else this.#hear(data);
+        else this.#take(data);
       };
     });
-    this.#order({ kind: "soundfont", bytes }, [bytes]);
+    this.#send({ kind: "soundfont", bytes }, [bytes]);
     await ready;
     node.connect(this.#volume);
-    this.#startLooking();
+    this.#startClock();
   }
 
   get isRunning(): boolean {
     return this.#context.state === "running";
   }
 
-  resume(): void {
+  resumeContext(): void {
     this.#context.resume().catch(() => {}); // `running` tells whether it runs
   }
 
   close(): void {
     this.#abort.abort();
-    this.#looking();
+    this.#cancelReading();
     this.#context.onstatechange = null;
     this.#node?.disconnect();
     this.#context.close().catch(() => {}); // it was closed already
@@ -99,7 +98,7 @@ export class Synthesizer implements Outputs {
     return this.#analyser;
   }
 
-  get figures(): Figures {
+  get figures(): SoundFigures {
     return this.#figures;
   }
 
@@ -108,8 +107,8 @@ export class Synthesizer implements Outputs {
     this.#volume.gain.setTargetAtTime(volume * volume, this.#context.currentTime, 0.02);
   }
 
-  mix(mixing: Mixing): void {
-    this.#order({ kind: "mix", mixing });
+  mix(mix: HeardMix): void {
+    this.#send({ kind: "mix", mix });
   }
 
   level(): number {
@@ -121,66 +120,66 @@ export class Synthesizer implements Outputs {
 
   // -- time ------------------------------------------------------------------------------------------
 
-  #startLooking(): void {
+  #startClock(): void {
     let readings = 0;
-    const look = () => {
-      if (this.#look()) readings += 1;
-      if (readings === FIRST_LOOKS) this.#parts.hungry();
-      const pause = readings < FIRST_LOOKS ? FIRST_LOOK_EVERY : LOOK_EVERY;
-      this.#looking = this.#parts.timers.after(pause, look);
+    const read = () => {
+      if (this.#readClock()) readings += 1;
+      if (readings === FIRST_READINGS) this.#dependencies.needsBars();
+      const pause = readings < FIRST_READINGS ? FIRST_READ_EVERY : READ_EVERY;
+      this.#cancelReading = this.#dependencies.timers.after(pause, read);
     };
-    this.#looking();
-    look();
+    this.#cancelReading();
+    read();
   }
 
   /** Tell the audio thread what time it is; whether that is known. */
-  #look(): boolean {
+  #readClock(): boolean {
     const { contextTime = 0, performanceTime = 0 } = this.#context.getOutputTimestamp();
     if (!contextTime || !performanceTime || !this.isRunning) return false;
-    this.#keeper.add(contextTime * 1000, performanceTime);
-    const difference = this.#keeper.difference;
-    if (difference === null || !this.#parts.clock.isSet) return false;
+    this.#audioClock.add(contextTime * 1000, performanceTime);
+    const difference = this.#audioClock.difference;
+    if (difference === null || !this.#dependencies.clock.isSet) return false;
     const frame = contextTime * this.#context.sampleRate;
-    const server = this.#parts.clock.toServer(contextTime * 1000 + difference);
-    this.#order({ kind: "time", reading: { frame, server } });
+    const server = this.#dependencies.clock.toServer(contextTime * 1000 + difference);
+    this.#send({ kind: "time", reading: { frame, server } });
     return true;
   }
 
-  #hear(report: Report): void {
+  #take(report: WorkletReport): void {
     if (report.kind === "figures") this.#figures = report;
     else if (report.kind === "jumped") {
-      this.#keeper.forget();
-      this.#startLooking();
+      this.#audioClock.forget();
+      this.#startClock();
     }
   }
 
   // -- music -----------------------------------------------------------------------------------------
 
   put({ id, due, end, programs, notes }: Bar): void {
-    this.#order({ kind: "put", passage: { id, due, end, programs, notes } });
+    this.#send({ kind: "put", bar: { id, due, end, programs, notes } });
   }
 
   drop(): void {
-    this.#order({ kind: "drop" });
+    this.#send({ kind: "drop" });
   }
 
   pause(): void {
-    this.#order({ kind: "pause" });
+    this.#send({ kind: "pause" });
   }
 
-  go(): void {
-    this.#order({ kind: "go" });
+  resume(): void {
+    this.#send({ kind: "resume" });
   }
 
   silence(): void {
-    this.#order({ kind: "silence" });
+    this.#send({ kind: "silence" });
   }
 
   clear(): void {
-    this.#order({ kind: "clear" });
+    this.#send({ kind: "clear" });
   }
 
-  #order(order: Order, transfer: Transferable[] = []): void {
-    this.#node?.port.postMessage(order, transfer);
+  #send(command: WorkletCommand, transfer: Transferable[] = []): void {
+    this.#node?.port.postMessage(command, transfer);
   }
 }

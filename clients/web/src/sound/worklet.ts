@@ -7,10 +7,10 @@
 
 import { SoundBankLoader, SpessaSynthProcessor } from "spessasynth_core";
 import { channelOf } from "../core/channels";
+import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
-import { PARTS } from "../core/wire";
 import { Leveller } from "./leveller";
-import type { Mixing, Order, Reading, Report } from "./orders";
+import type { ClockReading, HeardMix, WorkletCommand, WorkletReport } from "./worklet_messages";
 
 /** Frames between two reports. */
 const REPORT_EVERY = 12_000;
@@ -19,7 +19,7 @@ const REPORT_EVERY = 12_000;
 const JUMP = 2_000;
 const VOICES = 128;
 
-class Player extends AudioWorkletProcessor {
+class SynthesizerProcessor extends AudioWorkletProcessor {
   readonly #scheduler = new Scheduler();
   readonly #synth = new SpessaSynthProcessor(sampleRate, {
     effectsEnabled: true,
@@ -27,8 +27,8 @@ class Player extends AudioWorkletProcessor {
   });
   readonly #leveller = new Leveller(sampleRate);
   #isReady = false;
-  #reading: Reading | null = null;
-  #mixing: Mixing | null = null;
+  #reading: ClockReading | null = null;
+  #heardMix: HeardMix | null = null;
   /** As they were composed, by part. */
   readonly #programs = Array.from({ length: PARTS }, () => 0);
   #notes = 0;
@@ -41,29 +41,29 @@ class Player extends AudioWorkletProcessor {
     super();
     this.#synth.setSystemParameter("voiceCap", VOICES);
     this.#synth.setSystemParameter("chorusGain", 0);
-    this.port.onmessage = ({ data }: MessageEvent<Order>) => this.#obey(data);
+    this.port.onmessage = ({ data }: MessageEvent<WorkletCommand>) => this.#carryOut(data);
   }
 
-  #obey(order: Order): void {
-    switch (order.kind) {
+  #carryOut(command: WorkletCommand): void {
+    switch (command.kind) {
       case "soundfont":
-        return void this.#load(order.bytes);
+        return void this.#load(command.bytes);
       case "time":
-        this.#reading = order.reading;
+        this.#reading = command.reading;
         return;
       case "put":
-        if (this.#reading) this.#scheduler.put(order.passage, this.#timeAt(currentFrame));
+        if (this.#reading) this.#scheduler.put(command.bar, this.#timeAt(currentFrame));
         return;
       case "mix":
-        return this.#mix(order.mixing);
+        return this.#mix(command.mix);
       case "drop":
         return this.#scheduler.drop();
-      case "go":
-        return this.#scheduler.go();
+      case "resume":
+        return this.#scheduler.resume();
       case "pause":
       case "silence":
       case "clear":
-        return this.#perform(this.#scheduler[order.kind]());
+        return this.#perform(this.#scheduler[command.kind]());
     }
   }
 
@@ -73,17 +73,17 @@ class Player extends AudioWorkletProcessor {
       this.#synth.soundBankManager.addSoundBank(SoundBankLoader.fromArrayBuffer(bytes), "main");
       this.#isReady = true;
       this.#setPrograms();
-      this.#say({ kind: "ready" });
+      this.#send({ kind: "ready" });
     } catch (error) {
-      this.#say({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
+      this.#send({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  #mix(mixing: Mixing): void {
-    this.#mixing = mixing;
-    this.#synth.setSystemParameter("reverbGain", mixing.reverb);
+  #mix(mix: HeardMix): void {
+    this.#heardMix = mix;
+    this.#synth.setSystemParameter("reverbGain", mix.reverb);
     for (let part = 1; part <= PARTS; part += 1) {
-      const heard = mixing.heard[part - 1] ?? true;
+      const heard = mix.heard[part - 1] ?? true;
       this.#channel(part)?.setSystemParameter("isMuted", !heard);
     }
     this.#setPrograms();
@@ -98,7 +98,7 @@ class Player extends AudioWorkletProcessor {
   }
 
   #setProgram(part: number): void {
-    const program = this.#mixing?.programs[part - 1] ?? this.#programs[part - 1] ?? 0;
+    const program = this.#heardMix?.programs[part - 1] ?? this.#programs[part - 1] ?? 0;
     if (this.#isReady) this.#synth.programChange(channelOf(part), program);
   }
 
@@ -122,7 +122,7 @@ class Player extends AudioWorkletProcessor {
     if (!jumped) return;
     this.#perform(this.#scheduler.clear());
     this.#reading = null;
-    this.#say({ kind: "jumped" });
+    this.#send({ kind: "jumped" });
   }
 
   // -- sound ---------------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ class Player extends AudioWorkletProcessor {
     this.#reported = currentFrame;
     const { missed, sounding } = this.#scheduler;
     const worstLateness = Math.round(this.#worstLateness);
-    this.#say({ kind: "figures", notes: this.#notes, missed, worstLateness, sounding });
+    this.#send({ kind: "figures", notes: this.#notes, missed, worstLateness, sounding });
   }
 
-  #say(report: Report): void {
+  #send(report: WorkletReport): void {
     this.port.postMessage(report);
   }
 }
 
-registerProcessor("perpetuo", Player);
+registerProcessor("perpetuo", SynthesizerProcessor);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PlanChange } from "../../src/core/contract";
+import type { PlanUpdate } from "../../src/core/api";
 import { PlanStore } from "../../src/core/plan";
 import { BAR, barMessage, dueOf } from "../fakes";
 
@@ -25,21 +25,21 @@ test("bars stand in the order in which they sound, whatever the order in which t
 
 test("a higher revision replaces a lower one and remembers it; an older one is passed over", () => {
   const plan = planned(2);
-  const told: PlanChange[] = [];
-  plan.watch((change) => told.push(change));
+  const updates: PlanUpdate[] = [];
+  plan.watch((update) => updates.push(update));
   const bar = plan.put(barMessage(1, { revision: 2, notes: [[1, 60, 80, 0, 24, 0, 0]] }), NOW, 7);
   expect(bar).toMatchObject({ revision: 2, arrived: 7, previous: { revision: 0, previous: null } });
   expect(plan.put(barMessage(1, { revision: 1 }), NOW, 8)).toBeNull();
   expect(plan.put(barMessage(1, { revision: 2 }), NOW, 9)).toBeNull();
   expect(numbers(plan)).toEqual(["0.0", "1.2"]);
-  expect(told).toEqual([{ kind: "bar", bar }]);
+  expect(updates).toEqual([{ kind: "bar", bar }]);
   expect(bar?.id).toBe(bar?.previous?.id);
 });
 
 test("what is past, sounds, is committed and open is told apart", () => {
   const plan = planned(3);
   plan.horizon = 400e3;
-  const at = (now: number) => plan.bars().map((bar) => plan.standing(bar, now));
+  const at = (now: number) => plan.bars().map((bar) => plan.statusOf(bar, now));
   expect(at(dueOf(1))).toEqual(["past", "sounding", "open"]);
   expect(at(dueOf(2) - 400e3 - 1)).toEqual(["past", "sounding", "open"]);
   expect(at(dueOf(2) - 400e3)).toEqual(["past", "sounding", "committed"]);

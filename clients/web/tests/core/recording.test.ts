@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { Bar } from "../../src/core/api";
 import { barOf } from "../../src/core/bars";
-import type { Bar } from "../../src/core/contract";
 import type { WireBar } from "../../src/core/protocol";
 import { recording } from "../../src/core/recording";
 import { barMessage } from "../fakes";

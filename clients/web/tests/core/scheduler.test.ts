@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type Action, type Passage, Scheduler, STALE, type Strike } from "../../src/core/scheduler";
-import { BAR, chance, dueOf, passage, strike } from "../fakes";
+import {
+  type Action,
+  type ScheduledBar,
+  type ScheduledNote,
+  Scheduler,
+  STALE,
+} from "../../src/core/scheduler";
+import { BAR, dueOf, scheduledBar, scheduledNote, seededRandom } from "../fakes";
 
 const BEFORE = dueOf(0) - 1_000_000;
 const FAR = dueOf(100);
@@ -13,16 +19,16 @@ function played(scheduler: Scheduler, from: number, to: number, step = 10_000): 
 }
 
 /** As "on 60@0": pitch and microseconds since bar 0. */
-function told(actions: readonly Action[]): string[] {
+function described(actions: readonly Action[]): string[] {
   return actions.map((action) => {
     const what = action.kind === "program" ? action.program : action.pitch;
     return `${action.kind} ${what}@${action.time - dueOf(0)}`;
   });
 }
 
-function scheduled(...passages: Passage[]): Scheduler {
+function scheduled(...bars: ScheduledBar[]): Scheduler {
   const scheduler = new Scheduler();
-  for (const each of passages) scheduler.put(each, BEFORE);
+  for (const each of bars) scheduler.put(each, BEFORE);
   return scheduler;
 }
 
@@ -42,12 +48,12 @@ function expectPairs(actions: readonly Action[]): void {
 describe("a bar", () => {
   test("sounds at its exact times, in order; what ends comes before what begins", () => {
     const notes = [
-      strike(1, 60, 0, 500_000),
-      strike(1, 60, 500_000, 1_000_000),
-      strike(2, 64, -700, 1),
+      scheduledNote(1, 60, 0, 500_000),
+      scheduledNote(1, 60, 500_000, 1_000_000),
+      scheduledNote(2, 64, -700, 1),
     ];
-    const actions = scheduled(passage(0, notes)).take(FAR, BEFORE);
-    expect(told(actions)).toEqual(
+    const actions = scheduled(scheduledBar(0, notes)).take(FAR, BEFORE);
+    expect(described(actions)).toEqual(
       ["on 64@-700", "off 64@1", "on 60@0", "off 60@500000", "on 60@500000", "off 60@1000000"].sort(
         (a, b) => Number(a.split("@")[1]) - Number(b.split("@")[1]),
       ),
@@ -56,21 +62,21 @@ describe("a bar", () => {
 
   test("how often it is asked changes nothing", () => {
     const bars = [0, 1, 2].map((i) =>
-      passage(i, [strike(1, 60, 0, BAR, "<>"), strike(2, 50 + i, 7, 90_007)]),
+      scheduledBar(i, [scheduledNote(1, 60, 0, BAR, "<>"), scheduledNote(2, 50 + i, 7, 90_007)]),
     );
-    const whole = told(scheduled(...bars).take(FAR, BEFORE));
+    const whole = described(scheduled(...bars).take(FAR, BEFORE));
     for (const step of [1_000, 2_667, 333_333]) {
-      expect(told(played(scheduled(...bars), BEFORE, dueOf(4), step))).toEqual(whole);
+      expect(described(played(scheduled(...bars), BEFORE, dueOf(4), step))).toEqual(whole);
     }
   });
 
   test("sets programs that are others than before, before its first note", () => {
     const programs = (...values: number[]) => ({ programs: values });
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, -500, 9)], programs(4, 5)),
-      passage(1, [], programs(4, 6)),
+      scheduledBar(0, [scheduledNote(1, 60, -500, 9)], programs(4, 5)),
+      scheduledBar(1, [], programs(4, 6)),
     );
-    expect(told(scheduler.take(FAR, BEFORE)).filter((a) => a.startsWith("program"))).toEqual([
+    expect(described(scheduler.take(FAR, BEFORE)).filter((a) => a.startsWith("program"))).toEqual([
       "program 4@-500",
       "program 5@-500",
       `program 6@${BAR}`,
@@ -81,67 +87,80 @@ describe("a bar", () => {
 describe("notes over bar lines", () => {
   test("are one note", () => {
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, 100, BAR, ">")]),
-      passage(1, [strike(1, 60, 0, BAR, "<>")]),
-      passage(2, [strike(1, 60, 0, 5_000, "<")]),
+      scheduledBar(0, [scheduledNote(1, 60, 100, BAR, ">")]),
+      scheduledBar(1, [scheduledNote(1, 60, 0, BAR, "<>")]),
+      scheduledBar(2, [scheduledNote(1, 60, 0, 5_000, "<")]),
     );
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual(["on 60@100", `off 60@${2 * BAR + 5_000}`]);
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual([
+      "on 60@100",
+      `off 60@${2 * BAR + 5_000}`,
+    ]);
   });
 
   test("end on the bar line if the next bar does not go on with them", () => {
-    const scheduler = scheduled(passage(0, [strike(1, 60, 100, BAR, ">")]), passage(1, []));
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual(["on 60@100", `off 60@${BAR}`]);
+    const scheduler = scheduled(
+      scheduledBar(0, [scheduledNote(1, 60, 100, BAR, ">")]),
+      scheduledBar(1, []),
+    );
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual(["on 60@100", `off 60@${BAR}`]);
   });
 
   test("that were ended on purpose do not begin again in the next bar", () => {
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, 0, BAR, ">")]),
-      passage(1, [strike(1, 60, 0, 9, "<")]),
+      scheduledBar(0, [scheduledNote(1, 60, 0, BAR, ">")]),
+      scheduledBar(1, [scheduledNote(1, 60, 0, 9, "<")]),
     );
     scheduler.take(dueOf(0) + 5, BEFORE);
-    expect(told(scheduler.silence())).toEqual(["off 60@5"]);
+    expect(described(scheduler.silence())).toEqual(["off 60@5"]);
     expect(scheduler.take(FAR, BEFORE)).toEqual([]);
   });
 
   test("whose beginning was not heard begin where listening begins", () => {
-    const scheduler = scheduled(passage(1, [strike(1, 60, 0, 9_000, "<")]));
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual([`on 60@${BAR}`, `off 60@${BAR + 9_000}`]);
+    const scheduler = scheduled(scheduledBar(1, [scheduledNote(1, 60, 0, 9_000, "<")]));
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual([
+      `on 60@${BAR}`,
+      `off 60@${BAR + 9_000}`,
+    ]);
   });
 });
 
 describe("a revision", () => {
   test("replaces what was not taken yet, and nothing is taken twice", () => {
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, 0, 9), strike(1, 62, 1_000_000, 1_000_009)]),
+      scheduledBar(0, [scheduledNote(1, 60, 0, 9), scheduledNote(1, 62, 1_000_000, 1_000_009)]),
     );
-    expect(told(scheduler.take(dueOf(0) + 500_000, BEFORE))).toEqual(["on 60@0", "off 60@9"]);
+    expect(described(scheduler.take(dueOf(0) + 500_000, BEFORE))).toEqual(["on 60@0", "off 60@9"]);
     scheduler.put(
-      passage(0, [strike(1, 70, 0, 9), strike(1, 72, 700_000, 700_009)]),
+      scheduledBar(0, [scheduledNote(1, 70, 0, 9), scheduledNote(1, 72, 700_000, 700_009)]),
       dueOf(0) + 500_000,
     );
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual(["on 72@700000", "off 72@700009"]);
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual(["on 72@700000", "off 72@700009"]);
   });
 
   test("of a bar that was told under another name replaces it too", () => {
-    const scheduler = scheduled(passage(0, [strike(1, 60, 500, 900)]));
-    scheduler.put(passage(0, [strike(1, 60, 500, 900)], { id: "again" }), BEFORE);
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual(["on 60@500", "off 60@900"]);
+    const scheduler = scheduled(scheduledBar(0, [scheduledNote(1, 60, 500, 900)]));
+    scheduler.put(scheduledBar(0, [scheduledNote(1, 60, 500, 900)], { id: "again" }), BEFORE);
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual(["on 60@500", "off 60@900"]);
   });
 
   test("of a bar that moved sounds at its new time", () => {
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, 0, 9), strike(1, 62, 1_000_000, 1_000_009)]),
+      scheduledBar(0, [scheduledNote(1, 60, 0, 9), scheduledNote(1, 62, 1_000_000, 1_000_009)]),
     );
     scheduler.take(dueOf(0) + 400_000, BEFORE);
     expect(scheduler.pause()).toEqual([]);
     expect(scheduler.take(FAR, FAR)).toEqual([]);
     const later = { due: dueOf(7), end: dueOf(8) };
     scheduler.put(
-      passage(0, [strike(1, 60, 0, 9), strike(1, 62, 1_000_000, 1_000_009)], later),
+      scheduledBar(
+        0,
+        [scheduledNote(1, 60, 0, 9), scheduledNote(1, 62, 1_000_000, 1_000_009)],
+        later,
+      ),
       dueOf(6),
     );
-    scheduler.go();
-    expect(told(played(scheduler, dueOf(6), dueOf(9)))).toEqual(
+    scheduler.resume();
+    expect(described(played(scheduler, dueOf(6), dueOf(9)))).toEqual(
       [0, 9, 1_000_000, 1_000_009].map(
         (at, i) => `${i % 2 ? "off" : "on"} ${i < 2 ? 60 : 62}@${7 * BAR + at}`,
       ),
@@ -151,10 +170,12 @@ describe("a revision", () => {
 
 describe("what comes late", () => {
   test("by a hair is played, by more is left out and counted: no burst", () => {
-    const scheduler = scheduled(passage(0, []));
+    const scheduler = scheduled(scheduledBar(0, []));
     played(scheduler, BEFORE, dueOf(1) + 100_000);
-    const notes = [0, 1, 2, 3, 4].map((i) => strike(1, 60 + i, i * 30_000, i * 30_000 + 1_000_000));
-    scheduler.put(passage(1, notes), dueOf(1) + 100_000);
+    const notes = [0, 1, 2, 3, 4].map((i) =>
+      scheduledNote(1, 60 + i, i * 30_000, i * 30_000 + 1_000_000),
+    );
+    scheduler.put(scheduledBar(1, notes), dueOf(1) + 100_000);
     const begun = scheduler.take(dueOf(1) + 200_000, dueOf(1) + 100_000);
     expect(begun.map((a) => "pitch" in a && a.pitch)).toEqual([63, 64]);
     expect(scheduler.missed).toBe(3);
@@ -163,12 +184,12 @@ describe("what comes late", () => {
   test("because nobody asked for long is left out, and what sounded ends", () => {
     const scheduler = scheduled(
       ...[0, 1, 2].map((i) =>
-        passage(i, [strike(1, 60 + i, 0, BAR), strike(2, 40 + i, BAR / 2, BAR)]),
+        scheduledBar(i, [scheduledNote(1, 60 + i, 0, BAR), scheduledNote(2, 40 + i, BAR / 2, BAR)]),
       ),
     );
-    expect(told(scheduler.take(dueOf(0) + 10, dueOf(0)))).toEqual(["on 60@0"]);
+    expect(described(scheduler.take(dueOf(0) + 10, dueOf(0)))).toEqual(["on 60@0"]);
     const late = dueOf(2) + BAR / 2;
-    expect(told(scheduler.take(late, late))).toEqual([
+    expect(described(scheduler.take(late, late))).toEqual([
       `off 60@${BAR}`,
       `on 42@${2 * BAR + BAR / 2}`,
     ]);
@@ -178,8 +199,11 @@ describe("what comes late", () => {
   test("when listening begins in the middle of a bar counts as nothing", () => {
     const scheduler = new Scheduler();
     const now = dueOf(0) + BAR / 2;
-    scheduler.put(passage(0, [strike(1, 60, 0, BAR), strike(1, 62, BAR / 2 + STALE, BAR)]), now);
-    expect(told(scheduler.take(dueOf(1), now))).toEqual([
+    scheduler.put(
+      scheduledBar(0, [scheduledNote(1, 60, 0, BAR), scheduledNote(1, 62, BAR / 2 + STALE, BAR)]),
+      now,
+    );
+    expect(described(scheduler.take(dueOf(1), now))).toEqual([
       `on 62@${BAR / 2 + STALE}`,
       `off 62@${BAR}`,
     ]);
@@ -190,8 +214,8 @@ describe("what comes late", () => {
 describe("ends", () => {
   const sounding = () => {
     const scheduler = scheduled(
-      passage(0, [strike(1, 60, 0, BAR), strike(1, 62, 900_000, BAR)]),
-      passage(1, [strike(1, 64, 0, 9)]),
+      scheduledBar(0, [scheduledNote(1, 60, 0, BAR), scheduledNote(1, 62, 900_000, BAR)]),
+      scheduledBar(1, [scheduledNote(1, 64, 0, 9)]),
     );
     scheduler.take(dueOf(0) + 10, BEFORE);
     return scheduler;
@@ -200,7 +224,7 @@ describe("ends", () => {
   test("drop voids what has not begun, and plays the rest to its end", () => {
     const scheduler = sounding();
     scheduler.drop();
-    expect(told(scheduler.take(FAR, BEFORE))).toEqual([
+    expect(described(scheduler.take(FAR, BEFORE))).toEqual([
       "on 62@900000",
       `off 60@${BAR}`,
       `off 62@${BAR}`,
@@ -209,37 +233,39 @@ describe("ends", () => {
 
   test("pause ends what sounds and plays nothing", () => {
     const scheduler = sounding();
-    expect(told(scheduler.pause())).toEqual(["off 60@10"]);
+    expect(described(scheduler.pause())).toEqual(["off 60@10"]);
     expect(scheduler.take(FAR, BEFORE)).toEqual([]);
     expect(scheduler.sounding).toBe(0);
   });
 
   test("clear forgets everything, the time too", () => {
     const scheduler = sounding();
-    expect(told(scheduler.clear())).toEqual(["off 60@10"]);
+    expect(described(scheduler.clear())).toEqual(["off 60@10"]);
     expect(scheduler.bars).toBe(0);
-    scheduler.put(passage(-5, [strike(1, 50, 0, 9)]), dueOf(-6));
-    expect(told(scheduler.take(FAR, dueOf(-6)))).toEqual([
+    scheduler.put(scheduledBar(-5, [scheduledNote(1, 50, 0, 9)]), dueOf(-6));
+    expect(described(scheduler.take(FAR, dueOf(-6)))).toEqual([
       `on 50@${-5 * BAR}`,
       `off 50@${-5 * BAR + 9}`,
     ]);
   });
 
   test("bars that are over are not kept", () => {
-    const scheduler = scheduled(...[0, 1, 2, 3].map((i) => passage(i, [strike(1, 60, 0, 9)])));
+    const scheduler = scheduled(
+      ...[0, 1, 2, 3].map((i) => scheduledBar(i, [scheduledNote(1, 60, 0, 9)])),
+    );
     played(scheduler, BEFORE, dueOf(3) + 10);
     expect(scheduler.bars).toBe(1);
   });
 });
 
-test("whatever is told and asked, every note-on gets its note-off, once", () => {
+test("whatever is put and asked, every note-on gets its note-off, once", () => {
   for (let seed = 0; seed < 300; seed += 1) {
-    const random = chance(seed);
+    const random = seededRandom(seed);
     const pick = (most: number) => Math.floor(random() * most);
-    const someNote = (): Strike => {
+    const someNote = (): ScheduledNote => {
       const onset = pick(BAR) - 50_000;
       const ties = ["", "", ">", "<", "<>"][pick(5)] ?? "";
-      return strike(
+      return scheduledNote(
         1 + pick(2),
         60 + pick(4),
         ties.includes("<") ? 0 : onset,
@@ -263,7 +289,7 @@ test("whatever is told and asked, every note-on gets its note-off, once", () => 
       else if (what === 2) actions.push(...scheduler.clear());
       else if (what === 3) scheduler.drop();
       else if (what === 4) late += pick(BAR);
-      else if (what < 8) scheduler.go();
+      else if (what < 8) scheduler.resume();
       else scheduler.put({ id: `${index}`, due, end: due + BAR, programs: [], notes }, time);
     }
     actions.push(...scheduler.clear());

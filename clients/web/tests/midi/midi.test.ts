@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
 import { ServerClock } from "../../src/core/clock";
 import type { WireNote } from "../../src/core/protocol";
+import { InputRecorder } from "../../src/midi/input_recorder";
 import { MidiOut } from "../../src/midi/out";
-import { Collector } from "../../src/midi/played";
 import { barMessage, dueOf, FakeTimers } from "../fakes";
 
 /** A port at the server's time two seconds before bar 0; what it was sent, with page times. */
@@ -69,22 +69,22 @@ describe("out", () => {
 });
 
 describe("in", () => {
-  const BEAT = {
+  const SOUNDING = {
     bar: { metre: "4/4", tempo: 480_000, programs: [5, 0, 0, 0, 0, 0, 0, 0] },
-    line: 10_000,
+    startedAt: 10_000,
   };
 
   test("notes are collected with their lengths, percussion in its part", () => {
-    const collector = new Collector();
-    expect(collector.take([0x90, 60, 80], 1000)).toBe(true);
-    expect(collector.take([0x99, 36, 99], 1010)).toBe(true);
-    expect(collector.played).toEqual({ notes: 2, seconds: 0.01, held: [60, 36] });
-    expect(collector.take([0x90, 60, 0], 1500)).toBe(true);
-    expect(collector.take([0x89, 36, 64], 1520)).toBe(true);
-    expect(collector.take([0xf8], 1521)).toBe(false);
-    expect(collector.take([0x80, 61, 0], 1522)).toBe(false);
-    expect(collector.played).toEqual({ notes: 2, seconds: 0.52, held: [] });
-    expect(collector.prompt(2000, null)).toEqual({
+    const recorder = new InputRecorder();
+    expect(recorder.take([0x90, 60, 80], 1000)).toBe(true);
+    expect(recorder.take([0x99, 36, 99], 1010)).toBe(true);
+    expect(recorder.played).toEqual({ notes: 2, seconds: 0.01, held: [60, 36] });
+    expect(recorder.take([0x90, 60, 0], 1500)).toBe(true);
+    expect(recorder.take([0x89, 36, 64], 1520)).toBe(true);
+    expect(recorder.take([0xf8], 1521)).toBe(false);
+    expect(recorder.take([0x80, 61, 0], 1522)).toBe(false);
+    expect(recorder.played).toEqual({ notes: 2, seconds: 0.52, held: [] });
+    expect(recorder.prompt(2000, null)).toEqual({
       notes: [
         [1, 60, 80, 0, 24],
         [8, 36, 99, 0, 24],
@@ -93,17 +93,17 @@ describe("in", () => {
       tempo: 500_000,
       programs: [0, 0, 0, 0, 0, 0, 0, 0],
     });
-    collector.clear();
-    expect(collector.prompt(2000, null)).toBeNull();
+    recorder.clear();
+    expect(recorder.prompt(2000, null)).toBeNull();
   });
 
   test("they keep their place in the bar of the music that played", () => {
-    const collector = new Collector();
-    collector.take([0x90, 60, 80], 10_000 - 1920 + 480); // the second beat of the bar before
-    collector.take([0x80, 60, 0], 10_000 - 1920 + 960);
-    collector.take([0x90, 62, 80], 10_000 + 240);
-    const prompt = collector.prompt(10_480, BEAT);
-    expect(prompt).toMatchObject({ tempo: 480_000, programs: BEAT.bar.programs });
+    const recorder = new InputRecorder();
+    recorder.take([0x90, 60, 80], 10_000 - 1920 + 480); // the second beat of the bar before
+    recorder.take([0x80, 60, 0], 10_000 - 1920 + 960);
+    recorder.take([0x90, 62, 80], 10_000 + 240);
+    const prompt = recorder.prompt(10_480, SOUNDING);
+    expect(prompt).toMatchObject({ tempo: 480_000, programs: SOUNDING.bar.programs });
     expect(prompt?.notes).toEqual([
       [1, 60, 80, 24, 24],
       [1, 62, 80, 108, 12],
@@ -111,11 +111,11 @@ describe("in", () => {
   });
 
   test("only the latest are kept", () => {
-    const collector = new Collector();
+    const recorder = new InputRecorder();
     for (let i = 0; i < 3000; i += 1) {
-      collector.take([0x90, 60, 80], i);
-      collector.take([0x80, 60, 80], i + 0.5);
+      recorder.take([0x90, 60, 80], i);
+      recorder.take([0x80, 60, 80], i + 0.5);
     }
-    expect(collector.played.notes).toBe(1024);
+    expect(recorder.played.notes).toBe(1024);
   });
 });

@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { keep, recall, USUAL, usualMix } from "../../src/sound/kept";
+import { AudioClock } from "../../src/sound/audio_clock";
 import { Leveller } from "../../src/sound/leveller";
-import { abilityOf, mixingOf } from "../../src/sound/sound";
-import { Timekeeper } from "../../src/sound/timekeeper";
-import { chance } from "../fakes";
+import { abilityOf, heardMix } from "../../src/sound/sound";
+import { DEFAULTS, defaultMix, loadSettings, saveSettings } from "../../src/sound/sound_settings";
+import { seededRandom } from "../fakes";
 
 describe("the mix", () => {
   const heard = (...changes: [number, object][]) => {
-    const mix = usualMix().map((row) => ({
+    const mix = defaultMix().map((row) => ({
       ...row,
       ...changes.find(([part]) => part === row.part)?.[1],
     }));
-    const { heard } = mixingOf(mix, 0.5);
+    const { heard } = heardMix(mix, 0.5);
     return heard.flatMap((is, index) => (is ? [index + 1] : []));
   };
 
@@ -28,20 +28,20 @@ describe("the mix", () => {
       getItem: (key: string) => store.get(key) ?? null,
       setItem: (key: string, value: string) => void store.set(key, value),
     };
-    const mix = usualMix().map((row) =>
+    const mix = defaultMix().map((row) =>
       row.part === 2 ? { ...row, muted: true, program: 33 } : row,
     );
-    keep(storage, { volume: 0.25, reverb: 0, mix });
-    expect(recall(storage)).toEqual({ volume: 0.25, reverb: 0, mix });
-    const usual = { ...USUAL, mix: usualMix() };
-    expect(recall(null)).toEqual(usual);
+    saveSettings(storage, { volume: 0.25, reverb: 0, mix });
+    expect(loadSettings(storage)).toEqual({ volume: 0.25, reverb: 0, mix });
+    const defaults = { ...DEFAULTS, mix: defaultMix() };
+    expect(loadSettings(null)).toEqual(defaults);
     for (const broken of [
       "",
       "no",
       "[]",
       '{"volume":7,"reverb":"x","mix":[{"part":1,"program":200}]}',
     ]) {
-      expect(recall({ getItem: () => broken })).toEqual(usual);
+      expect(loadSettings({ getItem: () => broken })).toEqual(defaults);
     }
   });
 });
@@ -64,26 +64,26 @@ describe("whether the page can play by itself", () => {
 
 describe("where the audio clock stands", () => {
   test("is known although every look is a little wrong", () => {
-    const random = chance(5);
-    const keeper = new Timekeeper();
-    expect(keeper.difference).toBeNull();
-    for (let i = 0; i < 40; i += 1) keeper.add(i * 250, i * 250 + 800 + (random() - 0.5) * 6);
-    expect(Math.abs((keeper.difference ?? 0) - 800)).toBeLessThan(1.5);
+    const random = seededRandom(5);
+    const clock = new AudioClock();
+    expect(clock.difference).toBeNull();
+    for (let i = 0; i < 40; i += 1) clock.add(i * 250, i * 250 + 800 + (random() - 0.5) * 6);
+    expect(Math.abs((clock.difference ?? 0) - 800)).toBeLessThan(1.5);
   });
 
   test("wild looks change nothing, several alike in a row do", () => {
-    const keeper = new Timekeeper();
-    for (let i = 0; i < 20; i += 1) keeper.add(i * 250, i * 250 + 800);
-    for (const wild of [9000, 9900, 5000, 9000]) keeper.add(5000, wild);
-    expect(keeper.difference).toBe(800);
-    for (let i = 0; i < 3; i += 1) keeper.add(6000 + i, 6900 + i);
-    expect(keeper.difference).toBe(900);
+    const clock = new AudioClock();
+    for (let i = 0; i < 20; i += 1) clock.add(i * 250, i * 250 + 800);
+    for (const wild of [9000, 9900, 5000, 9000]) clock.add(5000, wild);
+    expect(clock.difference).toBe(800);
+    for (let i = 0; i < 3; i += 1) clock.add(6000 + i, 6900 + i);
+    expect(clock.difference).toBe(900);
   });
 
   test("clocks that drift apart are followed", () => {
-    const keeper = new Timekeeper();
-    for (let i = 0; i < 4000; i += 1) keeper.add(i * 250, i * 250 * 1.0001);
-    expect(Math.abs((keeper.difference ?? 0) - 4000 * 250 * 0.0001)).toBeLessThan(0.5);
+    const clock = new AudioClock();
+    for (let i = 0; i < 4000; i += 1) clock.add(i * 250, i * 250 * 1.0001);
+    expect(Math.abs((clock.difference ?? 0) - 4000 * 250 * 0.0001)).toBeLessThan(0.5);
   });
 });
 
