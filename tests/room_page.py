@@ -14,8 +14,8 @@ PAGE = ROOT / "docs" / "rooms.md"
 PACKAGES = ("common", "engine", "server", "export")
 HEAD = """# Rooms
 
-Every file of ours, room by room, with what it says of itself. [architecture.md](architecture.md) has
-the picture and the reasons. `python -m tests.room_page` makes this page of the source.
+Every file of ours, room by room, with what it says of itself. The picture and the reasons are in
+[architecture.md](architecture.md). `python -m tests.room_page` makes this page of the source.
 """
 
 
