@@ -142,9 +142,11 @@ def _follow(args: argparse.Namespace) -> int:
 
     from common.errors import ConfigError
     from common.files import write_whole
+    from engine.controls.controls import Controls
     from engine.library.loading import load_network
     from engine.library.models import model_file
-    from export.evaluation.lasting import last, read_preset, text
+    from engine.library.presets import read_preset
+    from export.evaluation.lasting import last, text
     from export.evaluation.whole import showing
 
     if args.data is not None:
@@ -153,9 +155,13 @@ def _follow(args: argparse.Namespace) -> int:
         raise ConfigError("--presets are followed: say how long with --endurance BARS")
     network = load_network(model_file(args.model), args.device, args.threads)
     read = {path.stem: read_preset(path) for path in args.presets}
-    presets = {n: controls for n, (controls, model) in read.items() if model in (None, args.model)}
+    presets = {
+        name: Controls().with_values(preset.controls)
+        for name, preset in read.items()
+        if preset.model in (None, args.model)
+    }
     for name in read.keys() - presets.keys():
-        print(f"{name} is left out: it is made for the model {read[name][1]}", file=sys.stderr)
+        print(f"{name} is left out: it is made for the model {read[name].model}", file=sys.stderr)
     if not presets:
         raise ConfigError(f"none of these presets is made for {args.model}: name others")
     seeds = range(args.seed, args.seed + args.seeds)

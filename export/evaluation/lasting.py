@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from common.errors import ConfigError, ControlError
-from common.files import CONFIGURATION
-from common.tables import read_toml
 from engine.composing.composer import Composer
 from engine.controls.controls import Controls
 from engine.network.runtime import Network
@@ -113,19 +109,6 @@ class Lasting:
 
 def _share(entropy: float, beginning: float) -> float:
     return entropy / beginning if beginning else 1.0
-
-
-def read_preset(path: Path) -> tuple[Controls, str | None]:
-    """The controls of a preset's file, and the model that it is made for; ConfigError if it is
-    none."""
-    table = read_toml(path, CONFIGURATION)
-    values = table.get("controls")
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} is no preset: it has no table [controls]")
-    try:
-        return Controls().with_values(values), table.get("model")
-    except ControlError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def last(

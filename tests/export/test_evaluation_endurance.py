@@ -6,7 +6,6 @@ from math import log2
 
 import pytest
 
-from common.errors import ConfigError
 from engine.controls.controls import Controls
 from engine.music.bars import Bar
 from engine.music.fields import ECHO_LOOSE, ECHO_NEAR
@@ -20,7 +19,7 @@ from export.evaluation.endurance import (
     endure,
     entropy,
 )
-from export.evaluation.lasting import Course, Lasting, last, read_preset, text
+from export.evaluation.lasting import Course, Lasting, last, text
 from export.evaluation.pictures import lasting_picture, picture
 from export.evaluation.report import Report
 from tests.bundles import tiny
@@ -200,20 +199,3 @@ def test_a_preset_is_followed_from_each_seed():
     assert alone.courses[0].found == other.courses[0].found
     assert lasting_picture([row]).startswith(b"\x89PNG")
     assert row.plain()["courses"][0]["found"]["bars"] == 24
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("[controls\n", "not TOML"),
-        ("title = 'x'\n", "no table"),
-        ("[controls]\ndensty = 3\n", "densty"),
-    ],
-)
-def test_a_file_that_is_no_preset_is_refused(tmp_path, content, words):
-    path = tmp_path / "mine.toml"
-    path.write_text(content)
-    with pytest.raises(ConfigError, match=words):
-        read_preset(path)
-    with pytest.raises(ConfigError, match="does not exist"):
-        read_preset(tmp_path / "none.toml")
