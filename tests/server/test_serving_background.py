@@ -10,7 +10,7 @@ import pytest
 from server.base.metrics import exposition
 from server.child.supervised import ChildCondition
 from server.serving import background
-from server.serving.background import BackgroundTasks
+from server.serving.tasks import BackgroundTasks
 from server.serving.supervision import Supervision
 
 PATIENCE = 30.0
@@ -26,7 +26,7 @@ def test_one_that_raises_is_done_again_and_one_that_hangs_holds_up_no_other(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        background, done, raised = BackgroundTasks(), 0, 0
+        tasks, done, raised = BackgroundTasks(), 0, 0
 
         async def hangs() -> None:
             await asyncio.Event().wait()
@@ -41,14 +41,14 @@ def test_one_that_raises_is_done_again_and_one_that_hangs_holds_up_no_other(
             done += 1
 
         for name, work in (("hangs", hangs), ("raises", raises), ("works", works)):
-            background.begin(name, work, every=0.001)
+            tasks.begin(name, work, every=0.001)
         await until(lambda: raised >= 5 and done >= 5)
-        assert background.faults == {"hangs": 0, "raises": raised, "works": 0}
-        assert background.background["raises"].last_fault == "KeyError: 'a bug'"
-        assert not any(background.hanging.values())
+        assert tasks.faults == {"hangs": 0, "raises": raised, "works": 0}
+        assert tasks.tasks["raises"].last_fault == "KeyError: 'a bug'"
+        assert not any(tasks.hanging.values())
         monkeypatch.setattr(background, "HANGS_AFTER", 0.0)
-        assert background.hanging["hangs"]
-        await background.close()
+        assert tasks.hanging["hangs"]
+        await tasks.close()
         before = done
         await asyncio.sleep(0.01)
         assert done == before
@@ -77,15 +77,15 @@ def test_pauses_grow_while_it_fails_and_shrink_when_it_goes_well(
 
     monkeypatch.setattr(background.asyncio, "sleep", passing)
     with pytest.raises(EnoughError):
-        asyncio.run(background.BackgroundTask("work", work, 1.0).run())
+        asyncio.run(tasks.BackgroundTask("work", work, 1.0).run())
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0, 1.0, 2.0]
 
 
 def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
     async def scenario() -> None:
-        background = BackgroundTasks()
+        tasks = BackgroundTasks()
         conditions = {"composing 1": ChildCondition("up"), "sound": ChildCondition("ended")}
-        supervision = Supervision(lambda: conditions, background)
+        supervision = Supervision(lambda: conditions, tasks)
         assert supervision.health()["status"] == "ok"
         conditions["composing 1"] = ChildCondition(
             "waiting", 2, 5, "the model '/home/me/m.onnx' is not there"
@@ -94,9 +94,9 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
         def raises() -> None:
             raise ValueError("a bug")
 
-        background.begin("places", raises, every=0.001)
-        await until(lambda: background.faults["places"] > 0)
-        await background.close()
+        tasks.begin("places", raises, every=0.001)
+        await until(lambda: tasks.faults["places"] > 0)
+        await tasks.close()
         assert supervision.health() == {
             "status": "degraded",
             "processes": {
@@ -116,6 +116,6 @@ def test_health_and_metrics_tell_of_processes_and_tasks() -> None:
         assert 'perpetuo_process_failures_total{process="composing 1"} 5' in lines
         assert 'perpetuo_task_hanging{task="places"} 0' in lines
         (faults,) = [line for line in lines if line.startswith("perpetuo_task_faults_total{")]
-        assert int(faults.split()[1]) == background.faults["places"]
+        assert int(faults.split()[1]) == tasks.faults["places"]
 
     asyncio.run(scenario())
