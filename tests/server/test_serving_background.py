@@ -10,7 +10,7 @@ import pytest
 from server.base.metrics import exposition
 from server.child.supervised import ChildCondition
 from server.serving import background
-from server.serving.tasks import BackgroundTasks
+from server.serving.background import BackgroundTasks
 from server.serving.supervision import Supervision
 
 PATIENCE = 30.0
