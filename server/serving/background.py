@@ -61,13 +61,13 @@ class BackgroundTasks:
     """All of them; `close` ends them."""
 
     def __init__(self) -> None:
-        self.background: dict[str, BackgroundTask] = {}
+        self.tasks: dict[str, BackgroundTask] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, name: str, work: Work, every: float = 1.0) -> None:
         """Have something done every so many seconds. `work` may return what is to be awaited."""
-        chore = self.background[name] = BackgroundTask(name, work, every)
-        self._tasks.append(asyncio.create_task(chore.run(), name=name))
+        task = self.tasks[name] = BackgroundTask(name, work, every)
+        self._tasks.append(asyncio.create_task(task.run(), name=name))
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -78,8 +78,8 @@ class BackgroundTasks:
 
     @property
     def faults(self) -> dict[str, float]:
-        return {name: chore.faults for name, chore in self.background.items()}
+        return {name: task.faults for name, task in self.tasks.items()}
 
     @property
     def hanging(self) -> dict[str, float]:
-        return {name: chore.is_hanging for name, chore in self.background.items()}
+        return {name: task.is_hanging for name, task in self.tasks.items()}

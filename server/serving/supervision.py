@@ -24,7 +24,7 @@ class Supervision:
         conditions = self.conditions()
         hanging = [name for name, hangs in self.background.hanging.items() if hangs]
         well = all(one.state in (UP, ENDED) for one in conditions.values()) and not hanging
-        background = self.background.background.items()
+        tasks = self.background.tasks.items()
         return {
             "status": "ok" if well else "degraded",
             "processes": {
@@ -34,9 +34,7 @@ class Supervision:
             "tasks": {
                 "hanging": hanging,
                 "faults": {
-                    name: without_folders(chore.last_fault)
-                    for name, chore in background
-                    if chore.faults
+                    name: without_folders(task.last_fault) for name, task in tasks if task.faults
                 },
             },
         }

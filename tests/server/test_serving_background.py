@@ -10,7 +10,7 @@ import pytest
 from server.base.metrics import exposition
 from server.child.supervised import ChildCondition
 from server.serving import background
-from server.serving.background import BackgroundTasks
+from server.serving.background import BackgroundTask, BackgroundTasks
 from server.serving.supervision import Supervision
 
 PATIENCE = 30.0
@@ -77,7 +77,7 @@ def test_pauses_grow_while_it_fails_and_shrink_when_it_goes_well(
 
     monkeypatch.setattr(background.asyncio, "sleep", passing)
     with pytest.raises(EnoughError):
-        asyncio.run(tasks.BackgroundTask("work", work, 1.0).run())
+        asyncio.run(BackgroundTask("work", work, 1.0).run())
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0, 1.0, 2.0]
 
 
