@@ -349,6 +349,22 @@ async def test_no_server_and_no_address_are_told_in_a_sentence() -> None:
 
 
 @in_a_loop
+async def test_the_bar_in_which_a_stream_was_stopped_stays_while_time_goes_on() -> None:
+    async with conversation(2) as (scripted, server):
+        stream = await server.listen()
+        ahead = stream.bars(ahead=True)
+        first, *_ = [await anext(ahead) for _ in range(3)]
+        while stream.playing != first:
+            await asyncio.sleep(0.001)
+        await scripted.turn("study", "stopped", 0, "stopped by web-1")
+        while stream.state != "stopped":
+            await asyncio.sleep(0.001)
+        while server.now() <= first.end:
+            await asyncio.sleep(0.01)
+        assert stream.playing == first
+
+
+@in_a_loop
 async def test_a_new_beginning_is_followed() -> None:
     async with conversation(2) as (scripted, server):
         stream = await server.listen()

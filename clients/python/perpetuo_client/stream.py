@@ -10,7 +10,14 @@ from perpetuo_client.bars import Bar, bar_from
 from perpetuo_client.errors import StreamEnded
 from perpetuo_client.messages import Prompt, Request
 from perpetuo_client.protocol import Ack, Change, FromServer, State, Steer, TurnedMessage
-from perpetuo_client.timeline import ENDED, CommittedCursor, Cursor, PlannedCursor, Timeline
+from perpetuo_client.timeline import (
+    ENDED,
+    STOPPED,
+    CommittedCursor,
+    Cursor,
+    PlannedCursor,
+    Timeline,
+)
 
 if TYPE_CHECKING:
     from perpetuo_client.server import Server
@@ -54,6 +61,7 @@ class Stream:
         self.preset: str | None = None
         self.controls: dict[str, Any] = {}
         self.late_bars = 0  # bridged by the server, as far as it has told
+        self._stopped_at = 0  # when that was heard, while it is stopped
         self._woken = asyncio.Event()
         self._postponed: dict[int, Postponed] = {}  # by number of the change
         self._watching: list[Callable[[Postponed], None]] = []
@@ -79,7 +87,7 @@ class Stream:
     @property
     def playing(self) -> Bar | None:
         """The bar that sounds now, or in which the stream is stopped."""
-        now = self.server.now()
+        now = self._stopped_at if self.state == STOPPED else self.server.now()
         begun = [bar for bar in self.timeline.bars.values() if bar.due <= now]
         return max(begun, key=lambda bar: bar.index, default=None)
 
@@ -226,6 +234,7 @@ class Stream:
                 self.late_bars = message.get("late_bars", self.late_bars)
                 if message.get("id") is None:
                     self._reset_changes(message.get("history", ()))
+                    self._note_stop(message["state"])
                     timeline.expect_all(message["state"], message["epoch"])
             case "steered":
                 self.controls.update(message["controls"])
@@ -236,10 +245,15 @@ class Stream:
                 timeline.move(message["bar"], message["later"])
             case "turned":
                 self._describe(message)
+                self._note_stop(message["state"])
                 timeline.turn(message["state"], message["epoch"], message["reason"])
             case "panic":
                 timeline.panic()
         self.wake()
+
+    def _note_stop(self, state: str) -> None:
+        if state == STOPPED and self.state != STOPPED:
+            self._stopped_at = self.server.now()
 
     def _describe(self, message: State | TurnedMessage) -> None:
         self.seed, self.model = message["seed"], message["model"]
