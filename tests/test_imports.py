@@ -88,7 +88,12 @@ def beyond(path: Path) -> set[str]:
 
 
 # Packages that are imported under another name than they are installed by.
-IMPORTED_AS = {"protobuf": "google", "python-osc": "pythonosc", "python-rtmidi": "rtmidi"}
+IMPORTED_AS = {
+    "protobuf": "google",
+    "scikit-learn": "sklearn",
+    "python-osc": "pythonosc",
+    "python-rtmidi": "rtmidi",
+}
 
 
 def declared(*lists: list[str]) -> set[str]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.controls.controls import Controls
+    from engine.network.runtime import Network
 
 HELP = "measure a model against real music"
 EPILOG = """\
@@ -15,6 +20,7 @@ examples:
   perpetuo evaluate model.onnx DATASET --bars 0 --json     likelihood alone
   perpetuo evaluate model.onnx DATASET --bars 0 --notes 0 --endurance 10000
   perpetuo evaluate default --presets configs/presets/*.toml --endurance 20000 --seeds 5
+  perpetuo evaluate default --against DATASET --seeds 10     all presets, told from real music?
 
 DATA is a set prepared by 'perpetuo data' or a folder of MIDI or MusicXML. What the figures mean
 stands in docs/evaluation.md. Lower nats and higher overlaps are better; no overlap can be expected
@@ -24,6 +30,7 @@ where figures rest on too little music to mean anything; in JSON it stands under
 
 # Notes, bars for each style, styles.
 FULL, QUICK = (50_000, 256, 8), (10_000, 64, 3)
+AGAINST_BARS = 64  # of each stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +82,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="instead of the rest, follow each of these presets for --endurance bars",
+        help="instead of the rest, follow each of these presets for --endurance bars; with"
+        " --against, the presets that are compared (default: those that come with perpetuo)",
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DATA",
+        help="instead of the rest, hold presets against this music: whether a learner tells them"
+        " apart and by what, part-writing, form, variety; --bars of each of --seeds streams (64)",
     )
     parser.add_argument(
         "--seeds", type=_count, default=5, metavar="N", help="streams of each preset (5)"
@@ -102,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.png is not None:
         refuse_existing(args.png, force=args.force)
+    if args.against is not None:
+        return _against(args)
     if args.presets:
         return _follow(args)
     if args.data is None:
@@ -136,25 +153,40 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _follow(args: argparse.Namespace) -> int:
-    """Presets over many bars, and nothing else."""
-    import json
-
+def _against(args: argparse.Namespace) -> int:
+    """Presets against real music, and nothing else."""
     from common.errors import ConfigError
-    from common.files import write_whole
-    from engine.controls.controls import Controls
-    from engine.library.loading import load_network
-    from engine.library.models import model_file
-    from engine.library.presets import read_preset
-    from export.evaluation.lasting import last, text
+    from export.data.dataset import META
+    from export.evaluation.against.comparing import RealSide, against, to_json
+    from export.evaluation.against.text import text
+    from export.evaluation.music import opened, read_music
     from export.evaluation.whole import showing
 
     if args.data is not None:
-        raise ConfigError("--presets are compared with nothing: leave out DATA")
-    if not (args.endurance and args.seeds):
-        raise ConfigError("--presets are followed: say how long with --endurance BARS")
+        raise ConfigError("music is named once: leave out DATA, or --against")
+    network, presets = _presets(args)
+    bars, seeds = args.bars or AGAINST_BARS, range(args.seed, args.seed + args.seeds)
+    split = args.split if (args.against / META).is_file() else "test"
+    with opened(args.against, network.specification.codec) as dataset:
+        music = read_music(dataset, split, dataset.codec, 0, args.seed)
+        real = RealSide(music)
+    with showing("presets", bars * len(seeds) * len(presets), "bars") as progress:
+        rows = against(network, presets, real, seeds, bars, progress)
+    print(to_json(rows) if args.json else text(rows))
+    return 0
+
+
+def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, Controls]]:
+    """The model, and the presets that are asked for and made for it."""
+    from common.errors import ConfigError
+    from engine.controls.controls import Controls
+    from engine.library.loading import load_network
+    from engine.library.models import model_file
+    from engine.library.presets import load_presets, read_preset
+
     network = load_network(model_file(args.model), args.device, args.threads)
-    read = {path.stem: read_preset(path) for path in args.presets}
+    named = args.presets or ()
+    read = {path.stem: read_preset(path) for path in named} or load_presets()
     presets = {
         name: Controls().with_values(preset.controls)
         for name, preset in read.items()
@@ -164,6 +196,23 @@ def _follow(args: argparse.Namespace) -> int:
         print(f"{name} is left out: it is made for the model {read[name].model}", file=sys.stderr)
     if not presets:
         raise ConfigError(f"none of these presets is made for {args.model}: name others")
+    return network, presets
+
+
+def _follow(args: argparse.Namespace) -> int:
+    """Presets over many bars, and nothing else."""
+    import json
+
+    from common.errors import ConfigError
+    from common.files import write_whole
+    from export.evaluation.lasting import last, text
+    from export.evaluation.whole import showing
+
+    if args.data is not None:
+        raise ConfigError("--presets are compared with nothing: leave out DATA")
+    if not (args.endurance and args.seeds):
+        raise ConfigError("--presets are followed: say how long with --endurance BARS")
+    network, presets = _presets(args)
     seeds = range(args.seed, args.seed + args.seeds)
     with showing("presets", args.endurance * len(seeds) * len(presets), "bars") as progress:
         rows = last(network, presets, seeds, args.endurance, progress)

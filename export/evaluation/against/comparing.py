@@ -1,0 +1,147 @@
+"""Presets against real music, one after the other: what is composed, and what is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
+from engine.music.bars import Bar
+from engine.music.score import Score
+from engine.network.runtime import Network
+from export.evaluation.against.features import measured
+from export.evaluation.against.form import Form, form_of
+from export.evaluation.against.part_writing import PartWriting, Rates, part_writing, rates
+from export.evaluation.against.two_sample import LEAST_PIECES, Sample, TwoSample, two_sample
+from export.evaluation.against.variety import Variety, variety
+from export.evaluation.against.windows import at_home, windows
+from export.evaluation.composing import bar_by_bar, score_of
+from export.evaluation.music import RealMusic
+
+ROWS = 16  # streams that are composed together
+ALL_STYLES = ("all styles",)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A preset against real music of its `styles`. Pairs are of the composed and the real music.
+
+    `test` is None where there was too little of either.
+    """
+
+    preset: str
+    styles: tuple[str, ...]
+    streams: int
+    bars: int
+    real_pieces: int
+    test: TwoSample | None
+    part_writing: tuple[Rates, Rates]
+    form: tuple[Form, Form]
+    variety: Variety
+
+
+class RealSide:
+    """Real music, measured once however many presets are held against it."""
+
+    def __init__(self, music: RealMusic) -> None:
+        self._styles = [piece.style for piece in music.pieces]
+        self._scores = list(music.scores())
+        self._samples: dict[int, Sample] = {}
+        self._writing: dict[int, PartWriting] = {}
+
+    def of(self, mix: Iterable[str]) -> tuple[tuple[str, ...], list[int]]:
+        """The styles of a mix that there is enough of, and the numbers of their pieces; all
+        pieces, if there is too little of them."""
+        wanted = [style for style in mix if style in self._styles]
+        chosen = [i for i, style in enumerate(self._styles) if style in wanted]
+        if len(chosen) < 2 * LEAST_PIECES:
+            return ALL_STYLES, list(range(len(self._styles)))
+        return tuple(wanted), chosen
+
+    def scores(self, pieces: Sequence[int]) -> list[Score]:
+        return [self._scores[i] for i in pieces]
+
+    def sample(self, pieces: Sequence[int]) -> Sample:
+        for i in pieces:
+            if i not in self._samples:
+                self._samples[i] = sample([self._scores[i]], [str(i)])
+        return together([self._samples[i] for i in pieces])
+
+    def part_writing(self, pieces: Sequence[int]) -> list[PartWriting]:
+        for i in pieces:
+            if i not in self._writing:
+                self._writing[i] = part_writing(self._scores[i])
+        return [self._writing[i] for i in pieces]
+
+
+def sample(scores: Sequence[Score], names: Sequence[str]) -> Sample:
+    """Pieces at home, in numbers."""
+    found = [one for score, name in zip(scores, names, strict=True) for one in windows(score, name)]
+    return Sample(measured(found), tuple(one.piece for one in found))
+
+
+def together(samples: Sequence[Sample]) -> Sample:
+    rows = np.concatenate([one.rows for one in samples])
+    return Sample(rows, tuple(piece for one in samples for piece in one.pieces))
+
+
+def against(
+    network: Network,
+    presets: Mapping[str, Controls],
+    real: RealSide,
+    seeds: Sequence[int],
+    bars: int,
+    progress: Callable[[int], object] = lambda bars: None,
+) -> list[Against]:
+    """Each preset from each seed over so many bars."""
+    found = []
+    for name, controls in presets.items():
+        streams = _composed(network, controls, seeds, bars, progress)
+        found.append(_compare(name, controls, streams, real))
+    return found
+
+
+def _composed(
+    network: Network,
+    controls: Controls,
+    seeds: Sequence[int],
+    bars: int,
+    progress: Callable[[int], object],
+) -> list[list[Bar]]:
+    streams: list[list[Bar]] = []
+    for first in range(0, len(seeds), ROWS):
+        some = seeds[first : first + ROWS]
+        pool = network.pool(len(some))
+        composers = [Composer(network, pool, seed, 0, controls) for seed in some]
+        found: list[list[Bar]] = [[] for _ in some]
+        for number, bar in bar_by_bar(composers, bars):
+            found[number].append(bar)
+            progress(1)
+        streams += found
+    return streams
+
+
+def _compare(name: str, controls: Controls, streams: list[list[Bar]], real: RealSide) -> Against:
+    styles, chosen = real.of(style for style, _ in controls.style)
+    ours = [at_home(score_of(bars)) for bars in streams]
+    composed = sample(ours, [str(i) for i in range(len(ours))])
+    samples = real.sample(chosen)
+    return Against(
+        preset=name,
+        styles=styles,
+        streams=len(streams),
+        bars=sum(map(len, streams)),
+        real_pieces=len(chosen),
+        test=two_sample(samples, composed),
+        part_writing=(rates(list(map(part_writing, ours))), rates(real.part_writing(chosen))),
+        form=(form_of(ours), form_of(real.scores(chosen))),
+        variety=variety(composed, samples, streams),
+    )
+
+
+def to_json(rows: Sequence[Against]) -> str:
+    return json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,77 @@
+"""What was found, as tables to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from export.evaluation.against.comparing import Against
+from export.evaluation.against.form import LAGS, Form
+from export.evaluation.against.two_sample import TwoSample
+from export.evaluation.report import table
+
+TOLD = 3  # features by which a preset is known
+
+
+def text(rows: Sequence[Against]) -> str:
+    return "\n\n".join((_tests(rows), _pairs(rows, "part-writing", _part_writing), _form(rows)))
+
+
+def _tests(rows: Sequence[Against]) -> str:
+    head = ("told from real", "AUC", "95 %", "real–real", "streams", "pieces", "styles", "by")
+    return table(head, [(row.preset, *_test(row.test), *_basis(row)) for row in rows])
+
+
+def _test(test: TwoSample | None) -> tuple[str, str, str]:
+    if test is None:
+        return "–", "–", "–"
+    return f"{test.auc:.2f}", f"{test.low:.2f}–{test.high:.2f}", f"{test.control:.2f}"
+
+
+def _basis(row: Against) -> tuple[str, str, str, str]:
+    by = ", ".join(name for name, _ in row.test.by[:TOLD]) if row.test else "too little music"
+    return str(row.streams), str(row.real_pieces), ", ".join(row.styles), by
+
+
+def _pairs(
+    rows: Sequence[Against],
+    title: str,
+    of: Callable[[Against], tuple[dict[str, float | None], dict[str, float | None]]],
+) -> str:
+    """A line a figure, composed and real beside each other for every preset."""
+    if not rows:
+        return ""
+    head = [f"{title}, composed|real", *(row.preset for row in rows)]
+    found = [of(row) for row in rows]
+    names = list(found[0][0])
+    lines = [
+        [name, *(f"{_number(ours[name])}|{_number(theirs[name])}" for ours, theirs in found)]
+        for name in names
+    ]
+    return table(head, lines)
+
+
+def _part_writing(row: Against) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    return row.part_writing
+
+
+def _form(rows: Sequence[Against]) -> str:
+    pairs = _pairs(rows, "form", lambda row: (_flat(row.form[0]), _flat(row.form[1])))
+    head = ["variety of streams", *(row.preset for row in rows)]
+    lines = [
+        ["spread, of real pieces'", *(_number(row.variety.spread) for row in rows)],
+        ["keys", *(str(row.variety.keys) for row in rows)],
+        ["tempos", *(str(row.variety.tempos) for row in rows)],
+        ["metres", *(str(row.variety.metres) for row in rows)],
+    ]
+    return f"{pairs}\n\n{table(head, lines)}"
+
+
+def _flat(form: Form) -> dict[str, float | None]:
+    found = {f"alike after {lag}": form.similarity[lag] for lag in LAGS}
+    return {**found, "in runs of like bars": form.runs, "variation of density": form.breath}
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
