@@ -93,6 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " apart and by what, part-writing, form, variety; --bars of each of --seeds streams (64)",
     )
     parser.add_argument(
+        "--prompts",
+        type=_count,
+        default=32,
+        metavar="N",
+        help="with --against: real beginnings to go on from (32)",
+    )
+    parser.add_argument(
         "--seeds", type=_count, default=5, metavar="N", help="streams of each preset (5)"
     )
     parser.add_argument("--seed", type=_count, default=0, help="another choice of everything (0)")
@@ -158,6 +165,7 @@ def _against(args: argparse.Namespace) -> int:
     from common.errors import ConfigError
     from export.data.dataset import META
     from export.evaluation.against.comparing import RealSide, against, to_json
+    from export.evaluation.against.prompts import AFTER, prompted
     from export.evaluation.against.text import text
     from export.evaluation.music import opened, read_music
     from export.evaluation.whole import showing
@@ -170,9 +178,16 @@ def _against(args: argparse.Namespace) -> int:
     with opened(args.against, network.specification.codec) as dataset:
         music = read_music(dataset, split, dataset.codec, 0, args.seed)
         real = RealSide(music)
-    with showing("presets", bars * len(seeds) * len(presets), "bars") as progress:
+    total = bars * len(seeds) * len(presets) + AFTER * args.prompts
+    with showing("presets", total, "bars") as progress:
         rows = against(network, presets, real, seeds, bars, progress)
-    print(to_json(rows) if args.json else text(rows))
+        found = prompted(network, real.scores(), args.prompts, args.seed, progress)
+    print(to_json(rows, found) if args.json else text(rows, found))
+    if args.png is not None:
+        from common.files import write_whole
+        from export.evaluation.pictures import against_picture
+
+        write_whole(args.png, against_picture(rows), force=args.force)
     return 0
 
 

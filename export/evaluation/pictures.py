@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from export.evaluation.against.comparing import Against
 from export.evaluation.endurance import BarBlock
 from export.evaluation.lasting import Lasting
 from export.evaluation.report import Distributions, Points, Report
@@ -64,6 +65,22 @@ def lasting_picture(rows: Sequence[Lasting]) -> bytes:
             place = next(places)
             for course in row.courses:
                 _course(place, f"{row.name}: {title}", getattr(course.found, blocks), name, None)
+    return _png(sheet)
+
+
+def against_picture(rows: Sequence[Against]) -> bytes:
+    """How surely each preset is told from real music, and real music from itself."""
+    sheet, (place,) = _sheet(1, 1)
+    sheet.subplots_adjust(left=0.1)  # for the names
+    told = [(row.preset, row.test) for row in rows if row.test is not None]
+    for height, (_, test) in enumerate(told):
+        place.plot((test.low, test.high), (height, height), color=_COMPOSED, linewidth=5, alpha=0.4)
+        place.plot(test.auc, height, "o", color=_COMPOSED)
+        place.plot(test.control, height, "|", color=_REAL, markersize=12)
+    place.set_yticks(range(len(told)), [name for name, _ in told])
+    place.set_xlim(0.3, 1.02)
+    place.axvline(0.5, color="grey", linewidth=0.8)
+    place.set_title("AUC, composed against real (bar: 95 %); | real against real", fontsize=8)
     return _png(sheet)
 
 

@@ -17,10 +17,12 @@ from export.evaluation.against.comparing import RealSide, against, sample, to_js
 from export.evaluation.against.features import FEATURES, NAMES, feature_table, measured
 from export.evaluation.against.form import form_of
 from export.evaluation.against.part_writing import part_writing, rates
+from export.evaluation.against.prompts import prompted
 from export.evaluation.against.text import text
 from export.evaluation.against.two_sample import Sample, auc, two_sample
 from export.evaluation.against.windows import BARS, at_home, windows
 from export.evaluation.music import opened, read_music
+from export.evaluation.pictures import against_picture
 from tests.bundles import tiny
 from tests.tunes import tune
 
@@ -199,13 +201,44 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
     (row,) = rows
     assert (row.streams, row.bars) == (4, 64)
     assert row.styles == ("all styles",)
-    assert json.loads(to_json(rows))[0]["preset"] == "plain"
-    page = text(rows)
+    found = prompted(network, real.scores(), 3, 0)
+    assert found is not None
+    told_json = json.loads(to_json(rows, found))
+    assert told_json["presets"][0]["preset"] == "plain"
+    assert told_json["prompts"]["prompts"] == 3
+    page = text(rows, found)
+    assert "after 3 prompts" in page
+    assert "prompts" not in text(rows, None)
     assert all(
         word in page for word in ("plain", "AUC", "parallel fifths", "alike after 8", "keys")
     )
+    assert against_picture(rows).startswith(b"\x89PNG")
     again = against(network, {"plain": Controls()}, real, range(4), 16)
     assert again == rows
+
+
+def test_who_goes_on_with_the_same_motif_in_the_same_place_is_told_so() -> None:
+    """The network's part is played by nobody here: what truly follows is measured all the same."""
+    bars, network = BARS + 16, tiny("gpt")
+    again = score(*((i * QUARTER, QUARTER, 60 + i % 4, 0) for i in range(4 * bars)))
+    strange = score(
+        *((i * QUARTER, QUARTER, 60 + i % 4, 0) for i in range(4 * BARS)),
+        *((4 * BARS * QUARTER + i * 12, 12, 84 + (i * i) % 7, 1) for i in range(8 * (bars - BARS))),
+    )
+    same, other = (prompted(network, [one], 1, 0) for one in (again, strange))
+    assert same is not None
+    assert other is not None
+    assert (same.true.motifs, same.true.register, same.true.density, same.true.parts) == (
+        1,
+        0,
+        0,
+        1,
+    )
+    assert other.true.motifs == 0
+    assert other.true.register > 20
+    assert other.true.density == pytest.approx(1)
+    assert other.true.parts == 0
+    assert prompted(network, [score((0, QUARTER, 60, 0))], 1, 0) is None
 
 
 def test_music_is_named_once(tmp_path) -> None:

@@ -16,6 +16,7 @@ from engine.network.runtime import Network
 from export.evaluation.against.features import measured
 from export.evaluation.against.form import Form, form_of
 from export.evaluation.against.part_writing import PartWriting, Rates, part_writing, rates
+from export.evaluation.against.prompts import Prompted
 from export.evaluation.against.two_sample import LEAST_PIECES, Sample, TwoSample, two_sample
 from export.evaluation.against.variety import Variety, variety
 from export.evaluation.against.windows import at_home, windows
@@ -62,8 +63,9 @@ class RealSide:
             return ALL_STYLES, list(range(len(self._styles)))
         return tuple(wanted), chosen
 
-    def scores(self, pieces: Sequence[int]) -> list[Score]:
-        return [self._scores[i] for i in pieces]
+    def scores(self, pieces: Sequence[int] | None = None) -> list[Score]:
+        """Of these pieces, or of all."""
+        return self._scores if pieces is None else [self._scores[i] for i in pieces]
 
     def sample(self, pieces: Sequence[int]) -> Sample:
         for i in pieces:
@@ -143,5 +145,9 @@ def _compare(name: str, controls: Controls, streams: list[list[Bar]], real: Real
     )
 
 
-def to_json(rows: Sequence[Against]) -> str:
-    return json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False, allow_nan=False)
+def to_json(rows: Sequence[Against], prompted: Prompted | None) -> str:
+    plain = {
+        "presets": [asdict(row) for row in rows],
+        "prompts": None if prompted is None else asdict(prompted),
+    }
+    return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 
 from export.evaluation.against.comparing import Against
 from export.evaluation.against.form import LAGS, Form
+from export.evaluation.against.prompts import Prompted
 from export.evaluation.against.two_sample import TwoSample
 from export.evaluation.report import table
 
 TOLD = 3  # features by which a preset is known
 
 
-def text(rows: Sequence[Against]) -> str:
-    return "\n\n".join((_tests(rows), _pairs(rows, "part-writing", _part_writing), _form(rows)))
+def text(rows: Sequence[Against], prompted: Prompted | None) -> str:
+    blocks = [_tests(rows), _pairs(rows, "part-writing", _part_writing), _form(rows)]
+    if prompted is not None:
+        blocks.append(_prompts(prompted))
+    return "\n\n".join(blocks)
 
 
 def _tests(rows: Sequence[Against]) -> str:
@@ -69,6 +74,12 @@ def _form(rows: Sequence[Against]) -> str:
 def _flat(form: Form) -> dict[str, float | None]:
     found = {f"alike after {lag}": form.similarity[lag] for lag in LAGS}
     return {**found, "in runs of like bars": form.runs, "variation of density": form.breath}
+
+
+def _prompts(found: Prompted) -> str:
+    head = (f"after {found.prompts} prompts", "motifs", "register", "density", "parts")
+    sides = (("composed", found.composed), ("true", found.true))
+    return table(head, [(name, *map(_number, astuple(side))) for name, side in sides])
 
 
 def _number(value: float | None) -> str:
