@@ -34,6 +34,14 @@ AGAINST_BARS = 64  # of each stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_music(parser)
+    _add_figures(parser)
+    _add_presets(parser)
+    _add_output(parser)
+
+
+def _add_music(parser: argparse.ArgumentParser) -> None:
+    """What is measured, and against what."""
     parser.add_argument(
         "model", metavar="MODEL", help="a .onnx file or the name of an embedded model"
     )
@@ -51,6 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which pieces of a prepared dataset (default: test)",
     )
     parser.add_argument(
+        "--train",
+        type=Path,
+        metavar="DATASET",
+        help="training set, for copies and baselines (default: that of a prepared DATA)",
+    )
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
+    """How much of everything."""
+    parser.add_argument(
         "--notes",
         type=_count_or_all,
         metavar="N",
@@ -66,17 +84,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--styles", type=_count, metavar="N", help="most styles to compose in (default: 8)"
     )
     parser.add_argument(
-        "--train",
-        type=Path,
-        metavar="DATASET",
-        help="training set, for copies and baselines (default: that of a prepared DATA)",
-    )
-    parser.add_argument(
         "--baselines", action="store_true", help="the unigram and a Markov model beside it"
     )
     parser.add_argument(
         "--endurance", type=_count, default=0, metavar="BARS", help="follow one stream so long"
     )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer notes, bars and styles, no search for copies"
+    )
+
+
+def _add_presets(parser: argparse.ArgumentParser) -> None:
+    """Presets instead of the rest."""
     parser.add_argument(
         "--presets",
         type=Path,
@@ -103,9 +122,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_count, default=5, metavar="N", help="streams of each preset (5)"
     )
     parser.add_argument("--seed", type=_count, default=0, help="another choice of everything (0)")
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer notes, bars and styles, no search for copies"
-    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What is told, and what computes."""
     parser.add_argument("--png", type=Path, metavar="OUT.png", help="draw the figures")
     parser.add_argument("--force", action="store_true", help="replace an existing picture")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
