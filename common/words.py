@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 
 def shown(raw: object) -> str:
-    """A bad value as an error message may quote it: always short, never failing."""
+    """A bad value as an error message may quote it: always short, on one line, never failing."""
     if isinstance(raw, str):
-        return f"'{raw[:40]}…'" if len(raw) > 40 else f"'{raw}'"
+        return f"'{_visible(raw[:40])}…'" if len(raw) > 40 else f"'{_visible(raw)}'"
     if isinstance(raw, bool):
         return str(raw).lower()
     if isinstance(raw, int) and abs(raw) >= 10**15:
@@ -22,6 +22,13 @@ def shown(raw: object) -> str:
     if isinstance(raw, dict):
         return "this object"
     return "null" if raw is None else f"a {type(raw).__name__}"
+
+
+def _visible(text: str) -> str:
+    """Line ends and other signs that nobody sees, as they are escaped."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def number_text(value: float) -> str:

@@ -94,7 +94,7 @@ def test_a_table_is_read_whole() -> None:
         ({"seats": 0}, "seats must be a whole number from 1 up, not 0"),
         ({"seats": 2.0}, "seats must be a whole number from 1 up, not 2"),
         ({"size": 10**400}, "size must be a number from 0 to 10, not a number that large"),
-        ({"main": {"colour": "\udcff"}}, "main.colour must be red or blue, not '\udcff'"),
+        ({"main": {"colour": "\udcff"}}, "main.colour must be red or blue, not '\\udcff'"),
         ({"size`\n": 1}, "'size`\\n' is no key here: did you mean 'size'?"),
         ({"lamp": {}}, "lamp must be a list of tables, not this object"),
         ({"lamp": [{"colour": "pink"}]}, "lamp[0].colour must be red or blue, not 'pink'"),
