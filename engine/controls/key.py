@@ -57,11 +57,6 @@ class Key:
         return key_id(self.tonic, self.minor)
 
     @property
-    def home_id(self) -> int:
-        """The key id as composed: 1 (C major) and 22 (A minor) for the modes that are learned."""
-        return key_id(self.home_tonic, self.minor)
-
-    @property
     def scale(self) -> tuple[float, ...]:
         """Weight of each sounding pitch class, C first."""
         weights = SCALES[self.mode]

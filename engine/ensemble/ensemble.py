@@ -1,7 +1,7 @@
 """Many composers over one network, stepped together.
 
 The ensemble is told the time (microseconds of the caller's monotonic clock) and never looks at a
-clock itself. Those streams whose composed music ends first sit on the rows of one pool
+clock itself. Those streams whose composed music ends first are on the rows of one pool
 (`engine.ensemble.row_scheduler`), and one call of the network serves them all. Rows do not disturb
 each other, so a stream sounds the same alone and among hundreds."""
 

@@ -1,8 +1,8 @@
-"""Who computes: the streams that are most in need sit on the rows of one pool.
+"""Who computes: the streams that are most in need are on the rows of one pool.
 
 A call of the network costs a row all the same whether it has something to compose, and memory that
 was used just now is near. So there are few rows, all at work, and streams take turns on them by
-the bar: whoever is far enough ahead rises for one whose music ends sooner.
+the bar: whoever is far enough ahead makes room for one whose music ends sooner.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _Entry = tuple[int, int, StreamClock]  # a time, a ticket that no other entry ha
 
 
 class RowScheduler:
-    """Streams that sit, those that wait for a row by when their music ends, and those that rest
-    because they are far enough ahead, by when that changes."""
+    """Streams that have a row, those that wait for a row by when their music ends, and those that
+    rest because they are far enough ahead, by when that changes."""
 
     def __init__(self, pool: Pool, rows: int, lookahead: int, horizon: int) -> None:
         """The pool has one row more than may compute at once, so that whoever is new finds one."""
@@ -34,7 +34,7 @@ class RowScheduler:
         if len(self.in_rows) < self._rows:
             self.in_rows.append(member)
         else:
-            self._rise(member)
+            self._give_up_row(member)
 
     def leave(self, member: StreamClock) -> None:
         if member in self.in_rows:
@@ -48,13 +48,13 @@ class RowScheduler:
             self._queue(self._resting, 0, member)
 
     def settle(self, now: int) -> list[StreamClock]:
-        """Time has passed, or bars were finished: who sits now."""
+        """Time has passed, or bars were finished: who has a row now."""
         for member in self.in_rows:
             member.pass_time(now, self._horizon)
         self._wake(now)
         while (waiting := _first(self._waiting)) and self._has_room_for(waiting):
             heappop(self._waiting)
-            waiting.composer.lease.sit()
+            waiting.composer.lease.take_row()
             self.in_rows.append(waiting)
         return self.in_rows
 
@@ -93,11 +93,11 @@ class RowScheduler:
         if last is None or (last.is_needy(self.lookahead) and last.due <= member.due):
             return False
         self.in_rows.remove(last)
-        self._rise(last)
+        self._give_up_row(last)
         return True
 
-    def _rise(self, member: StreamClock) -> None:
-        member.composer.lease.rise()
+    def _give_up_row(self, member: StreamClock) -> None:
+        member.composer.lease.give_up_row()
         self._queue(self._resting, 0, member)
 
     def _queue(self, queue: list[_Entry], time: int, member: StreamClock) -> None:

@@ -44,7 +44,7 @@ def analyse(score: Score, velocity_known: bool = True, *, keep_key: bool = False
     With `keep_key` the score is not transposed, and the plan tells keys and chords as they sound.
     """
     tonic, minor = home_key(score)
-    shift = 0 if keep_key else (HOME_TONIC[minor] - tonic + 6) % 12 - 6
+    shift = 0 if keep_key else shift_home(tonic, minor)
     normal = transposed(score, shift)
     grid = bar_grid(normal)
     bounds = bar_bounds(grid)
@@ -54,6 +54,11 @@ def analyse(score: Score, velocity_known: bool = True, *, keep_key: bool = False
     plans |= buckets(measure(normal.notes, bounds), velocity_known)
     plans["ending"] = _endings(len(grid.starts))
     return Analysis(normal, shift, minor, grid, plans, _shares(chroma))
+
+
+def shift_home(tonic: int, minor: bool) -> int:
+    """The semitones, at most six, that move a key to C major or A minor."""
+    return (HOME_TONIC[minor] - tonic + 6) % 12 - 6
 
 
 def home_key(score: Score) -> tuple[int, bool]:

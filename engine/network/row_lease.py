@@ -31,17 +31,17 @@ class RowLease:
     def is_aside(self) -> bool:
         return self._aside is not None
 
-    def rise(self) -> None:
+    def give_up_row(self) -> None:
         """Put the state aside and leave the row to others. What was written to the row for its
         next step is lost: only between bars."""
-        assert self._aside is None, "only who sits can rise"
+        assert self._aside is None, "only who has a row can give it up"
         self._memory = self.pool.save(self.row, self._memory)
         self._aside = _PutAside(self._memory, self.mark())
         self.pool.release(self.row)
 
-    def sit(self) -> None:
+    def take_row(self) -> None:
         """Go on, on any row; CapacityError if there is none."""
-        assert self._aside is not None, "only who waits can sit down"
+        assert self._aside is not None, "only who has none can take one"
         self.row = self.pool.acquire()
         self.pool.load(self.row, self._aside.saved)
         self.pool.rewind(self.row, self._aside.mark)

@@ -43,11 +43,11 @@ def compose(
         composers = [
             Composer(network, pool, seed, first + i, controls) for i, controls in enumerate(some)
         ]
-        music.extend(_together(composers, bars, progress))
+        music.extend(streams_of(composers, bars, progress))
     return music
 
 
-def _together(composers: list[Composer], bars: int, progress: Progress) -> list[list[Bar]]:
+def streams_of(composers: Sequence[Composer], bars: int, progress: Progress) -> list[list[Bar]]:
     """So many bars of each composer of one pool."""
     music: list[list[Bar]] = [[] for _ in composers]
     for number, bar in bar_by_bar(composers, bars):

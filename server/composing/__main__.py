@@ -25,7 +25,7 @@ def main(descriptor: int, argument: str) -> int:
         from server.composing.server_connection import ServerConnection, Waker
 
         waker = Waker()
-        connection = ServerConnection(own_end, waker.ear)
+        connection = ServerConnection(own_end, waker.socket)
         process = None
         try:
             process = ComposerProcess(connection, waker, ComposerSettings.read(argument))

@@ -91,7 +91,7 @@ class LoadedModels:
             self._loaded.put((key, self._open(model)))
         except Exception as error:  # told to those who wait for the model
             self._loaded.put((key, error))
-        self._waker.ring()
+        self._waker.wake()
 
     def _open(self, model: str) -> LoadedModel:
         settings = self.settings

@@ -64,7 +64,7 @@ class ComposerPool:
     """`on_report` hears every report that answers no request, `LoadReport` as one for all;
     `on_lost` is called with the streams that a process had which has failed, before anybody who
     waits for an answer of it is told, and `on_ready` when there is another one in its place.
-    Whoever begins later than the first process sets them before it awaits anything."""
+    Who is made after `start` sets them before anything else is awaited."""
 
     def __init__(
         self,

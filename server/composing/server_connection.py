@@ -94,22 +94,22 @@ class ServerConnection:
 
 
 class Waker:
-    """`ring` from any thread makes `ear` readable; `clear` from the one that listens."""
+    """`wake` from any thread makes `socket` readable; `clear` from the one that listens."""
 
     def __init__(self) -> None:
-        self.ear, self._rope = socket.socketpair()
-        self.ear.setblocking(False)
-        self._rope.setblocking(False)
+        self.socket, self._other_end = socket.socketpair()
+        self.socket.setblocking(False)
+        self._other_end.setblocking(False)
 
-    def ring(self) -> None:
-        # Full: it rings loud enough.
+    def wake(self) -> None:
+        # Full: it wakes all the same.
         with contextlib.suppress(BlockingIOError):
-            self._rope.send(b"!")
+            self._other_end.send(b"!")
 
     def clear(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            self.ear.recv(4096)
+            self.socket.recv(4096)
 
     def close(self) -> None:
-        self.ear.close()
-        self._rope.close()
+        self.socket.close()
+        self._other_end.close()

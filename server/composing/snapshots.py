@@ -78,7 +78,7 @@ class SnapshotWriter:
                     snapshot.unlink()
                 continue
             self._out.put(WrittenSnapshot(snapshot, _write(snapshot.path, snapshot.data)))
-            self._waker.ring()
+            self._waker.wake()
 
 
 def _write(path: Path, data: bytes) -> str:

@@ -62,15 +62,15 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self.tasks: dict[str, BackgroundTask] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
 
     def begin(self, name: str, work: Work, every: float = 1.0) -> None:
         """Have something done every so many seconds. `work` may return what is to be awaited."""
         task = self.tasks[name] = BackgroundTask(name, work, every)
-        self._tasks.append(asyncio.create_task(task.run(), name=name))
+        self._running.append(asyncio.create_task(task.run(), name=name))
 
     async def close(self) -> None:
-        tasks, self._tasks = self._tasks, []
+        tasks, self._running = self._running, []
         for task in tasks:
             task.cancel()
         if tasks:

@@ -64,7 +64,7 @@ class Scene:
         self.said: list[Report] = []
         settings = ComposerSettings(model=model, directory=str(folder), keep_every=2)
         self._waker = Waker()
-        self._line = ServerConnection(theirs, self._waker.ear)
+        self._line = ServerConnection(theirs, self._waker.socket)
         self.process = ComposerProcess(self._line, self._waker, settings)
         self._thread = threading.Thread(target=self.process.run)
         self._thread.start()

@@ -91,7 +91,7 @@ def test_what_is_kept_is_written_whole_in_order_and_told(tmp_path: Path) -> None
         (2, True),
     ]
     assert "No such file" in written[2].failure
-    assert waker.ear.recv(9) == b"!!!"
+    assert waker.socket.recv(9) == b"!!!"
     waker.close()
     assert (tmp_path / "a.stream").read_bytes() == b"new"
     assert writer.waiting == 0

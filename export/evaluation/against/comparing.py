@@ -20,7 +20,7 @@ from export.evaluation.against.prompts import Prompted
 from export.evaluation.against.two_sample import LEAST_PIECES, Sample, TwoSample, two_sample
 from export.evaluation.against.variety import Variety, variety
 from export.evaluation.against.windows import at_home, windows
-from export.evaluation.composing import bar_by_bar, score_of
+from export.evaluation.composing import score_of, streams_of
 from export.evaluation.music import RealMusic
 
 ROWS = 16  # streams that are composed together
@@ -119,11 +119,7 @@ def _composed(
         some = seeds[first : first + ROWS]
         pool = network.pool(len(some))
         composers = [Composer(network, pool, seed, 0, controls) for seed in some]
-        found: list[list[Bar]] = [[] for _ in some]
-        for number, bar in bar_by_bar(composers, bars):
-            found[number].append(bar)
-            progress(1)
-        streams += found
+        streams += streams_of(composers, bars, progress)
     return streams
 
 

@@ -12,11 +12,10 @@ from engine.composing.composer import Composer
 from engine.composing.primer import primer_of
 from engine.controls.controls import Controls
 from engine.music.analysis import bar_bounds
-from engine.music.bars import Bar
 from engine.music.measures import Ints
 from engine.music.score import DRUMS, Score, bar_grid
 from engine.network.runtime import Network
-from export.evaluation.composing import bar_by_bar, score_of
+from export.evaluation.composing import score_of, streams_of
 
 BARS, AFTER = 8, 16  # of the prompt, and of what follows
 LEAST_NOTES = 24  # of a prompt
@@ -89,11 +88,7 @@ def _composed(
             primer, suggested = primer_of(prompt, network.specification)
             controls = Controls().with_values(suggested)
             composers.append(Composer(network, pool, seed, start + number, controls, primer))
-        streams: list[list[Bar]] = [[] for _ in some]
-        for number, bar in bar_by_bar(composers, AFTER):
-            streams[number].append(bar)
-            progress(1)
-        scores += [score_of(bars) for bars in streams]
+        scores += map(score_of, streams_of(composers, AFTER, progress))
     return scores
 
 

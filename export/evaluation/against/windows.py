@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.music.analysis import HOME_TONIC, bar_bounds, home_key, transposed
+from engine.music.analysis import bar_bounds, home_key, shift_home, transposed
 from engine.music.measures import Ints
 from engine.music.score import DRUMS, Score, bar_grid
 
@@ -77,8 +77,7 @@ class Window:
 
 def at_home(score: Score) -> Score:
     """The score in C major or A minor, whichever it is nearer to."""
-    tonic, minor = home_key(score)
-    return transposed(score, (HOME_TONIC[minor] - tonic + 6) % 12 - 6)
+    return transposed(score, shift_home(*home_key(score)))
 
 
 def windows(score: Score, piece: str, bars: int = BARS) -> Iterator[Window]:
