@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from engine.composing.articulation import articulated
+from engine.composing.closing import closed, led_to
 from engine.composing.finishing import heard_values, sounding, summary_of
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
@@ -107,6 +108,7 @@ class Composer:
         self._context: StepContext | None = None
         self._planned: PlannedStep  # with the context
         self._retune = False  # the guards find their references anew at the next bar line
+        self.last: int | None = None  # the bar with which a piece closes, None: it is endless
         self._begin()
 
     def _first_line(self, primer: Primer) -> BarLine:
@@ -150,14 +152,17 @@ class Composer:
     @property
     def length(self) -> int:
         """Microseconds of the bar under way."""
-        return duration(self._in_force.metre.ticks, self._quarter)
+        return self.length_of(self.next_bar)
 
-    @property
-    def _quarter(self) -> int:
-        """Microseconds a quarter of the bar under way, as its tempo drifts."""
+    def length_of(self, bar: int) -> int:
+        """Microseconds of a bar that is composed under the setting of the one under way."""
+        return duration(self._in_force.metre.ticks, self._quarter(bar))
+
+    def _quarter(self, bar: int) -> int:
+        """Microseconds a quarter of a bar, as its tempo drifts."""
         setting = self._in_force
         return self.tempo_drift.drifted(
-            setting.microseconds_per_quarter, setting.controls.tempo_drift, self.next_bar
+            setting.microseconds_per_quarter, setting.controls.tempo_drift, bar
         )
 
     @property
@@ -229,6 +234,13 @@ class Composer:
             self._planned = numbered(self._planned, bar)
         self.commit(bar)
 
+    def close_with(self, bar: int) -> None:
+        """Have the piece close with this bar, which is not composed yet; what comes after it, if
+        anything does, begins anew."""
+        assert bar >= self.next_bar, "a bar that is composed cannot close"
+        self.last = bar
+        self.rewind(self.next_bar)
+
     def rewind(self, bar: int) -> None:
         """Forget everything from the bar line before `bar` on and begin there again."""
         while self.lines[-1].bar > bar:
@@ -293,7 +305,9 @@ class Composer:
         bar = line.bar if line.meant < 0 else line.meant
         anchor = line.anchor if setting.progression == line.chords else bar
         more = told(line.trims, setting.positions)
-        self._conditions = PlanConditions(setting, anchor, nudge(line.guards).and_more(more))
+        self._conditions = PlanConditions(
+            setting, anchor, nudge(line.guards).and_more(more), self.last
+        )
         self._planned, next_chord = self.plan_ahead.plan(
             bar, line.form, line.planner, self._conditions, self.overrides
         )
@@ -313,9 +327,17 @@ class Composer:
             line.trims, setting.positions, setting.attributes, self._conditions.nudge.worn
         )
         self._limits = setting.limits
+        if self.last is not None and bar <= self.last:
+            self._limits = led_to(
+                setting.limits,
+                setting.controls.key,
+                line.start,
+                setting.metre.ticks,
+                self.last - bar,
+            )
         if lean != UPRIGHT:
-            tilted = setting.limits.pitch_bias + lean.tilt
-            self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+            tilted = self._limits.pitch_bias + lean.tilt
+            self._limits = replace(self._limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
@@ -351,7 +373,7 @@ class Composer:
         self._drawn += 1
         cursor = self._cursor
         tick, rank = cursor.tick, cursor.rank
-        note = cursor.accept(event, self._in_force.limits)
+        note = cursor.accept(event, self._limits)
         self._event = event
         if note is not None:
             self._notes.append(note)
@@ -369,12 +391,17 @@ class Composer:
         line, setting = self.lines[-1], self._in_force
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
-        quarter = self._quarter
+        articulation = setting.controls.articulation
+        if line.bar == self.last:
+            span = self._start, self._end
+            notes = tuple(closed(notes, span, setting.limits, setting.controls.key))
+            articulation = None
+        quarter = self._quarter(line.bar)
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         played, shifts = performed(
-            articulated(heard, max(self._end, self._cursor.tick), setting.controls.articulation),
+            articulated(heard, max(self._end, self._cursor.tick), articulation),
             line.start,
             quarter,
             setting.controls.swing,
