@@ -39,7 +39,7 @@ from engine.music.time import duration
 from engine.network.row_lease import RowLease
 from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
-from engine.planning.form import FormState, kept_bars
+from engine.planning.form import FormState, heard_before, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
@@ -124,7 +124,7 @@ class Composer:
             self.codec.cursor(primer.end),
             event,
             self.lease.mark(),
-            FormState(),
+            heard_before(primer.bars) if primer.bars else FormState(),
             primer.planner,
             GuardState(),
             primer.bars,

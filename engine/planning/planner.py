@@ -31,6 +31,7 @@ from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
+WANING = 1 / 256  # share by which the levels of a prompt go over into those of the styles, a bar
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
 _LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE = range(5)
@@ -131,6 +132,7 @@ def _after(
         run=state.run + 1 if echoes and not scene.form.echo else 0,
         wander=wander,
         memory=(*memory, (bar, plan)),
+        lent=_waning(scene),
     )
 
 
@@ -247,10 +249,29 @@ def _wander(scene: Scene) -> tuple[float, ...]:
     )
 
 
+def _means(scene: Scene) -> list[float]:
+    """Where the attributes live: as in the styles, or as a prompt had them."""
+    means: list[float] = (scene.styles @ scene.table.means).tolist()
+    if not scene.state.lent:
+        return means
+    return [lent or mean for lent, mean in zip(scene.state.lent, means, strict=True)]
+
+
+def _waning(scene: Scene) -> tuple[float, ...]:
+    """The levels of a prompt after one more bar."""
+    if not scene.state.lent:
+        return ()
+    means = (scene.styles @ scene.table.means).tolist()
+    return tuple(
+        lent and mean + (1 - WANING) * (lent - mean)
+        for lent, mean in zip(scene.state.lent, means, strict=True)
+    )
+
+
 def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
     """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
     table, offsets = scene.table, scene.form.offsets
-    means = (scene.styles @ table.means).tolist()
+    means = _means(scene)
     spreads = (scene.styles @ table.spreads).tolist()
     levels = []
     for i, attribute in enumerate(ATTRIBUTES):
