@@ -23,6 +23,7 @@ from common.errors import PlanError
 from engine.composing.articulation import articulated
 from engine.composing.closing import closed, led_to
 from engine.composing.finishing import heard_values, sounding, summary_of
+from engine.composing.imitation import answered
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
 from engine.composing.primer import NOTHING, Primer
@@ -33,6 +34,7 @@ from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, moved
+from engine.music.fields import ECHO_NEW
 from engine.music.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
@@ -313,14 +315,21 @@ class Composer:
         )
         if bar != line.bar:
             self._planned = numbered(self._planned, line.bar)
-        plan = self._planned.plan
+        plan, section = self._planned.plan, self._planned.section
+        source = self.heard.get(plan.source, NOTHING_HEARD)
+        answers = section.answer > 0 and plan.source == section.source
+        if answers:
+            parts_on = setting.limits.parts_on
+            source = answered(self.heard, section.subject, plan.source, section.answer, parts_on)
+            plan = plan if source else plan._replace(echo=ECHO_NEW)
         self._context = StepContext(
             self.names,
             setting.metre,
-            self._planned.section.phrase,
+            section.phrase,
             plan,
             next_chord,
-            self.heard.get(plan.source, NOTHING_HEARD),
+            source,
+            until_played=answers,
         )
         pool, row = self.pool, self.row
         lean = leaning(
@@ -368,6 +377,8 @@ class Composer:
 
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
+        context = self._context
+        assert context is not None
         event: list[int] = self.pool.event[self.row].tolist()
         self._surprise -= sum(self.pool.likelihood[self.row].tolist())
         self._drawn += 1
@@ -380,6 +391,7 @@ class Composer:
             values = self.codec.echoed(event)
             if values is not None:
                 remember(self._told, tick - self._start, rank, values)
+                context.take(tick - self._start, values[0])
         return self.finished()
 
     def finished(self) -> Bar | None:

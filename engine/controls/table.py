@@ -134,7 +134,8 @@ class ControlTable:
     form: str = control(
         CHOICE, FORM, "form", "song", 0, 0, "",
         "Shape over minutes: none, phrases that ask and answer, a song's sections, one long "
-        "arc, dances (AABB), or the strains of rags and marches (AABBACCDD).", choices=FORMS)
+        "arc, dances (AABB), the strains of rags and marches (AABBACCDD), or subjects that other "
+        "parts answer.", choices=FORMS)
     section_bars: int = control(
         INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
         "Length of a section, to the nearest multiple of four; of a dance, eight at most.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.music.fields import PHRASE_BARS
 from engine.music.noise import FORM_BAR, FORM_SECTION, uniforms
+from engine.planning.form_imitation import imitation_bar, next_points
 from engine.planning.form_phrases import arc_bar, next_arc, next_period, phrase_bar
 from engine.planning.form_song import next_section, song_bar
 from engine.planning.form_state import (
@@ -32,16 +33,23 @@ __all__ = [
     "kept_bars",
 ]
 
-FORMS = ("off", "phrases", "song", "arc", "dance", "strains")
+FORMS = ("off", "phrases", "song", "arc", "dance", "strains", "imitation")
 HEARD = "heard"  # of a state: what was heard belongs to no form yet, and goes on in any
 KEEP_BARS = 3 * MAX_SECTION_BARS  # two themes and the section that is being composed
 
-_BARS = {"phrases": phrase_bar, "song": song_bar, "dance": strain_bar, "strains": strain_bar}
+_BARS = {
+    "phrases": phrase_bar,
+    "song": song_bar,
+    "dance": strain_bar,
+    "strains": strain_bar,
+    "imitation": imitation_bar,
+}
 _SECTIONS = {
     "phrases": next_period,
     "song": next_section,
     "dance": next_strain,
     "strains": next_strain,
+    "imitation": next_points,
 }
 
 

@@ -41,7 +41,9 @@ class FormBar(NamedTuple):
     `phrase` is the bar's place in its phrase, from 0. `key` and `echo` are 0 where the planner
     decides, `source` the bar to be echoed, -1 if none; on its own the planner echoes none before
     `floor`. `offsets` are in buckets, in the order of ATTRIBUTES. The phrase that the bar belongs
-    to closes as `close` says, in the bar after `left` more: 0 in its last one.
+    to closes as `close` says, in the bar after `left` more: 0 in its last one. Where `answer` is 1
+    or 2, the echo is no return: another part, the first or second to do so, answers what one part
+    had in the source, of a subject that began in the bar `subject`.
     """
 
     section: int = 0
@@ -55,6 +57,8 @@ class FormBar(NamedTuple):
     ending: int = ENDING_FAR
     close: int = NO_CLOSE
     left: int = 0
+    subject: int = -1
+    answer: int = 0
 
 
 class Theme(NamedTuple):

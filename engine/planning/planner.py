@@ -86,6 +86,8 @@ class _Ground(NamedTuple):
 
 def _ground(scene: Scene) -> _Ground:
     echo, source, model = _echo(scene)
+    if scene.form.answer:
+        model = None  # at another pitch it stands in another harmony
     key = scene.overrides.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
     close = model is not None and echo >= ECHO_NEAR and model.key == key

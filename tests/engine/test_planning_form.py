@@ -252,6 +252,27 @@ def test_strains_are_a_rag_with_its_trio_in_the_subdominant() -> None:
         assert max(len(state.themes) for state in states) <= 2
 
 
+@given(SEEDS, st.sampled_from([4, 8]), st.floats(0, 1))
+def test_a_subject_of_one_or_two_bars_is_answered_at_once(
+    seed: int, bars: int, variety: float
+) -> None:
+    asked = FormSettings("imitation", variety=variety, phrase_bars=bars)
+    shapes, _ = walk(20 * bars, asked, seed)
+    for start in range(0, 20 * bars, bars):
+        phrase = shapes[start : start + bars]
+        assert {shape.subject for shape in phrase} == {start}
+        length = sum(shape.name == "subject" for shape in phrase)
+        answers = [i for i, shape in enumerate(phrase) if shape.answer]
+        assert length in (1, 2)
+        assert answers == list(range(length, length + len(answers)))
+        assert 1 <= len(answers) <= 2 * length
+        for i in answers:
+            assert phrase[i].answer == i // length
+            assert phrase[i].source == start + i % length
+            assert phrase[i].echo in (ECHO_NEAR, ECHO_EXACT)
+        assert not any(shape.answer for shape in phrase[-2:])
+
+
 @pytest.mark.parametrize("form", ["dance", "strains", "phrases"])
 def test_what_was_heard_before_comes_back_in_every_form(form: str) -> None:
     shapes, _ = walk(8, FormSettings(form, 8, 0.0), 1, heard_before(8), 8)

@@ -1,0 +1,71 @@
+"""Imitation: a subject of a bar or two, which other parts answer."""
+
+from __future__ import annotations
+
+from engine.music.fields import ECHO_EXACT, ECHO_NEAR, PHRASE_BARS
+from engine.planning.form_song import closeness
+from engine.planning.form_state import (
+    FREE_BARS,
+    FormBar,
+    FormSettings,
+    FormState,
+    Theme,
+    is_parallel,
+    remembered,
+)
+
+LONG = 0.5  # share of subjects that have two bars
+TWICE = 0.6  # share of subjects that are answered twice
+SAME_SUBJECT = 0.5  # share of second phrases that have the subject of the first
+
+
+def next_points(
+    state: FormState, section: int, bar: int, settings: FormSettings, draws: list[float]
+) -> FormState:
+    """Two phrases, each with a subject and its answers. `place` says how long the first subject is,
+    the second has the other length, unless it is the same (`parallel`). Music that was not composed
+    here is the first subject."""
+    bars = 2 * settings.phrase_bars
+    length = 2 if draws[0] < LONG else 1
+    begun = FormState(
+        "imitation",
+        section,
+        bar,
+        bars,
+        Theme(section, bar, bars, 2 if draws[1] < TWICE else 1, 0, 0.0),
+        place=length,
+        parallel=is_parallel(SAME_SUBJECT, settings.variety, draws[4]),
+    )
+    heard = remembered(state, bar) if state.form != "imitation" else ()
+    return begun._replace(source=heard[0].first, source_bars=heard[0].bars) if heard else begun
+
+
+def imitation_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
+    half = state.bars // 2
+    second, place = divmod(bar - state.start, half)
+    length = state.place if not second or state.parallel else 3 - state.place
+    length = min(length, half // 4)
+    begun = bar - place
+    answer = place // length if place < half - FREE_BARS else 0
+    answer = answer if answer <= state.present.times else 0
+    shape = FormBar(
+        section=state.section,
+        name="answer" if answer else "subject" if place < length else "free",
+        phrase=(bar - state.start) % PHRASE_BARS,
+        subject=begun,
+        answer=answer,
+    )
+    if answer:
+        near = variation < 0.25 * settings.variety
+        return shape._replace(echo=ECHO_NEAR if near else ECHO_EXACT, source=begun + place % length)
+    source = _known_subject(state, second, place) if place < length else -1
+    if source < 0:
+        return shape
+    return shape._replace(echo=closeness(settings.variety, variation), source=source)
+
+
+def _known_subject(state: FormState, second: int, place: int) -> int:
+    """The bar with which a subject was heard before, -1 if it is new."""
+    if second:
+        return state.start + place if state.parallel else -1
+    return state.source + place % state.source_bars if state.source >= 0 else -1
