@@ -406,7 +406,10 @@ class Composer:
         articulation = setting.controls.articulation
         if line.bar == self.last:
             span = self._start, self._end
-            notes = tuple(closed(notes, span, setting.limits, setting.controls.key))
+            is_line = self._planned.plan.polyphony == 1 or setting.limits.voices == 1
+            notes = tuple(
+                closed(notes, span, setting.limits, setting.controls.key, is_line=is_line)
+            )
             articulation = None
         quarter = self._quarter(line.bar)
         revision = self.revisions.get(line.bar, -1) + 1

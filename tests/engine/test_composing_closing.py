@@ -34,6 +34,7 @@ SETTINGS: tuple[dict[str, Json], ...] = (
     {"key": "D dorian", "form": "arc", "articulation": 0.3},
     {"key": "F# minor", "chords": "i iv V", "low_pitch": 48, "high_pitch": 59},
     {"metre": "6/8", "tempo": 70, "density": 8, "parts": [2, 8]},
+    {"polyphony": 1, "form": "dance"},
     {"grid": "free", "max_rest": 16, "density": 0.2, "transpose": -5, "swing": 0.5},
 )
 asked = st.sampled_from(SETTINGS)
@@ -63,6 +64,7 @@ def test_the_last_bar_is_one_chord_over_the_tonic_that_ends_at_once(
     assert last.notes[0].onset == last.start
     assert not any(note.tie for note in last.notes)
     assert len({(note.part, note.pitch) for note in last.notes}) == len(last.notes)
+    assert len(melodic) == 1 or "polyphony" not in controls
 
 
 @each_codec
