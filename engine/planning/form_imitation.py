@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.music.fields import ECHO_EXACT, ECHO_NEAR, PHRASE_BARS
+from engine.planning.form_phrases import phrase_bar, with_heard
 from engine.planning.form_song import closeness
 from engine.planning.form_state import (
     FREE_BARS,
@@ -11,7 +12,6 @@ from engine.planning.form_state import (
     FormState,
     Theme,
     is_parallel,
-    remembered,
 )
 
 LONG = 0.5  # share of subjects that have two bars
@@ -23,8 +23,7 @@ def next_points(
     state: FormState, section: int, bar: int, settings: FormSettings, draws: list[float]
 ) -> FormState:
     """Two phrases, each with a subject and its answers. `place` says how long the first subject is,
-    the second has the other length, unless it is the same (`parallel`). Music that was not composed
-    here is the first subject."""
+    the second has the other length, unless it is the same (`parallel`)."""
     bars = 2 * settings.phrase_bars
     length = 2 if draws[0] < LONG else 1
     begun = FormState(
@@ -36,11 +35,12 @@ def next_points(
         place=length,
         parallel=is_parallel(SAME_SUBJECT, settings.variety, draws[4]),
     )
-    heard = remembered(state, bar) if state.form != "imitation" else ()
-    return begun._replace(source=heard[0].first, source_bars=heard[0].bars) if heard else begun
+    return with_heard(begun, state, bar)
 
 
 def imitation_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
+    if state.source >= 0:
+        return phrase_bar(state, bar, settings, variation)
     half = state.bars // 2
     second, place = divmod(bar - state.start, half)
     length = state.place if not second or state.parallel else 3 - state.place
@@ -58,14 +58,7 @@ def imitation_bar(state: FormState, bar: int, settings: FormSettings, variation:
     if answer:
         near = variation < 0.25 * settings.variety
         return shape._replace(echo=ECHO_NEAR if near else ECHO_EXACT, source=begun + place % length)
-    source = _known_subject(state, second, place) if place < length else -1
-    if source < 0:
+    if not (second and state.parallel and place < length):
         return shape
-    return shape._replace(echo=closeness(settings.variety, variation), source=source)
-
-
-def _known_subject(state: FormState, second: int, place: int) -> int:
-    """The bar with which a subject was heard before, -1 if it is new."""
-    if second:
-        return state.start + place if state.parallel else -1
-    return state.source + place % state.source_bars if state.source >= 0 else -1
+    close = closeness(settings.variety, variation)
+    return shape._replace(echo=close, source=state.start + place)

@@ -273,7 +273,16 @@ def test_a_subject_of_one_or_two_bars_is_answered_at_once(
         assert not any(shape.answer for shape in phrase[-2:])
 
 
-@pytest.mark.parametrize("form", ["dance", "strains", "phrases"])
+def test_an_arc_goes_on_from_the_middle_height_of_what_was_heard_before() -> None:
+    asked = FormSettings("arc")
+    shapes, _ = walk(8, asked, 1, heard_before(8), 8)
+    assert max(map(abs, shapes[0].offsets)) < 0.8
+    assert [shape.phrase for shape in shapes] == list(range(8))
+    assert shapes[7].offsets[3] > shapes[0].offsets[3]
+    assert min(walk(8, asked)[0][0].offsets) < -1
+
+
+@pytest.mark.parametrize("form", ["dance", "strains", "phrases", "imitation", "arc"])
 def test_what_was_heard_before_comes_back_in_every_form(form: str) -> None:
     shapes, _ = walk(8, FormSettings(form, 8, 0.0), 1, heard_before(8), 8)
     assert [shape.source for shape in shapes[:6]] == list(range(6))
