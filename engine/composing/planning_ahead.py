@@ -83,9 +83,12 @@ class PlanAhead:
     def _form(
         self, state: FormState, bar: int, conditions: PlanConditions
     ) -> tuple[FormBar, FormState]:
-        given = (state, bar, conditions.setting.form)
+        settings = conditions.setting.form
+        if conditions.last is not None:
+            settings = settings._replace(left=max(conditions.last + 1 - bar, 0))
+        given = (state, bar, settings)
         if self._formed is None or self._formed[0] != given:
-            found = form_bar(state, bar, conditions.setting.form, self.seed, self.stream)
+            found = form_bar(state, bar, settings, self.seed, self.stream)
             self._formed = (given, found)
         return self._formed[1]
 

@@ -17,6 +17,7 @@ from engine.planning.form_state import (
     FormSettings,
     FormState,
     Theme,
+    fitted,
     with_close,
 )
 from engine.planning.form_strains import next_strain, strain_bar
@@ -97,4 +98,5 @@ def _next_section(
     section = state.section + 1
     # Keyed by the bar, not the section: a form that begins anew must not choose the same again.
     draws = [float(u) for u in uniforms(seed, stream, FORM_SECTION, bar, 5)]
-    return _SECTIONS[settings.form](state, section, bar, settings, draws)
+    begun = _SECTIONS[settings.form](state, section, bar, settings, draws)
+    return fitted(begun, bar, settings.left)

@@ -41,10 +41,10 @@ def next_points(
 def imitation_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
     if state.source >= 0:
         return phrase_bar(state, bar, settings, variation)
-    half = state.bars // 2
+    half = min(settings.phrase_bars, state.bars)
     second, place = divmod(bar - state.start, half)
     length = state.place if not second or state.parallel else 3 - state.place
-    length = min(length, half // 4)
+    length = min(length, max(half // 4, 1))
     begun = bar - place
     answer = place // length if place < half - FREE_BARS else 0
     answer = answer if answer <= state.present.times else 0

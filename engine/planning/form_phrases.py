@@ -44,7 +44,7 @@ def with_heard(begun: FormState, state: FormState, bar: int) -> FormState:
 
 def phrase_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
     place = bar - state.start
-    half = state.bars // 2
+    half = min(settings.phrase_bars, state.bars)
     source = source_of(state, place, half)
     source = -1 if place >= state.bars - FREE_BARS else source
     return FormBar(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from engine.planning.form import (
     heard_before,
     kept_bars,
 )
-from engine.planning.form_state import AUTHENTIC, DECEPTIVE, HALF, NO_CLOSE
+from engine.planning.form_state import AUTHENTIC, DECEPTIVE, HALF, LEAST_SECTION, NO_CLOSE
 
 SETTINGS = st.builds(
     FormSettings,
@@ -33,6 +33,7 @@ SETTINGS = st.builds(
     minor=st.booleans(),
     bar_seconds=st.floats(0.3, 12),
     phrase_bars=st.sampled_from((4, 8)),
+    left=st.just(0),
 )
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -271,6 +272,28 @@ def test_a_subject_of_one_or_two_bars_is_answered_at_once(
             assert phrase[i].source == start + i % length
             assert phrase[i].echo in (ECHO_NEAR, ECHO_EXACT)
         assert not any(shape.answer for shape in phrase[-2:])
+
+
+@given(SETTINGS, SEEDS, st.integers(1, 150))
+def test_the_last_section_of_a_piece_ends_with_it(
+    asked: FormSettings, seed: int, bars: int
+) -> None:
+    state, shapes = FormState(), []
+    for bar in range(bars):
+        left = asked._replace(left=bars - bar)
+        shape, state = form_bar(state, bar, left, seed, 0)
+        shapes.append(shape)
+        assert shape.source < bar
+    endless, _ = walk(bars, asked, seed)
+    if asked.form == "off":
+        assert shapes == endless
+        return
+    assert state.start + state.bars == bars
+    assert (shapes[-1].close, shapes[-1].left) == (AUTHENTIC, 0)
+    if asked.form == "song":
+        assert shapes[-1].ending == ENDING_LAST
+    lengths = [len(list(group)) for _, group in groupby(shape.section for shape in shapes)]
+    assert min(lengths[-1], bars) >= min(LEAST_SECTION, bars)
 
 
 def test_an_arc_goes_on_from_the_middle_height_of_what_was_heard_before() -> None:
