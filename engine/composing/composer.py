@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from engine.composing.articulation import articulated
+from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
 from engine.composing.finishing import heard_values, sounding, summary_of
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
@@ -64,6 +65,7 @@ class BarLine(NamedTuple):
     chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
     silent_from: int  # tick at which the last note ended
     transposition: int  # of the bar before
+    lines: Standing  # of the parts
     trims: Trims = NO_TRIMS
     # See `leap`: ticks by which bars are told to begin later than composed, and the number that
     # this one had before it was leapt to, under which it is planned; -1: it is none.
@@ -105,6 +107,7 @@ class Composer:
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._context: StepContext | None = None
+        self._counterpoint: Counterpoint | None = None  # with the context
         self._planned: PlannedStep  # with the context
         self._retune = False  # the guards find their references anew at the next bar line
         self._begin()
@@ -129,6 +132,7 @@ class Composer:
             None,
             primer.end,
             self.setting.limits.transposition,
+            NOWHERE,
         )
 
     def _setting_of(self, controls: Controls) -> Setting:
@@ -280,6 +284,7 @@ class Composer:
         line, setting = self.lines[-1], self.setting
         self._in_force = setting  # of this bar: a change may come that only reaches the next
         self._cursor = line.cursor.copy()
+        self._lines = Lines.resume(line.lines)
         self._event = list(line.event)
         self._start, self._end = line.start, line.start + setting.metre.ticks
         self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
@@ -317,6 +322,11 @@ class Composer:
             tilted = setting.limits.pitch_bias + lean.tilt
             self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
+        pool.paired[row] = 0
+        strength = setting.controls.counterpoint if pool.paired.size else 0
+        self._counterpoint = (
+            Counterpoint(self._lines, strength, self._limits.parts_on) if strength else None
+        )
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
         with np.errstate(divide="ignore"):
@@ -331,6 +341,9 @@ class Composer:
         context = step_context.at(
             cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
         )
+        if self._counterpoint is not None:
+            chord = step_context.chord_at_tick(cursor.tick - self._start)
+            self._counterpoint.write(pool.paired[row], cursor.tick, chord)
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))
@@ -355,6 +368,7 @@ class Composer:
         self._event = event
         if note is not None:
             self._notes.append(note)
+            self._lines.strike(note)
             values = self.codec.echoed(event)
             if values is not None:
                 remember(self._told, tick - self._start, rank, values)
@@ -417,6 +431,10 @@ class Composer:
                 plan.levels, told(line.trims, asked), asked, strict=True
             )
         )
+        meant = [
+            level if position is not None and level else None
+            for position, level in zip(asked, wanted, strict=True)
+        ]
         copied = bool(self._told) and self._told == self.heard.get(plan.source)
         summary = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
         guards = observe(line.guards, summary)
@@ -434,7 +452,8 @@ class Composer:
                 self._conditions.setting.progression,
                 silent_from,
                 self._in_force.limits.transposition,
-                corrected(line.trims, asked, values),
+                self._lines.state(),
+                corrected(line.trims, meant, values),
                 told=line.told,
             )
         )

@@ -60,6 +60,8 @@ class Setting:
             progression,
             controls.variety,
             overrides,
+            controls.breath,
+            self.form.bar_seconds,
         )
 
 

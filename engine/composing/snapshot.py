@@ -17,6 +17,7 @@ import numpy as np
 from common.errors import PerpetuoError, SnapshotError
 from common.nesting import shallow
 from engine.composing.composer import BarLine, Composer
+from engine.composing.counterpoint import NOWHERE, Standing
 from engine.controls.controls import Controls
 from engine.files.plain_values import from_plain, to_plain
 from engine.network.runtime import Checkpoint, Network, Pool, SavedRow
@@ -38,11 +39,16 @@ _LINE = {
     "chords": tuple[tuple[int, ...], float] | None,
     "silent_from": int,
     "transposition": int,
+    "lines": Standing,
     "trims": tuple[float, ...],
     "told": int,
     "meant": int,
 }
-_SINCE = {"told": 0, "meant": -1}  # what snapshots of the same version had not at first
+_SINCE = {
+    "told": 0,
+    "meant": -1,
+    "lines": to_plain(NOWHERE),
+}  # what snapshots of the same version had not at first
 
 
 def save(composer: Composer) -> bytes:

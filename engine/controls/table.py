@@ -32,10 +32,11 @@ ROLES = {
     "conditioning": "told to the model, which has learned to follow it",
     "constraint": "kept strictly",
     "sampling": "how boldly is drawn",
+    "leaning": "what is drawn leans that way",
     "form": "shapes the plan over minutes",
     "performance": "how the notes are played",
 }
-CONDITIONING, CONSTRAINT, SAMPLING, FORM, PERFORMANCE = ROLES
+CONDITIONING, CONSTRAINT, SAMPLING, LEANING, FORM, PERFORMANCE = ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ class ControlTable:
         "From staccato (small) to legato (1 and more): told to the model, and notes are let go "
         "or held accordingly; auto leaves it to the plan.")
 
+    breath: float = control(
+        NUMBER, FORM, "texture", 0.3, 0, 1, "",
+        "How far density, register, polyphony, dynamics and articulation move by themselves "
+        "around what is asked: 0 hardly, 1 from bar to bar and over minutes as music of the "
+        "style does.")
+
     key: Key = control(
         KEY, CONSTRAINT, "harmony", Key(0, "major"), 0, 0, "",
         "Home key: the tonic that sounds and its mode.")
@@ -97,6 +104,11 @@ class ControlTable:
     bars_per_chord: float = control(
         NUMBER, CONDITIONING, "harmony", 1.0, 0.5, 8, "bars",
         "How long each chord of the progression lasts.", choices=(0.5, 1.0, 2.0, 4.0, 8.0))
+
+    counterpoint: float = control(
+        NUMBER, LEANING, "harmony", 0.0, 0, 1, "",
+        "How strictly parts are led as voices: no parallel fifths and octaves, no unisons, no "
+        "crossings, leading notes that resolve, full chords.")
 
     low_pitch: int = control(
         INTEGER, CONSTRAINT, "range", 21, 0, 127, "MIDI pitch",

@@ -21,6 +21,7 @@ VERSION = 1
 METADATA_KEY = "perpetuo"
 PLANNER_KEY = "perpetuo.planner"
 NETWORKS = ("gpt", "lstm")
+PAIRED = "paired"  # the input that biases the second event field by the first; old bundles lack it
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,13 @@ from engine.music.plan import BarPlan
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
-HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
+DRIFT_SECONDS = 150.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
 _LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE = range(5)
-_CHORD, _WANDER, _DITHER, _FREE = 5, 7, 13, 18
+_CHORD, _WANDER, _DITHER, _FREE, _DRIFT = 5, 7, 13, 18, 19
 _VARIETY = 4.0  # how strongly variety turns the odds of an echo
 _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 # An echoed bar keeps this share of its source's level, so that chains of echoes still come home.
@@ -48,8 +48,8 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
     remembered.
     """
     ground = _ground(scene)
-    wander = _wander(scene)
-    levels = dict(zip(_NAMES, _levels(scene, ground.model, wander), strict=True))
+    wander, drift = _wander(scene), _drift(scene)
+    levels = dict(zip(_NAMES, _levels(scene, ground.model, wander, drift), strict=True))
     plan = BarPlan(
         ground.key,
         ground.chord,
@@ -61,7 +61,7 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
     )
     if scene.overrides:
         plan = plan._replace(**scene.overrides)
-    return plan, _after(scene, plan, ground.harmony, wander, kept)
+    return plan, _after(scene, plan, ground.harmony, (wander, drift), kept)
 
 
 def first_chord(scene: Scene) -> int:
@@ -114,7 +114,7 @@ def _after(
     scene: Scene,
     plan: BarPlan,
     harmony: int,
-    wander: tuple[float, ...],
+    deviations: tuple[tuple[float, ...], tuple[float, ...]],
     kept: Sequence[range],
 ) -> PlannerState:
     state, bar = scene.state, scene.bar
@@ -129,7 +129,8 @@ def _after(
         echo=max(plan.echo, ECHO_NEW),
         distance=bar - plan.source if echoes else 0,
         run=state.run + 1 if echoes and not scene.form.echo else 0,
-        wander=wander,
+        wander=deviations[0],
+        drift=deviations[1],
         memory=(*memory, (bar, plan)),
     )
 
@@ -236,27 +237,49 @@ def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, endin
 
 def _wander(scene: Scene) -> tuple[float, ...]:
     """The deviations after one more bar: correlated in time and with each other, of unit spread."""
-    normals = _normals(scene.draws[_WANDER:_DITHER])[: len(ATTRIBUTES)]
-    steps = (scene.table.mixing @ np.array(normals)).tolist()
-    if not scene.state.wander:
-        return tuple(steps)
+    steps = _steps(scene, _WANDER)
     persistence = (scene.styles @ scene.table.persistence).tolist()
+    return _gone_on(scene.state.wander, steps, persistence)
+
+
+def _drift(scene: Scene) -> tuple[float, ...]:
+    """What lasts for minutes, as if the next piece of the style were coming slowly."""
+    persistence = exp(-scene.asked.bar_seconds / DRIFT_SECONDS)
+    return _gone_on(scene.state.drift, _steps(scene, _DRIFT), [persistence] * len(ATTRIBUTES))
+
+
+def _steps(scene: Scene, first: int) -> list[float]:
+    """Standard normal numbers that are correlated as the attributes are."""
+    normals = _normals(scene.draws[first : first + 6])[: len(ATTRIBUTES)]
+    found: list[float] = (scene.table.mixing @ np.array(normals)).tolist()
+    return found
+
+
+def _gone_on(
+    before: tuple[float, ...], steps: list[float], persistence: list[float]
+) -> tuple[float, ...]:
+    """Deviations of unit spread after one more bar, or the first ones."""
+    if not before:
+        return tuple(steps)
     return tuple(
         rho * old + sqrt(1 - rho * rho) * step
-        for rho, old, step in zip(persistence, scene.state.wander, steps, strict=True)
+        for rho, old, step in zip(persistence, before, steps, strict=True)
     )
 
 
-def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
+def _levels(
+    scene: Scene, model: BarPlan | None, wander: tuple[float, ...], drift: tuple[float, ...]
+) -> list[int]:
     """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
     table, offsets = scene.table, scene.form.offsets
     means = (scene.styles @ table.means).tolist()
     spreads = (scene.styles @ table.spreads).tolist()
+    between = (scene.styles @ table.between).tolist()
     levels = []
     for i, attribute in enumerate(ATTRIBUTES):
         top = attribute.buckets
         position, pull = scene.asked.positions[i], scene.nudge.offsets[i]
-        deviation = spreads[i] * wander[i] + offsets[i]
+        deviation = spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
         if position is None:
             level = means[i] + deviation
             inherited = getattr(model, attribute.name, 0)
@@ -266,7 +289,7 @@ def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> l
         else:
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
-            level = position + min(room, max(-room, HELD * deviation))
+            level = position + min(room, max(-room, scene.asked.breath * deviation))
         level = min(float(top), max(1.0, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels
