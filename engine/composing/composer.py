@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from engine.composing.articulation import articulated
+from engine.composing.closing import closed, led_to
 from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
 from engine.composing.finishing import heard_values, sounding, summary_of
 from engine.composing.performing import performed
@@ -39,7 +40,7 @@ from engine.music.time import duration
 from engine.network.row_lease import RowLease
 from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
-from engine.planning.form import FormState, kept_bars
+from engine.planning.form import FormState, heard_before, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
@@ -110,6 +111,7 @@ class Composer:
         self._counterpoint: Counterpoint | None = None  # with the context
         self._planned: PlannedStep  # with the context
         self._retune = False  # the guards find their references anew at the next bar line
+        self.last: int | None = None  # the bar with which a piece closes, None: it is endless
         self._begin()
 
     def _first_line(self, primer: Primer) -> BarLine:
@@ -125,7 +127,7 @@ class Composer:
             self.codec.cursor(primer.end),
             event,
             self.lease.mark(),
-            FormState(),
+            heard_before(primer.bars) if primer.bars else FormState(),
             primer.planner,
             GuardState(),
             primer.bars,
@@ -154,14 +156,17 @@ class Composer:
     @property
     def length(self) -> int:
         """Microseconds of the bar under way."""
-        return duration(self._in_force.metre.ticks, self._quarter)
+        return self.length_of(self.next_bar)
 
-    @property
-    def _quarter(self) -> int:
-        """Microseconds a quarter of the bar under way, as its tempo drifts."""
+    def length_of(self, bar: int) -> int:
+        """Microseconds of a bar that is composed under the setting of the one under way."""
+        return duration(self._in_force.metre.ticks, self._quarter(bar))
+
+    def _quarter(self, bar: int) -> int:
+        """Microseconds a quarter of a bar, as its tempo drifts."""
         setting = self._in_force
         return self.tempo_drift.drifted(
-            setting.microseconds_per_quarter, setting.controls.tempo_drift, self.next_bar
+            setting.microseconds_per_quarter, setting.controls.tempo_drift, bar
         )
 
     @property
@@ -233,6 +238,13 @@ class Composer:
             self._planned = numbered(self._planned, bar)
         self.commit(bar)
 
+    def close_with(self, bar: int) -> None:
+        """Have the piece close with this bar, which is not composed yet; what comes after it, if
+        anything does, begins anew."""
+        assert bar >= self.next_bar, "a bar that is composed cannot close"
+        self.last = bar
+        self.rewind(self.next_bar)
+
     def rewind(self, bar: int) -> None:
         """Forget everything from the bar line before `bar` on and begin there again."""
         while self.lines[-1].bar > bar:
@@ -298,7 +310,9 @@ class Composer:
         bar = line.bar if line.meant < 0 else line.meant
         anchor = line.anchor if setting.progression == line.chords else bar
         more = told(line.trims, setting.positions)
-        self._conditions = PlanConditions(setting, anchor, nudge(line.guards).and_more(more))
+        self._conditions = PlanConditions(
+            setting, anchor, nudge(line.guards).and_more(more), self.last
+        )
         self._planned, next_chord = self.plan_ahead.plan(
             bar, line.form, line.planner, self._conditions, self.overrides
         )
@@ -318,9 +332,17 @@ class Composer:
             line.trims, setting.positions, setting.attributes, self._conditions.nudge.worn
         )
         self._limits = setting.limits
+        if self.last is not None and bar <= self.last:
+            self._limits = led_to(
+                setting.limits,
+                setting.controls.key,
+                line.start,
+                setting.metre.ticks,
+                self.last - bar,
+            )
         if lean != UPRIGHT:
-            tilted = setting.limits.pitch_bias + lean.tilt
-            self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+            tilted = self._limits.pitch_bias + lean.tilt
+            self._limits = replace(self._limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.paired[row] = 0
         strength = setting.controls.counterpoint if pool.paired.size else 0
@@ -364,7 +386,7 @@ class Composer:
         self._drawn += 1
         cursor = self._cursor
         tick, rank = cursor.tick, cursor.rank
-        note = cursor.accept(event, self._in_force.limits)
+        note = cursor.accept(event, self._limits)
         self._event = event
         if note is not None:
             self._notes.append(note)
@@ -383,12 +405,17 @@ class Composer:
         line, setting = self.lines[-1], self._in_force
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
-        quarter = self._quarter
+        articulation = setting.controls.articulation
+        if line.bar == self.last:
+            span = self._start, self._end
+            notes = tuple(closed(notes, span, setting.limits, setting.controls.key))
+            articulation = None
+        quarter = self._quarter(line.bar)
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         played, shifts = performed(
-            articulated(heard, max(self._end, self._cursor.tick), setting.controls.articulation),
+            articulated(heard, max(self._end, self._cursor.tick), articulation),
             line.start,
             quarter,
             setting.controls.swing,

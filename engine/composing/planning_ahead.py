@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engine.composing.cadence import closing_columns
 from engine.composing.setting import Setting
 from engine.music.noise import PLANNING, uniforms
 from engine.music.plan import BarPlan
@@ -23,11 +24,12 @@ Columns = Mapping[str, int]  # of BarPlan, set by hand
 
 class PlanConditions(NamedTuple):
     """What bars are planned under: the setting, the bar where its progression begins, the guards'
-    nudge."""
+    nudge, and the last bar of a piece that has one."""
 
     setting: Setting
     anchor: int
     nudge: Nudge
+    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,15 @@ class PlanAhead:
     ) -> tuple[PlannedStep, int]:
         """This bar, from the states after the one before it, and the first chord of the next."""
         section, form = self._form(form, bar, conditions)
-        asked, draws = self._asked(conditions, _overrides_of(overrides, bar)), self._draws(bar)
+        columns = self._columns(overrides, bar, conditions)
+        asked, draws = self._asked(conditions, columns), self._draws(bar)
         kept = kept_bars(form)
         now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
         plan, planner = plan_bar(now, kept)
         bar += 1
         ahead, _ = self._form(form, bar, conditions)
-        asked, draws = self._asked(conditions, _overrides_of(overrides, bar)), self._draws(bar)
+        columns = self._columns(overrides, bar, conditions)
+        asked, draws = self._asked(conditions, columns), self._draws(bar)
         then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)
         return PlannedStep(section, plan, form, planner), first_chord(then)
 
@@ -84,6 +88,19 @@ class PlanAhead:
             found = form_bar(state, bar, conditions.setting.form, self.seed, self.stream)
             self._formed = (given, found)
         return self._formed[1]
+
+    def _columns(
+        self, overrides: Mapping[int, Columns], bar: int, conditions: PlanConditions
+    ) -> tuple[tuple[str, int], ...]:
+        """The columns of a bar's plan that are set: by the close of a piece, and by hand."""
+        by_hand = tuple(overrides.get(bar, {}).items())
+        if conditions.last is None:
+            return by_hand
+        controls, styles = conditions.setting.controls, conditions.setting.styles
+        closing = closing_columns(
+            conditions.last - bar, controls.key, self.table, styles, free=not controls.chords
+        )
+        return closing + by_hand
 
     def _draws(self, bar: int) -> Floats:
         if self._drawn is None or self._drawn[0] != bar:
@@ -98,7 +115,3 @@ class PlanAhead:
         if self._asking is None or self._asking[0] != given:
             self._asking = (given, conditions.setting.asked(conditions.anchor, overrides))
         return self._asking[1]
-
-
-def _overrides_of(overrides: Mapping[int, Columns], bar: int) -> tuple[tuple[str, int], ...]:
-    return tuple(overrides.get(bar, {}).items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,8 @@ from engine.composing.step_context import HeardBar, remember
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, LEARNED_MODES, Key
 from engine.controls.values import Json
 from engine.music.analysis import Analysis, analyse
+from engine.music.plan import BarPlan
+from engine.music.fields import ATTRIBUTES
 from engine.music.score import Score
 from engine.music.time import quarters_per_minute
 from engine.network.bundle import Specification
@@ -116,7 +119,20 @@ def _remembered(analysis: Analysis, first: int) -> PlannerState:
         for bar, plan in zip(bars, plans, strict=True)
     )
     last = plans[-1]
-    return PlannerState(before=last.chord, last=last.half_chord, memory=memory)
+    return PlannerState(
+        before=last.chord,
+        last=last.half_chord,
+        drift=(0.0,) * len(ATTRIBUTES),  # it begins where the prompt is
+        memory=memory,
+        lent=_mean_levels(plans),
+    )
+
+
+def _mean_levels(plans: Sequence[BarPlan]) -> tuple[float, ...]:
+    """The mean level of each attribute, 0 where no bar has one."""
+    columns = zip(*(plan.levels for plan in plans), strict=True)
+    known = [[level for level in column if level] for column in columns]
+    return tuple(sum(levels) / len(levels) if levels else 0.0 for levels in known)
 
 
 def _suggested(score: Score, analysis: Analysis) -> dict[str, Json]:

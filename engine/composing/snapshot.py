@@ -72,6 +72,7 @@ def save(composer: Composer) -> bytes:
         "line": {name: to_plain(getattr(line, name)) for name in _LINE},
         "hand": {str(bar): dict(columns) for bar, columns in composer.overrides.items()},
         "heard": {str(bar): list(told) for bar, told in composer.heard.items() if bar < line.bar},
+        "last": composer.last,
         "revisions": {str(b): n for b, n in composer.revisions.items() if b >= line.bar},
     }
     arrays[_TEXT] = np.frombuffer(json.dumps(text, sort_keys=True).encode(), np.uint8)
@@ -98,6 +99,7 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
         overrides = {int(bar): dict(columns) for bar, columns in text["hand"].items()}
         heard = {int(bar): array("i", told) for bar, told in text["heard"].items()}
         revisions = {int(bar): int(n) for bar, n in text["revisions"].items()}
+        last = None if text.get("last") is None else int(text["last"])
         step, seed, stream = int(text["step"]), int(text["seed"]), int(text["stream"])
         states = {s.name: arrays[s.name].reshape(s.shape) for s in network.specification.states}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, PerpetuoError) as error:
@@ -107,6 +109,7 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
     carried = pool.mark(composer.row).carried
     line = BarLine(cursor=cursor, mark=Checkpoint(step, carried), **values)
     composer.overrides, composer.heard, composer.revisions = overrides, heard, revisions
+    composer.last = last
     composer.begin_at(line)
     return composer
 

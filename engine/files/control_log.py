@@ -16,6 +16,7 @@ Bars that are `late` were not there in time: what was heard in their places was 
 `leap` tells that what would have been bar 20 was heard as bar 21, which begins at that tick of the
 stream; all that is composed after it counts on from there. What was `heard` stands there as it was
 where composing does not give it back: fallbacks, and bars whose revision came too late to be heard.
+A piece that comes to a close names its `last` bar in the header.
 Of a stream that plays for months, each log is a segment: its header names a `snapshot`, a file
 beside the log, and the bar `from` which it goes on.
 
@@ -50,7 +51,7 @@ MAX_NAME = 200
 
 _HEADER = (
     *("perpetuo_log", "model", "sha256", "seed", "stream", "bars", "controls", "prompt"),
-    *("snapshot", "from"),
+    *("snapshot", "from", "last"),
 )
 # One that leads nowhere else, whatever the system.
 _FILE = re.compile(r"(?!\.\.?$)[^/\\:\x00-\x1f]{1,200}")
@@ -96,7 +97,8 @@ class ControlLog:
     log has no end line; `cut` tells that its last line was broken off and is left out. `sha256` is
     that of the model file, in small hex digits. A segment goes on from bar `first` as `snapshot`,
     the name of a file beside it, has the stream. `late` are the bars that were bridged, rising,
-    `heard` those that stand in the log as they were heard.
+    `heard` those that stand in the log as they were heard. `last` is the bar with which the piece
+    closes, None if it just goes on.
     """
 
     model: str
@@ -113,6 +115,7 @@ class ControlLog:
     snapshot: str | None = None
     first: int = 0
     heard: tuple[BarAsHeard, ...] = ()
+    last: int | None = None
 
 
 def header_line(log: ControlLog) -> bytes:
@@ -132,6 +135,8 @@ def header_line(log: ControlLog) -> bytes:
     }
     if log.snapshot is not None:
         header |= {"snapshot": log.snapshot, "from": log.first}
+    if log.last is not None:
+        header["last"] = log.last
     line = _line(header)
     if len(line) > MAX_LINE:
         raise LogError(
@@ -341,6 +346,7 @@ def _header(line: _Line) -> ControlLog:
             None if prompt is None else Prompt.read(prompt),
             snapshot=snapshot,
             first=0 if snapshot is None else line.integer("from", 0, MAX_BAR),
+            last=line.integer("last", 0, MAX_BAR) if "last" in line.content else None,
         )
     except (ControlError, ValueError) as error:
         line.refuse(str(error))

@@ -18,12 +18,16 @@ def to_plain(value: Any) -> Json:
 
 
 def from_plain(kind: Any, plain: Any) -> Any:
-    """The value of type `kind` that `to_plain` was given; ValueError if it cannot be that."""
+    """The value of type `kind` that `to_plain` was given; ValueError if it cannot be that.
+
+    Fields with defaults may be missing at the end: an older program knew nothing of them.
+    """
     hints = _hints(kind)
     if hints is not None:
-        if not isinstance(plain, list) or len(plain) != len(hints):
+        least = len(hints) - len(kind._field_defaults)
+        if not isinstance(plain, list) or not least <= len(plain) <= len(hints):
             raise ValueError(f"{kind.__name__} has {len(hints)} values")
-        return kind(*(from_plain(h, item) for h, item in zip(hints, plain, strict=True)))
+        return kind(*(from_plain(h, item) for h, item in zip(hints, plain, strict=False)))
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if not isinstance(plain, list):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import LogError
@@ -37,6 +37,14 @@ class Length:
             self.minutes is not None and microseconds >= self.minutes * MICROSECONDS_PER_MINUTE
         )
 
+    def counted(self, composer: Composer) -> int:
+        """How many bars that is from where a composer stands, if nothing is changed meanwhile."""
+        count = time = 0
+        while not self.is_reached(count, time):
+            time += composer.length_of(composer.next_bar + count)
+            count += 1
+        return count
+
     def of(self, bars: Iterator[Bar]) -> Iterator[Bar]:
         """So much of an endless stream; none is composed beyond it."""
         count = time = 0
@@ -56,11 +64,23 @@ def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -
     """The composer of a log's stream, at its beginning; `folder` is where a segment's snapshot
     lies."""
     if log.snapshot is not None:
-        return _restored(network, log, (folder or Path()) / log.snapshot)
-    primer = None
-    if log.prompt is not None:
-        primer, _ = primer_of(log.prompt.score(), network.specification)
-    return Composer(network, network.pool(1), log.seed, log.stream, log.controls, primer)
+        composer = _restored(network, log, (folder or Path()) / log.snapshot)
+    else:
+        primer = None
+        if log.prompt is not None:
+            primer, _ = primer_of(log.prompt.score(), network.specification)
+        pool = network.pool(1)
+        composer = Composer(network, pool, log.seed, log.stream, log.controls, primer)
+    if log.last is not None and log.last >= composer.next_bar:
+        composer.close_with(log.last)
+    return composer
+
+
+def closing(composer: Composer, log: ControlLog, length: Length) -> ControlLog:
+    """The log of a stream that closes after so much; its composer, at the beginning, is told."""
+    last = composer.next_bar + length.counted(composer) - 1
+    composer.close_with(last)
+    return replace(log, last=last)
 
 
 def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:

@@ -30,7 +30,7 @@ from engine.files.control_log import MAX_SEED, ControlLog
 from engine.files.midi import Smf, read
 from engine.library import DEFAULT_MODEL, DEFAULT_SEED, MOST_BARS
 from engine.library.arguments import minutes_of, plain_controls, whole_number
-from engine.library.bars import Length, composed_bars, composer_of, open_model
+from engine.library.bars import Length, closing, composed_bars, composer_of, open_model
 from engine.library.beginning import fresh_seed, read_prompt, request
 from engine.library.interchange import file_of
 from engine.library.music import Music
@@ -43,7 +43,7 @@ __all__ = ["Music", "MusicStream", "compose", "resume", "stream"]
 
 DEFAULT_BARS = 16
 # What may be given beside controls.
-_ARGUMENTS = ("preset", "model", "seed", "bars", "minutes", "prompt")
+_ARGUMENTS = ("preset", "model", "seed", "bars", "minutes", "prompt", "ending")
 
 
 def compose(
@@ -54,15 +54,20 @@ def compose(
     bars: int | None = None,
     minutes: float | None = None,
     prompt: str | Path | Music | MidiFile | PrettyMIDI | None = None,
+    ending: bool = True,
     **controls: object,
 ) -> Music:
-    """So many bars (16), or whole bars until so many minutes are full; of both what comes first."""
+    """So many bars (16), or whole bars until so many minutes are full; of both what comes first.
+    They close with a cadence and a long last bar, unless the `ending` is left out, as for music
+    that others are to follow."""
     if bars is not None:
         bars = whole_number("bars", bars, 1, MOST_BARS)
     if minutes is not None:
         minutes = minutes_of(minutes)
     composer, log = _begun(preset, model, seed, prompt, controls)
     length = Length(DEFAULT_BARS if bars is minutes is None else bars, minutes)
+    if ending:
+        closing(composer, log, length)
     found = tuple(length.of(composed_bars(composer)))
     return Music(found, log.seed, log.model, log.controls.as_dict())
 

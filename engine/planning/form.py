@@ -23,6 +23,7 @@ from engine.music.fields import (
 from engine.music.harmony import key_id
 from engine.music.noise import FORM_BAR, FORM_SECTION, uniforms
 
+HEARD = "heard"  # of a state: what was heard belongs to no form yet, and goes on in any
 FORMS = ("off", "phrases", "song", "arc")
 MAX_SECTION_BARS = 64
 KEEP_BARS = 3 * MAX_SECTION_BARS  # two themes and the section that is being composed
@@ -103,10 +104,17 @@ class FormState(NamedTuple):
     invented: int = 0
 
 
+def heard_before(bars: int) -> FormState:
+    """The form after music of so many bars that was not composed here: the section just heard."""
+    first = max(0, bars - MAX_SECTION_BARS)
+    theme = Theme(0, first, bars - first, 1, 0, 0.0)
+    return FormState(HEARD, 0, first, bars - first, theme, invented=1)
+
+
 def kept_bars(state: FormState) -> tuple[range, ...]:
     """The bars, besides the latest, that may still be echoed: at most KEEP_BARS."""
     kept = [range(theme.first, theme.first + theme.bars) for theme in state.themes]
-    if state.form == "song":
+    if state.form in ("song", HEARD):
         kept.append(range(state.start, state.start + state.bars))
         if state.source >= 0:
             kept.append(range(state.source, state.source + state.source_bars))
@@ -125,7 +133,7 @@ def form_bar(
         quiet = FormBar(phrase=bar % PHRASE_BARS)
         return quiet, FormState("off", start=bar - bar % PHRASE_BARS, bars=PHRASE_BARS)
     if settings.form != state.form or not state.start <= bar < state.start + state.bars:
-        kept = state if settings.form == state.form else FormState(settings.form)
+        kept = state if state.form in (settings.form, HEARD) else FormState(settings.form)
         state = _next_section(kept, bar, settings, seed, stream)
     if settings.form == "arc":
         return _arc_bar(state, bar), state

@@ -31,6 +31,7 @@ from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 DRIFT_SECONDS = 150.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
+WANING = 1 / 256  # share by which the levels of a prompt go over into those of the styles, a bar
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
 _LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE = range(5)
@@ -132,6 +133,7 @@ def _after(
         wander=deviations[0],
         drift=deviations[1],
         memory=(*memory, (bar, plan)),
+        lent=_waning(scene),
     )
 
 
@@ -267,12 +269,31 @@ def _gone_on(
     )
 
 
+def _means(scene: Scene) -> list[float]:
+    """Where the attributes live: as in the styles, or as a prompt had them."""
+    means: list[float] = (scene.styles @ scene.table.means).tolist()
+    if not scene.state.lent:
+        return means
+    return [lent or mean for lent, mean in zip(scene.state.lent, means, strict=True)]
+
+
+def _waning(scene: Scene) -> tuple[float, ...]:
+    """The levels of a prompt after one more bar."""
+    if not scene.state.lent:
+        return ()
+    means = (scene.styles @ scene.table.means).tolist()
+    return tuple(
+        lent and mean + (1 - WANING) * (lent - mean)
+        for lent, mean in zip(scene.state.lent, means, strict=True)
+    )
+
+
 def _levels(
     scene: Scene, model: BarPlan | None, wander: tuple[float, ...], drift: tuple[float, ...]
 ) -> list[int]:
     """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
     table, offsets = scene.table, scene.form.offsets
-    means = (scene.styles @ table.means).tolist()
+    means = _means(scene)
     spreads = (scene.styles @ table.spreads).tolist()
     between = (scene.styles @ table.between).tolist()
     levels = []

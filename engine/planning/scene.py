@@ -80,7 +80,9 @@ class PlannerState(NamedTuple):
     `distance` is how far back the bar before echoed (0: not), `run` for how many bars in a row of
     the planner's own accord. `wander` holds the attributes' deviations in units of their spread,
     `drift` those that last for minutes.
-    `memory` holds (bar, plan) of all bars that may be echoed, rising.
+    `memory` holds (bar, plan) of all bars that may be echoed, rising. `lent` are the mean levels
+    of a prompt, in buckets and fractions, 0 where it has none, which go over into those of the
+    styles bar by bar.
     """
 
     before: int = NO_CHORD
@@ -93,6 +95,7 @@ class PlannerState(NamedTuple):
     wander: tuple[float, ...] = ()
     drift: tuple[float, ...] = ()
     memory: Memory = ()
+    lent: tuple[float, ...] = ()
 
     def recall(self, bar: int) -> BarPlan | None:
         """The plan of an earlier bar, if it may still be echoed."""

@@ -32,7 +32,8 @@ class Limits:
     where a pitch may not come; `max_rest` is in ticks. At least one part is on and at least one
     pitch is not masked. `places`: ticks of a quarter where notes may begin, empty for all of them;
     `max_rest` leads from any of them to the next. No constraints but preferences are `voices`, how
-    many notes are to sound if that is asked, and `lean`, as a codec's `leaning` gave it.
+    many notes are to sound if that is asked, and `lean`, as a codec's `leaning` gave it. `close` is
+    the last bar of a piece, from tick to tick: what begins, begins at its bar line or before.
     """
 
     pitch_bias: NDArray[np.float32]
@@ -43,6 +44,7 @@ class Limits:
     places: tuple[bool, ...] = ()
     voices: float | None = None
     lean: NDArray[np.float32] | None = None
+    close: tuple[int, int] | None = None
 
 
 def limits_of(controls: Controls) -> Limits:

@@ -213,7 +213,7 @@ class NotesCursor:
         self.rank = 0
         self.sounding: tuple[int, ...] = ()  # ends of the notes that sound at `tick`
         self._bar = (tick, MAX_BAR_TICKS)  # where the bar began, and its length
-        self._gate = (0, len(DELTA_TICKS), _ANYWHERE)
+        self._gate = (0, 0, len(DELTA_TICKS), _ANYWHERE)
 
     @property
     def voices(self) -> int:
@@ -237,7 +237,7 @@ class NotesCursor:
 
     def enter_bar(self, start: int, end: int) -> list[Note]:
         self._bar = (start, end - start)
-        self._gate = (0, len(DELTA_TICKS), _ANYWHERE)  # the bias row was written anew
+        self._gate = (0, 0, len(DELTA_TICKS), _ANYWHERE)  # the bias row was written anew
         return []
 
     def leave_bar(self, end: int) -> list[Note]:
@@ -249,7 +249,11 @@ class NotesCursor:
         silent_from = max(self.sounding, default=self.tick)
         reach = max(silent_from - self.tick, 0) + limits.max_rest
         highest = max(2 + bisect_right(LENGTHS, reach), lowest + 1)
-        gate = (lowest, highest, self.tick if limits.places else _ANYWHERE)
+        shortest, placed = _MOVES, bool(limits.places)
+        if limits.close is not None:
+            shortest, highest = self._before_close(limits.close, highest)
+            placed = placed and shortest == _MOVES
+        gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
             deltas = bias[_SLICES[DELTA]]
@@ -257,9 +261,19 @@ class NotesCursor:
             open_ones = slice(lowest, highest)
             lean = limits.lean
             deltas[open_ones] = 0.0 if lean is None else lean[_SLICES[DELTA]][open_ones]
-            if limits.places:
+            deltas[_MOVES:shortest] = MASKED
+            if placed:
                 moves = slice(_MOVES, highest)
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
+
+    def _before_close(self, close: tuple[int, int], highest: int) -> tuple[int, int]:
+        """The first delta and the one after the last that are open: none leads past the beginning
+        of the last bar, and from there on only one, to its end."""
+        start, end = close
+        if self.tick < start:
+            return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
+        only = 2 + bisect_left(LENGTHS, end - self.tick)
+        return only, only + 1
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Which of these deltas lead to no place of the grid. Where all would, one short step
@@ -286,6 +300,9 @@ class NotesCursor:
         onset = self.tick
         gap = DELTA_TICKS[event[DELTA]]
         duration = LENGTHS[event[DURATION] - 1]
+        if limits.close is not None and onset < limits.close[0] < onset + duration:
+            event[DURATION] = bisect_right(LENGTHS, limits.close[0] - onset)
+            duration = LENGTHS[event[DURATION] - 1]
         still = [end for end in self.sounding if end > onset + gap]
         if gap and duration > gap and len(still) + 1 >= limits.max_polyphony:
             duration = gap

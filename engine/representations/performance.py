@@ -42,6 +42,7 @@ VELOCITY = SHIFT + MAX_SHIFT
 TOKENS = VELOCITY + 128 // VELOCITY_STEP
 # More events than this at one tick and the only way left is on: time must pass.
 MAX_EVENTS_AT_ONCE = 40
+CLOSING_CHORD = 3  # notes that a piece closes with, unless fewer are asked for
 # No note is held longer. A network does not see further back than its window, and what began
 # before that would sound for ever. Long before, from where one real note in a hundred still
 # sounds, its end gains weight: one more in the exponent each `AGEING` ticks.
@@ -263,6 +264,8 @@ class PerformanceCursor:
         else:
             reach = max(0, min(MAX_SHIFT, self.silent_from + limits.max_rest - self.tick))
         stuck = self.rank >= MAX_EVENTS_AT_ONCE
+        if limits.close is not None and self.tick <= limits.close[0]:
+            reach = self._before_close(limits, limits.close[0], reach)
         # Where silence must end, a note-on stays open at any rank: then time can pass.
         shut = len(sounding) >= limits.max_polyphony or (stuck and reach > 0)
         self._open_notes(bias, limits, sounding, shut)
@@ -277,6 +280,14 @@ class PerformanceCursor:
                 bias[OFF + pitch] = _level(limits, OFF) + age / AGEING + crowded
         bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
+
+    def _before_close(self, limits: Limits, start: int, reach: int) -> int:
+        """How far time may pass: not past the beginning of a last bar without a chord."""
+        if self.tick < start:
+            return min(reach, start - self.tick)
+        struck = sum(onset == start for _, onset, _ in self.held)
+        wanted = min(CLOSING_CHORD, limits.max_polyphony, limits.voices or CLOSING_CHORD)
+        return reach if struck >= wanted or self.rank >= MAX_EVENTS_AT_ONCE else 0
 
     def _crowded(self, limits: Limits) -> float:
         """What ends of notes gain while more are held than were asked for, and lose while fewer."""

@@ -25,7 +25,8 @@ examples:
 
 The same arguments give the same file, byte for byte. 'perpetuo controls' lists what --set knows,
 'perpetuo presets' the presets; --set goes before a preset, whatever their order. A prompt lends its
-key, metre, tempo, parts and instruments wherever neither says anything else.
+key, metre, tempo, parts and instruments wherever neither says anything else. The music closes with
+a cadence and a long last bar, which --no-ending leaves out for whoever puts pieces together.
 """
 DEFAULT_BARS = 32
 
@@ -59,6 +60,9 @@ def add_music_arguments(parser: argparse.ArgumentParser) -> None:
         help="set a control (may be given again; see 'perpetuo controls')",
     )
     parser.add_argument("--prompt", type=Path, metavar="FILE.mid", help="music to go on from")
+    parser.add_argument(
+        "--no-ending", action="store_true", help="break off, without a cadence and a long last bar"
+    )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,12 +85,15 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from engine.library.bars import Length, composer_of
+    from engine.library.bars import Length, closing, composer_of
     from server.commands.offline import record
 
     refuse_outputs(args)
     network, log = begun(args)
-    record(composer_of(network, log), log, Length(log.bars, args.minutes), args)
+    composer, length = composer_of(network, log), Length(log.bars, args.minutes)
+    if not args.no_ending:
+        log = closing(composer, log, length)
+    record(composer, log, length, args)
     return 0
 
 

@@ -95,10 +95,11 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     from server.audio.length import refuse_endless
     from server.base.console import complain
 
-    if args.preset or args.set or args.prompt or args.seed != DEFAULT_SEED:
+    chosen = args.preset or args.set or args.prompt or args.no_ending
+    if chosen or args.seed != DEFAULT_SEED:
         raise PerpetuoError(
-            f"--seed, --preset, --set and --prompt compose music, and {args.source} holds some:"
-            " leave out one or the other"
+            f"--seed, --preset, --set, --prompt and --no-ending compose music, and {args.source}"
+            " holds some: leave out one or the other"
         )
     if read_beginning(args.source, SOUNDED, 4) not in MIDI_HEADS:
         return _replayed(args)
@@ -113,13 +114,16 @@ def _music(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
 
 
 def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
-    from engine.library.bars import Length, composer_of
+    from engine.library.bars import Length, closing, composer_of
     from server.commands.compose import begun
     from server.commands.offline import compose
 
     args.minutes = args.seconds / 60 if args.seconds else None
     network, log = begun(args)
-    bars = compose(composer_of(network, log), Length(log.bars, args.minutes), log)
+    composer, length = composer_of(network, log), Length(log.bars, args.minutes)
+    if not args.no_ending:
+        log = closing(composer, log, length)
+    bars = compose(composer, length, log)
     about = f"seed {log.seed}" + (f", preset {args.preset}" if args.preset else "")
     return _smf_of(bars), {"title": args.output.stem, "artist": "perpetuo", "comment": about}
 

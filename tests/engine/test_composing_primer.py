@@ -206,3 +206,18 @@ def test_a_prompt_of_one_note_is_enough(onset: int) -> None:
     for name, network in TABLES.items():
         primer, _ = primer_of(as_read(name, score), network.specification)
         check_bars(compose(Composer(network, network.pool(1), 1, primer=primer), 2))
+
+
+def test_what_follows_lies_where_the_prompt_lay_and_brings_it_back() -> None:
+    network = TABLES["notes"]
+    primer, _ = primer_of(small_piece(bars=8), network.specification)
+    composer = Composer(network, network.pool(1), 3, primer=primer)
+    plans = [bar.plan for bar in compose(composer, 14)]
+    assert [plan.source for plan in plans if plan.source >= 0] == [
+        i % 8 for i, plan in enumerate(plans) if plan.source >= 0
+    ]
+    assert sum(plan.source >= 0 for plan in plans) >= 10
+    prompt = [level for _, plan in primer.planner.memory for level in [plan.register] if level]
+    mean = sum(prompt) / len(prompt)
+    assert primer.planner.lent[1] == mean
+    assert np.mean([plan.register for plan in plans]) == pytest.approx(mean, abs=1)

@@ -78,6 +78,7 @@ def logs(draw: st.DrawFn) -> ControlLog:
         late=tuple(sorted(draw(st.sets(st.integers(first, 200), max_size=3)))),
         snapshot=snapshot,
         first=first,
+        last=draw(st.none() | st.integers(first, MAX_BAR)),
     )
 
 

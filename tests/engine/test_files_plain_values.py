@@ -51,7 +51,8 @@ def test_the_states_of_a_stream_come_back(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "plain"),
     [
-        (Inner, [1, 2.0]),
+        (Inner, [1]),
+        (Inner, [1, 2.0, [], 4]),
         (Inner, "no list"),
         (Inner, ["one", 2.0, []]),
         (tuple[int, ...], 7),
@@ -64,3 +65,8 @@ def test_the_states_of_a_stream_come_back(kind: Any) -> None:
 def test_what_does_not_fit_is_refused(kind: Any, plain: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_plain(kind, plain)
+
+
+def test_what_an_older_program_did_not_know_of_has_its_default() -> None:
+    assert from_plain(Inner, [1, 2.0]) == Inner(1, 2.0)
+    assert from_plain(PlannerState, []) == PlannerState()

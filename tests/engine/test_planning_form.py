@@ -13,10 +13,12 @@ from engine.music.fields import ECHO_EXACT, ECHO_NEAR, ECHO_NEW, ENDING_FAR, END
 from engine.planning.form import (
     FORMS,
     KEEP_BARS,
+    MAX_SECTION_BARS,
     FormBar,
     FormSettings,
     FormState,
     form_bar,
+    heard_before,
     kept_bars,
 )
 
@@ -172,6 +174,17 @@ def test_phrases_answer_their_call() -> None:
         assert [shape.name for shape in phrase] == ["call"] * 4 + ["answer"] * 4
         assert [shape.source for shape in phrase] == [-1] * 4 + [start, start + 1, -1, -1]
         assert all(shape.echo > ECHO_NEW for shape in phrase[4:6])
+
+
+@given(SEEDS, st.integers(1, 200))
+def test_what_was_heard_before_comes_back_first_then_something_new(seed: int, bars: int) -> None:
+    shapes, states = walk(64, FormSettings("song", 16), seed, heard_before(bars), bars)
+    assert [shapes[bar].name for bar in (0, 16, 32, 48)] == ["A′", "B", "A″", "B′"]
+    first, length = max(0, bars - MAX_SECTION_BARS), min(bars, MAX_SECTION_BARS)
+    assert [shape.source for shape in shapes[:14]] == [first + i % length for i in range(14)]
+    assert all(shape.source in range(bars, bars + 16) for shape in shapes[32:46])
+    assert all(range(first, bars) in kept_bars(state) for state in states[:16])
+    assert kept_bars(heard_before(bars)) == (range(first, bars),)
 
 
 def test_another_form_begins_at_once() -> None:

@@ -376,3 +376,29 @@ def test_part_sets_come_from_the_table(uniform: float) -> None:
 
 def test_unknown_styles_mean_all_music() -> None:
     assert TABLE.weights({"polka": 1.0}) == (1.0,)
+
+
+LENT = (9.0, 3.5, 0.0, 2.5, 0.0)
+
+
+def levels_of(plans: list[BarPlan]) -> list[float]:
+    return np.array([plan.levels for plan in plans]).mean(axis=0).tolist()
+
+
+def test_a_prompt_lends_its_levels_for_minutes_and_not_for_ever() -> None:
+    state = PlannerState(lent=LENT)
+    lent, states = compose(4000, state=state)
+    plain, _ = compose(4000)
+    begun, usual = levels_of(lent[:32]), levels_of(plain)
+    for i, level in enumerate(LENT):
+        assert begun[i] == pytest.approx(level or usual[i], abs=0.8)
+    assert levels_of(lent[2000:]) == pytest.approx(levels_of(plain[2000:]), abs=0.2)
+    assert states[0].lent[2] == states[-1].lent[2] == 0
+
+
+def test_a_level_that_is_asked_for_wins_over_the_prompts() -> None:
+    wanted = (4.0, None, None, None, None)
+    asked = PlanRequest(ALL, wanted)
+    lent, _ = compose(200, asked, state=PlannerState(lent=LENT))
+    plain, _ = compose(200, asked)
+    assert [plan.density for plan in lent] == [plan.density for plan in plain]

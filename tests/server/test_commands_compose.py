@@ -107,6 +107,15 @@ def test_minutes_are_filled_with_whole_bars(
     assert figures["seconds"] == 16
 
 
+def test_a_piece_closes_unless_it_is_to_break_off(tmp_path: Path, model: str) -> None:
+    log = tmp_path / "a.log"
+    words = ("--minutes", "0.25", "--set", "tempo=120", "--log", str(log))
+    closing = composed(tmp_path, model, *words)
+    assert read_log(log.read_bytes()).last == 7
+    assert composed(tmp_path, model, *words, "--no-ending") != closing
+    assert read_log(log.read_bytes()).last is None
+
+
 def test_figures_say_what_was_composed(
     tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
