@@ -20,27 +20,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import PlanError
+from engine.composing.arrival import HELD_OFTEN, Arrival, bass_below, hold_of
 from engine.composing.articulation import articulated
 from engine.composing.closing import closed, led_to
 from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
 from engine.composing.finishing import heard_values, sounding, summary_of
+from engine.composing.paired_bias import PairedBias
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
 from engine.composing.primer import NOTHING, Primer
 from engine.composing.setting import Setting, setting_of
-from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext, remember
+from engine.composing.step_context import (
+    NOTHING_HEARD,
+    HeardBar,
+    StepContext,
+    recalled,
+    remember,
+)
 from engine.composing.tempo_drift import TempoDrift
 from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, moved
-from engine.music.noise import ENSEMBLE, gumbel_block, uniforms
+from engine.music.noise import ENSEMBLE, RESTS, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
 from engine.network.row_lease import RowLease
 from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
-from engine.planning.form import FormState, heard_before, kept_bars
+from engine.planning.form import RESTING, FormState, heard_before, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
@@ -108,7 +116,7 @@ class Composer:
         self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
         self._noise_block = -1
         self._context: StepContext | None = None
-        self._counterpoint: Counterpoint | None = None  # with the context
+        self._paired: PairedBias | None = None  # with the context
         self._planned: PlannedStep  # with the context
         self._retune = False  # the guards find their references anew at the next bar line
         self.last: int | None = None  # the bar with which a piece closes, None: it is endless
@@ -340,19 +348,39 @@ class Composer:
                 setting.metre.ticks,
                 self.last - bar,
             )
+        elif self._comes_to_rest(bar):
+            first = line.start + self._planned.section.left * setting.metre.ticks
+            self._limits = replace(self._limits, hold=(first, first + hold_of(setting.metre)))
         if lean != UPRIGHT:
             tilted = self._limits.pitch_bias + lean.tilt
             self._limits = replace(self._limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.paired[row] = 0
-        strength = setting.controls.counterpoint if pool.paired.size else 0
-        self._counterpoint = (
-            Counterpoint(self._lines, strength, self._limits.parts_on) if strength else None
-        )
+        self._paired = self._paired_bias() if pool.paired.size else None
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
         with np.errstate(divide="ignore"):
             pool.cut[row] = np.log(np.minimum(setting.min_p * self._conditions.nudge.min_p, 0.9))
+
+    def _comes_to_rest(self, bar: int) -> bool:
+        """Whether the phrase that closes in this bar or the next is held there."""
+        section = self._planned.section
+        if not section.close or section.left > 1 or self._in_force.controls.form not in RESTING:
+            return False
+        draw = uniforms(self.seed, self.stream, RESTS, bar + section.left, 1)[0]
+        return bool(draw < HELD_OFTEN)
+
+    def _paired_bias(self) -> PairedBias | None:
+        """What parts owe each other and the close of a phrase owes its chord; None: nothing."""
+        setting, section = self._in_force, self._planned.section
+        strength, parts_on = setting.controls.counterpoint, self._limits.parts_on
+        arrival = None
+        if section.close and section.left < 2:
+            before = recalled(self.heard.get(self.lines[-1].bar - 1, NOTHING_HEARD))
+            arrival = Arrival(section.left, setting.metre.half, bass_below(before))
+        counterpoint = Counterpoint(self._lines, strength, parts_on) if strength else None
+        paired = PairedBias(self._lines, self._start, counterpoint, arrival)
+        return None if paired.is_idle else paired
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
@@ -363,9 +391,9 @@ class Composer:
         context = step_context.at(
             cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
         )
-        if self._counterpoint is not None:
+        if self._paired is not None:
             chord = step_context.chord_at_tick(cursor.tick - self._start)
-            self._counterpoint.write(pool.paired[row], cursor.tick, chord)
+            self._paired.write(pool.paired[row], cursor.tick, chord)
         pool.inputs[row, 0] = self._event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))

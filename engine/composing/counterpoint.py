@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.music.fields import MELODIC_PITCHES
-from engine.music.harmony import CHORD_CLASSES
 from engine.music.score import DRUMS, PARTS, Note
 
 # Log-weights at full strength.
@@ -84,31 +83,18 @@ class Lines:
 
 
 class Counterpoint:
-    """The bias of one bar under way, kept up to date note by note."""
+    """What parts owe each other, in one bar under way."""
 
     def __init__(self, lines: Lines, strength: float, parts_on: Sequence[bool]) -> None:
         self.lines = lines
         self.strength = strength
         self.parts = [part for part in range(DRUMS) if parts_on[part]]
-        self._written = -1  # the onset that the bias row stands for
-        self._told = 0  # bits of the parts whose notes it knows
+        self._told = 0  # bits of the parts whose notes the present onset's bias knows
         self._brought = 0  # bits of the classes of the chord that they brought
 
-    def write(self, bias: Bias, tick: int, chord: int) -> None:
-        """Bring the row up to date for the next note at `tick` under a chord."""
-        lines = self.lines
-        lines.reach(tick)
-        if tick != self._written:
-            self._written, self._told, self._brought = tick, 0, 0
-            bias[:] = 0
-            self._meet(bias, CHORD_CLASSES[chord])
-        for part in self.parts:
-            if lines.now[part] != SILENT and not self._told >> part & 1:
-                self._told |= 1 << part
-                self._answer(bias, part, CHORD_CLASSES[chord])
-
-    def _meet(self, bias: Bias, classes: tuple[int, ...]) -> None:
+    def meet(self, bias: Bias, classes: tuple[int, ...]) -> None:
         """At a new onset: where each part comes from, and what the others hold."""
+        self._told = self._brought = 0
         before = self.lines.before
         for part in self.parts:
             row, pitch = bias[_FIRST + part], before[part]
@@ -124,6 +110,13 @@ class Counterpoint:
         for part in self.parts[1:]:
             for pitch_class in classes:
                 bias[_FIRST + part, _FIRST + pitch_class : _END : 12] += LACKING * self.strength
+
+    def answer(self, bias: Bias, classes: tuple[int, ...]) -> None:
+        """Tell the parts below what others have just done."""
+        for part in self.parts:
+            if self.lines.now[part] != SILENT and not self._told >> part & 1:
+                self._told |= 1 << part
+                self._answer(bias, part, classes)
 
     def _lead(self, row: Bias, pitch: int) -> None:
         strength = self.strength
@@ -141,7 +134,6 @@ class Counterpoint:
             row[_FIRST + held + 1 : _END] += sign * CROSSED * self.strength
 
     def _answer(self, bias: Bias, part: int, classes: tuple[int, ...]) -> None:
-        """Tell the parts below what one of them has just done."""
         lines = self.lines
         was, now = lines.before[part], lines.now[part]
         for other in self.parts:

@@ -14,8 +14,8 @@ from engine.composing.step_context import HeardBar, remember
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, LEARNED_MODES, Key
 from engine.controls.values import Json
 from engine.music.analysis import Analysis, analyse
-from engine.music.plan import BarPlan
 from engine.music.fields import ATTRIBUTES
+from engine.music.plan import BarPlan
 from engine.music.score import Score
 from engine.music.time import quarters_per_minute
 from engine.network.bundle import Specification

@@ -41,6 +41,7 @@ class Setting:
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
+    scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
 
     @property
     def progression(self) -> tuple[tuple[int, ...], float]:
@@ -62,6 +63,8 @@ class Setting:
             overrides,
             controls.breath,
             self.form.bar_seconds,
+            controls.key.home_tonic,
+            self.scale,
         )
 
 
@@ -110,7 +113,16 @@ def setting_of(
             metre.seconds(tempo),
         ),
         _programs(controls),
+        _chord_scale(controls),
     )
+
+
+def _chord_scale(controls: Controls) -> tuple[bool, ...]:
+    """The pitch classes of a mode other than major and minor, as composed."""
+    if controls.key.mode in LEARNED_MODES:
+        return ()
+    scale, shift = controls.key.scale, controls.key.shift
+    return tuple(scale[(tone + shift) % 12] > 0 for tone in range(PITCH_CLASSES))
 
 
 def _present(controls: Controls, typical: int) -> tuple[float, ...]:

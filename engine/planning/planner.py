@@ -25,6 +25,9 @@ from engine.music.fields import (
 )
 from engine.music.harmony import CHORD_SHIFT, key_parts
 from engine.music.plan import BarPlan
+from engine.planning.closes import of_close
+from engine.planning.form_state import NO_CLOSE, FormBar
+from engine.planning.modes import fitted
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
@@ -106,6 +109,8 @@ def _is_free(scene: Scene, ending: int, copied: BarPlan | None) -> bool:
     closes is told; what comes back is as free as it was."""
     if scene.asked.progression or "half_chord" in scene.overrides or ending > ENDING_FAR:
         return False
+    if _closes(scene.form, 1):
+        return False
     if copied is not None:
         return not copied.half_chord
     return scene.draws[_FREE] < FREE_HALVES
@@ -163,6 +168,8 @@ def _chosen_echo(scene: Scene) -> tuple[int, int]:
         return ECHO_NEW, -1
     if form.echo:
         return form.echo, form.source
+    if _closes(form, 0):  # a close stands for itself
+        return ECHO_NEW, -1
     first = max(form.floor, scene.bar - MAX_ECHO)
     first = max(first, state.memory[0][0]) if state.memory else scene.bar
     if first >= scene.bar or state.run >= MAX_ECHO_RUN:
@@ -207,7 +214,7 @@ def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tupl
     asked = scene.asked
     before, last = scene.state.before, scene.state.last
     for half, column in enumerate(("chord", "half_chord")):
-        from_source = getattr(copied, column, 0) if ending < ENDING_LAST else 0
+        from_source = getattr(copied, column, 0) if _may_copy(scene, ending, half) else 0
         if column in scene.overrides:
             chord = scene.overrides[column]
         elif asked.progression:
@@ -218,9 +225,23 @@ def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tupl
     return before, last
 
 
+def _may_copy(scene: Scene, ending: int, half: int) -> bool:
+    """Whether a bar that comes back may bring this chord: not into a close, unless the form brings
+    back the close with it."""
+    if ending == ENDING_LAST:
+        return False
+    form = scene.form
+    return bool(form.echo) or not _closes(form, half)
+
+
+def _closes(form: FormBar, half: int) -> bool:
+    """Whether a half of a bar has a chord that its phrase closes with, or that leads there."""
+    return form.close != NO_CLOSE and (form.left == 0 or (form.left == 1 and half == 1))
+
+
 def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, ending: int) -> int:
     """A chord drawn in the local key as if that were C major or A minor, moved back from there."""
-    table = scene.table
+    table, form = scene.table, scene.form
     tonic, minor = key_parts(key)
     shift = (tonic - 9 * minor) % 12
     to_normal, back = CHORD_SHIFT[-shift % 12], CHORD_SHIFT[shift]
@@ -230,11 +251,23 @@ def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, endin
     if ending > ENDING_FAR:
         weights *= table.ending_tilt[int(minor), ending, half]
     else:
-        weights *= table.phrase_tilt[int(minor), scene.form.phrase, half]
+        weights *= table.phrase_tilt[int(minor), form.phrase, half]
     if closing:
         weights *= weights  # a close that is only likely is none
+    if _closes(form, half):
+        weights = of_close(weights, form.close, form.left, half, minor)
     weights[weights < RARE_CHORD * weights.max()] = 0
+    if scene.asked.scale:
+        weights = _in_scale(weights, scene.asked.scale, shift)
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
+
+
+def _in_scale(weights: Floats, scale: tuple[bool, ...], shift: int) -> Floats:
+    """The weights with each chord's given to the one that the scale has on its root."""
+    at_home = tuple(scale[(tone + shift) % 12] for tone in range(12))
+    kept = np.bincount(fitted(at_home), weights, minlength=len(weights)).astype(np.float64)
+    kept[0] = 0
+    return kept if kept.any() else weights
 
 
 def _wander(scene: Scene) -> tuple[float, ...]:

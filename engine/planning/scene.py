@@ -52,6 +52,8 @@ class PlanRequest:
     overrides: tuple[tuple[str, int], ...] = ()
     breath: float = 0.3
     bar_seconds: float = 2.0
+    tonic: int | None = None  # pitch class of the home's tonic; None: C of major, A of minor
+    scale: tuple[bool, ...] = ()  # that chords keep to; empty: as major and minor have them
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +63,8 @@ class PlanRequest:
 
     @property
     def home(self) -> int:
-        return key_id(9 if self.minor else 0, self.minor)
+        tonic = self.tonic
+        return key_id((9 if self.minor else 0) if tonic is None else tonic, self.minor)
 
 
 def positions_of(values: Sequence[float | None]) -> tuple[float | None, ...]:

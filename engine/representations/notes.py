@@ -252,7 +252,9 @@ class NotesCursor:
         shortest, placed = _MOVES, bool(limits.places)
         if limits.close is not None:
             shortest, highest = self._before_close(limits.close, highest)
-            placed = placed and shortest == _MOVES
+        elif limits.hold is not None:
+            shortest, highest = self._around_hold(bias, limits, highest)
+        placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
@@ -274,6 +276,22 @@ class NotesCursor:
             return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
         only = 2 + bisect_left(LENGTHS, end - self.tick)
         return only, only + 1
+
+    def _around_hold(
+        self, bias: NDArray[np.float32], limits: Limits, highest: int
+    ) -> tuple[int, int]:
+        """The same where the music comes to rest for a while: nothing leads past the beginning of
+        that, nothing begins within it, and what sounds there lasts."""
+        assert limits.hold is not None
+        start, end = limits.hold
+        if self.tick < start:
+            return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
+        left = max(end - self.tick, 0)
+        durations = bias[_SLICES[DURATION]]
+        durations[1:] = 0.0 if limits.lean is None else limits.lean[_SLICES[DURATION]][1:]
+        durations[1 : 1 + bisect_left(LENGTHS, left)] = MASKED
+        shortest = max(_MOVES, 2 + bisect_left(LENGTHS, left))
+        return shortest, max(highest, shortest + 1)
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Which of these deltas lead to no place of the grid. Where all would, one short step
