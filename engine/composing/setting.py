@@ -16,6 +16,7 @@ from engine.music.score import PARTS
 from engine.music.time import Metre, microseconds_per_quarter
 from engine.network.bundle import Specification
 from engine.planning.form import FormSettings
+from engine.planning.form_state import phrase_bars_of
 from engine.planning.planner_table import PlannerTable
 from engine.planning.scene import PlanRequest, Progression, positions_of
 from engine.representations.limits import Limits, key_strength, limits_of, progression_of
@@ -111,6 +112,7 @@ def setting_of(
             controls.variety,
             controls.key.minor,
             metre.seconds(tempo),
+            phrase_bars_of(dict(controls.style)),
         ),
         _programs(controls),
         _chord_scale(controls),

@@ -145,11 +145,11 @@ class ControlTable:
 
     form: str = control(
         CHOICE, FORM, "form", "song", 0, 0, "",
-        "Shape over minutes: none, phrases with cadences, a song's sections, or one long "
-        "arc.", choices=FORMS)
+        "Shape over minutes: none, phrases that ask and answer, a song's sections, one long "
+        "arc, dances (AABB), or the strains of rags and marches (AABBACCDD).", choices=FORMS)
     section_bars: int = control(
         INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
-        "Length of a section, to the nearest multiple of four.")
+        "Length of a section, to the nearest multiple of four; of a dance, eight at most.")
     variety: float = control(
         NUMBER, FORM, "form", 0.5, 0, 1, "",
         "How earlier material returns: 0 often and literally, 1 seldom and freely.")

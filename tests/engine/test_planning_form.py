@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.music.fields import ECHO_EXACT, ECHO_NEAR, ECHO_NEW, ENDING_FAR, ENDING_LAST, KEYS
+from engine.music.harmony import key_id
 from engine.planning.form import (
     FORMS,
     KEEP_BARS,
@@ -21,6 +23,7 @@ from engine.planning.form import (
     heard_before,
     kept_bars,
 )
+from engine.planning.form_state import AUTHENTIC, DECEPTIVE, HALF, NO_CLOSE
 
 SETTINGS = st.builds(
     FormSettings,
@@ -29,6 +32,7 @@ SETTINGS = st.builds(
     variety=st.floats(0, 1),
     minor=st.booleans(),
     bar_seconds=st.floats(0.3, 12),
+    phrase_bars=st.sampled_from((4, 8)),
 )
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -99,7 +103,9 @@ def test_off_asks_nothing() -> None:
 def test_a_song_begins_with_statement_return_contrast_return() -> None:
     shapes, _ = walk(64, FormSettings("song", 16))
     assert [shapes[bar].name for bar in (0, 16, 32, 48)] == ["A", "A′", "B", "A″"]
-    assert all(shape.source == -1 for shape in shapes[:16] + shapes[32:48])
+    for bar in (*range(16), *range(32, 48)):
+        assert shapes[bar].source in (-1, bar - 8)
+    assert all(shape.source == -1 for shape in shapes[:8] + shapes[32:40])
     assert [shape.source for shape in shapes[16:30]] == list(range(14))
     assert [shape.source for shape in shapes[48:62]] == list(range(16, 30))
 
@@ -167,13 +173,89 @@ def test_an_arc_rises_and_falls_over_minutes(seconds: float) -> None:
     assert sum(loudness) == pytest.approx(0, abs=1e-6)
 
 
-def test_phrases_answer_their_call() -> None:
-    shapes, _ = walk(80, FormSettings("phrases", variety=0.0))
-    for start in range(0, 80, 8):
-        phrase = shapes[start : start + 8]
-        assert [shape.name for shape in phrase] == ["call"] * 4 + ["answer"] * 4
-        assert [shape.source for shape in phrase] == [-1] * 4 + [start, start + 1, -1, -1]
-        assert all(shape.echo > ECHO_NEW for shape in phrase[4:6])
+@pytest.mark.parametrize("bars", [4, 8])
+def test_phrases_answer_their_call(bars: int) -> None:
+    shapes, _ = walk(20 * bars, FormSettings("phrases", variety=0.0, phrase_bars=bars))
+    for start in range(0, 20 * bars, 2 * bars):
+        call, answer = shapes[start : start + bars], shapes[start + bars : start + 2 * bars]
+        assert {shape.name for shape in call} == {"call"}
+        assert {shape.name for shape in answer} == {"answer"}
+        assert all(shape.source == -1 for shape in call + answer[bars // 2 :])
+        begun = answer[: bars // 2]
+        assert [shape.source for shape in begun] == list(range(start, start + bars // 2))
+        assert all(shape.echo > ECHO_NEW for shape in begun)
+
+
+def test_answers_begin_otherwise_the_more_the_greater_the_variety() -> None:
+    def parallel(variety: float) -> float:
+        shapes, _ = walk(16 * 200, FormSettings("phrases", variety=variety))
+        return float(np.mean([shape.source >= 0 for shape in shapes[8::16]]))
+
+    assert parallel(0.0) == 1
+    assert parallel(0.5) == pytest.approx(0.5, abs=0.1)
+    assert parallel(1.0) == 0
+
+
+@given(SETTINGS, SEEDS)
+def test_every_phrase_has_one_close_that_all_its_bars_know(asked: FormSettings, seed: int) -> None:
+    shapes, _ = walk(160, asked, seed)
+    if asked.form == "off":
+        assert all(shape.close == NO_CLOSE for shape in shapes)
+        return
+    for shape, after in pairwise(shapes):
+        assert shape.close in (HALF, DECEPTIVE, AUTHENTIC)
+        assert 0 <= shape.left < asked.phrase_bars
+        if shape.left:
+            assert (after.close, after.left) == (shape.close, shape.left - 1)
+        if shape.ending == ENDING_LAST:
+            assert (shape.close, shape.left) == (AUTHENTIC, 0)
+
+
+def test_the_first_of_two_phrases_asks_and_the_second_answers() -> None:
+    shapes, _ = walk(16 * 300, FormSettings("phrases"))
+    asking = [shape.close for shape in shapes[7::16]]
+    assert np.mean([close == HALF for close in asking]) == pytest.approx(0.7, abs=0.1)
+    assert {shape.close for shape in shapes[15::16]} == {AUTHENTIC}
+
+
+def test_what_comes_back_closes_as_it_did() -> None:
+    shapes, _ = walk(64, FormSettings("song", 32))
+    for before, again in zip(shapes[:32], shapes[32:64], strict=True):
+        assert (before.close, before.left) == (again.close, again.left)
+
+
+def test_a_dance_is_two_strains_played_twice_then_once_more_or_another() -> None:
+    shapes, states = walk(32 * 30, FormSettings("dance", variety=0.0))
+    names = [shapes[bar].name for bar in range(0, 32 * 30, 8)]
+    assert names[:4] == ["A", "A′", "B", "B′"]
+    assert names[4:8] in (["A″", "A‴", "B″", "B‴"], ["C", "C′", "D", "D′"])
+    assert 8 < len({name.rstrip("′″‴⁗0123456789") for name in names}) < 60
+    for start in range(0, 32 * 30, 16):
+        again = range(start + 8, start + 16)
+        assert [shapes[bar].source for bar in again] == list(range(start, start + 8))
+        assert all(shapes[bar].echo == ECHO_EXACT for bar in again)
+    closes = [bar for bar in range(32 * 30) if shapes[bar].ending == ENDING_LAST]
+    assert closes == list(range(31, 32 * 30, 32))
+    assert max(len(state.themes) for state in states) == 2
+
+
+def test_strains_are_a_rag_with_its_trio_in_the_subdominant() -> None:
+    for minor, trio in ((False, key_id(5, False)), (True, key_id(0, False))):
+        shapes, states = walk(16 * 18, FormSettings("strains", 16, minor=minor))
+        names = [shapes[bar].name for bar in range(0, 16 * 18, 16)]
+        assert names[:9] == ["A", "A′", "B", "B′", "A″", "C", "C′", "D", "D′"]
+        assert names[9:14] == ["E", "E′", "F", "F′", "E″"]
+        keys = [shapes[bar].key for bar in range(0, 16 * 18, 16)]
+        assert keys[:9] == [0] * 5 + [trio] * 4
+        assert all(shapes[bar].source == bar - 16 for bar in range(16, 32))
+        assert all(shapes[bar].source == bar - 48 for bar in range(64, 80))
+        assert max(len(state.themes) for state in states) <= 2
+
+
+@pytest.mark.parametrize("form", ["dance", "strains", "phrases"])
+def test_what_was_heard_before_comes_back_in_every_form(form: str) -> None:
+    shapes, _ = walk(8, FormSettings(form, 8, 0.0), 1, heard_before(8), 8)
+    assert [shape.source for shape in shapes[:6]] == list(range(6))
 
 
 @given(SEEDS, st.integers(1, 200))
