@@ -55,8 +55,11 @@ class Preset:
         """The controls with the least range of pitches that a seed can choose, of each of the
         sets: what is valid on top of all these is valid on top of what any seed chooses."""
         for ends in self.by_seed.ends():
-            sides = (("low_pitch", max), ("high_pitch", min))
-            yield {**self.controls, **{n: side(cast(list[int], ends[n])) for n, side in sides if n in ends}}
+            controls = dict(self.controls)
+            for name, side in (("low_pitch", max), ("high_pitch", min)):
+                if name in ends:
+                    controls[name] = side(cast(list[int], ends[name]))
+            yield controls
 
     def fitting(self, styles: Collection[str]) -> dict[str, Json]:
         """The controls for a model that has these styles: others are left out of the mix."""

@@ -221,7 +221,7 @@ def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, SettingOf]]:
     network = load_network(model_file(args.model), args.device, args.threads)
     named = args.presets or ()
     read = {path.stem: read_preset(path) for path in named} or load_presets()
-    presets = {
+    presets: dict[str, SettingOf] = {
         name: preset.setting for name, preset in read.items() if preset.model in (None, args.model)
     }
     for name in read.keys() - presets.keys():
