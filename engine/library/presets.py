@@ -78,7 +78,7 @@ class _PresetFile(Table, frozen=True):
     help: Annotated[str, "What it sounds like, in one sentence."]
     controls: Annotated[Mapping[str, Any], "Controls by name, see controls.md."]
     model: Annotated[str | None, "Model that it is made for, if not any."] = None
-    by_seed: Annotated[Mapping[str, Any], "What the seed chooses, see presets.md."] = {}
+    by_seed: Annotated[Mapping[str, Any], "What the seed chooses, see configuration.md."] = {}
 
 
 def shipped_folder() -> Path:
