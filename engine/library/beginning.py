@@ -21,17 +21,17 @@ from engine.network.runtime import Network
 @dataclass(frozen=True, slots=True)
 class Request:
     """What music is asked for, before there is a model. `chosen` are the names of the controls
-    that a preset or a hand has set, `model` is what the preset is made for, and `fitting` its
-    controls for a model that has these styles, where no hand has set the style."""
+    that a preset or a hand has set, those that a preset leaves to the seed not among them; `model`
+    is what the preset is made for, and `fitting` its controls for a model that has these styles,
+    where no hand has set the style."""
 
+    seed: int
     controls: Controls
     chosen: frozenset[str]
     model: str | None
     fitting: Callable[[Collection[str]], Mapping[str, Json]] | None
 
-    def log(
-        self, network: Network, model: str, seed: int, bars: int | None, prompt: Smf | None
-    ) -> ControlLog:
+    def log(self, network: Network, model: str, bars: int | None, prompt: Smf | None) -> ControlLog:
         """The log of a stream that begins so. A prompt lends what was not chosen."""
         controls = self.controls
         if self.fitting:
@@ -39,23 +39,24 @@ class Request:
             controls = controls.with_value("style", style)
         played = Prompt.of(network.specification.open_codec().read(prompt)) if prompt else None
         log = ControlLog(
-            loggable(model), network.digest, seed, bars=bars, controls=controls, prompt=played
+            loggable(model), network.digest, self.seed, bars=bars, controls=controls, prompt=played
         )
         return _lent(network, log, self.chosen)
 
 
-def request(preset: str | None, by_hand: Mapping[str, object]) -> Request:
-    """Of a preset by its name or file, and of controls set by hand, which win; ConfigError or
-    ControlError if one is wrong."""
+def request(preset: str | None, by_hand: Mapping[str, object], seed: int) -> Request:
+    """Of a preset by its name or file, as this seed has it, and of controls set by hand, which
+    win; ConfigError or ControlError if one is wrong."""
     from engine.library.presets import preset_named
 
     found = preset_named(preset) if preset else None
-    chosen = {**(found.controls if found else {}), **by_hand}
+    setting = found.of(seed) if found else None
     return Request(
-        controls=Controls().with_values(chosen),
-        chosen=frozenset(chosen),
+        seed=seed,
+        controls=Controls().with_values({**(setting.controls if setting else {}), **by_hand}),
+        chosen=frozenset((*(found.controls if found else ()), *by_hand)),
         model=found.model if found else None,
-        fitting=found.fitting if found and "style" not in by_hand else None,
+        fitting=setting.fitting if setting and "style" not in by_hand else None,
     )
 
 

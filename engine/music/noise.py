@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 # Purposes: one number space for each.
 SAMPLING, PLANNING, FORM_SECTION, FORM_BAR, HUMANISING, ENSEMBLE = 1, 2, 3, 4, 5, 6
-TEMPO_WAVE, TEMPO_RIPPLE = 7, 8
-RESTS = 12
+TEMPO_WAVE, TEMPO_RIPPLE, CHOOSING, RESTS = 7, 8, 9, 10
 
 _PURPOSE_BITS = 16
 _BELOW_ONE = np.float32(1 - 2**-24)

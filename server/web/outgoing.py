@@ -62,6 +62,10 @@ class PresetRow(Struct, frozen=True, kw_only=True):
     title: str
     help: str
     controls: Controls
+    by_seed: Annotated[
+        tuple[str, ...],
+        Meta(description="Controls that the seed chooses, which are not among `controls`."),
+    ] = ()
 
 
 class Limits(Struct, frozen=True, kw_only=True):

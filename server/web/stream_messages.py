@@ -184,6 +184,7 @@ def preset_row(preset: Preset) -> PresetRow:
         title=preset.title,
         help=preset.help,
         controls=dict(preset.controls),
+        by_seed=preset.by_seed.names,
     )
 
 

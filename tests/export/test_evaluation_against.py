@@ -196,7 +196,7 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
     with opened(tmp_path, "notes") as dataset:
         real = RealSide(read_music(dataset, "test", dataset.codec, 0, 0))
     told = []
-    rows = against(network, {"plain": Controls()}, real, range(4), 16, told.append)
+    rows = against(network, {"plain": lambda seed: Controls()}, real, range(4), 16, told.append)
     assert sum(told) == 64
     (row,) = rows
     assert (row.streams, row.bars) == (4, 64)
@@ -213,7 +213,7 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
         word in page for word in ("plain", "AUC", "parallel fifths", "alike after 8", "keys")
     )
     assert against_picture(rows).startswith(b"\x89PNG")
-    again = against(network, {"plain": Controls()}, real, range(4), 16)
+    again = against(network, {"plain": lambda seed: Controls()}, real, range(4), 16)
     assert again == rows
 
 

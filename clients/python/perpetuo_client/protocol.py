@@ -264,6 +264,8 @@ class PresetRow(TypedDict):
     help: str
     # Values by name, see controls.md.
     controls: Mapping[str, Any]
+    # Controls that the seed chooses, which are not among `controls`.
+    by_seed: NotRequired[Sequence[str]]
 
 
 class Limits(TypedDict):

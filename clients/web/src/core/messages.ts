@@ -106,6 +106,7 @@ const isPreset = shaped<PresetRow>({
   title: isText,
   help: isText,
   controls: isTable,
+  by_seed: orAbsent(isListOf(isText)),
 });
 const isControl = shaped<ControlRow>({ name: isText, kind: isText, group: isText, help: isText });
 

@@ -240,6 +240,8 @@ export interface PresetRow {
   readonly help: string;
   /** Values by name, see controls.md. */
   readonly controls: Readonly<Record<string, unknown>>;
+  /** Controls that the seed chooses, which are not among `controls`. */
+  readonly by_seed?: ReadonlyArray<string>;
 }
 
 /** What the server allows one client. */

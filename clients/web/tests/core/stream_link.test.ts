@@ -93,6 +93,12 @@ describe("the choice of a stream", () => {
       }),
     );
   });
+
+  test("names what the seed has chosen, for another seed of the preset chooses otherwise", () => {
+    const presets = capabilities.presets.map((row) => ({ ...row, by_seed: ["key"] }));
+    const choice = choiceOf(stream({}), { ...capabilities, presets }, "default");
+    expect(choice).toEqual(own({ seed: 9, preset: "calm", controls: { key: "C major" } }));
+  });
 });
 
 test("values are the same whatever the order of their keys", () => {
