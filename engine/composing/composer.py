@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from common.errors import PlanError
 from engine.composing.articulation import articulated
 from engine.composing.finishing import heard_values, sounding, summary_of
+from engine.composing.percussion import DRAWN_APART, Percussion
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
 from engine.composing.primer import NOTHING, Primer
@@ -82,21 +83,24 @@ class Composer:
         stream: int = 0,
         controls: Controls | None = None,
         primer: Primer | None = None,
+        apart: int = 0,
     ) -> None:
         """Take a row of the pool. With a primer the stream goes on from its music: its bars come
-        first, and the first one composed has their number as its index."""
+        first, and the first one composed has their number as its index. `apart` is added to the
+        stream's number where notes are drawn, not where they are planned."""
         self.network, self.pool = network, pool
         self.spec = network.specification
         self.codec = self.spec.open_codec()
         self.names = tuple(name for name, _ in self.spec.context)
         self.table = network.planner_table
-        self.seed, self.stream = seed, stream
+        self.seed, self.stream, self._drawn_as = seed, stream, stream + apart
         self.plan_ahead = PlanAhead(self.table, seed, stream)
         self.tempo_drift = TempoDrift(seed, stream)
         self.controls = controls or Controls()
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
         self.lease = RowLease(pool)
+        self.percussion = Percussion(self.lease, self._percussionist)
         self.overrides: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, HeardBar[int]] = {}
@@ -131,12 +135,20 @@ class Composer:
             self.setting.limits.transposition,
         )
 
+    def _percussionist(self, bar: int, tick: int, controls: Controls) -> Composer:
+        """A composer of drums from a bar on."""
+        primer = Primer(bars=bar, end=tick)
+        row = self.network, self.pool, self.seed, self.stream
+        return Composer(*row, controls, primer, apart=DRAWN_APART)
+
     def _setting_of(self, controls: Controls) -> Setting:
         return setting_of(controls, self.spec, self.table, self._ensemble_draw)
 
     @property
     def row(self) -> int:
         """The row of the pool that it computes on."""
+        if self.percussion.is_drawing:
+            return self.percussion.row
         assert not self.lease.is_aside, "only who sits has a row"
         return self.lease.row
 
@@ -164,9 +176,12 @@ class Composer:
     def first_open(self) -> int:
         """The first bar that a change can still reach."""
         for line in self.lines:
-            if line.bar >= self.committed and self.lease.can_rewind(line.mark):
+            if line.bar >= self.committed and self._can_rewind(line):
                 return line.bar
         return self.next_bar + 1
+
+    def _can_rewind(self, line: BarLine) -> bool:
+        return self.lease.can_rewind(line.mark) and self.percussion.can_rewind(line.bar)
 
     @property
     def guard_report(self) -> dict[str, int | float]:
@@ -185,6 +200,7 @@ class Composer:
             b for b in self.overrides if b < self.committed and b not in (meant, meant + 1)
         ]:
             del self.overrides[old]
+        self.percussion.commit(self.committed)
 
     def change(
         self, controls: Mapping[str, Json] | None = None, plan: PlanOverrides | None = None
@@ -205,10 +221,19 @@ class Composer:
             self.overrides[bar] = {**self.overrides.get(bar, {}), **columns}
         if first <= self.next_bar:
             self.rewind(first)
-            # What was normal before says nothing of what is asked now.
-            self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+            self.retune()
         self._retune = first > self.next_bar
         return first
+
+    def retune(self) -> None:
+        """What was normal before the bar under way says nothing of what is asked now."""
+        self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+        self.percussion.retune(self.next_bar)
+
+    def set_out(self, controls: Controls) -> None:
+        """Go on under other controls from the bar under way, of which nothing is composed yet."""
+        self.controls, self.setting = controls, self._setting_of(controls)
+        self._begin()
 
     def make(self, change: LoggedChange) -> None:
         """Make a change of a log at its bar."""
@@ -224,6 +249,7 @@ class Composer:
         assert bar >= self.next_bar, "numbers only rise"
         line = self.lines[-1]
         meant = line.bar if line.meant < 0 else line.meant
+        self.percussion.leap(line.bar, bar)
         self.lines = [line._replace(bar=bar, told=tick - line.start, meant=meant)]
         if self._context is not None:
             self._planned = numbered(self._planned, bar)
@@ -236,6 +262,7 @@ class Composer:
             self.heard.pop(dropped - 1, None)
         line = self.lines[-1]
         assert line.bar == bar, "the bar line was not kept"
+        self.percussion.rewind(bar)
         self.lease.rewind(line.mark)
         self._begin()
 
@@ -248,6 +275,12 @@ class Composer:
     def close(self) -> None:
         """Give the row back."""
         self.lease.close()
+        self.percussion.close()
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it has no row, and only waits."""
+        return self.lease.is_aside and not self.percussion.is_drawing
 
     # -- composing -------------------------------------------------------------------------------
 
@@ -273,7 +306,8 @@ class Composer:
         """
         if len(self.lines) == 1:
             return True
-        return self.lease.step + 1 - self.lines[0].mark.step <= self.pool.margin
+        room = self.lease.step + 1 - self.lines[0].mark.step <= self.pool.margin
+        return room and self.percussion.has_room
 
     def _begin(self) -> None:
         """Set out on the bar after the last bar line."""
@@ -324,6 +358,9 @@ class Composer:
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
+        if self.percussion.is_drawing:
+            self.percussion.prepare()
+            return
         step_context = self._context
         assert step_context is not None
         pool, row, cursor = self.pool, self.row, self._cursor
@@ -340,12 +377,15 @@ class Composer:
         if block != self._noise_block:
             self._noise_block = block
             width = self.spec.event_width
-            self._noise = gumbel_block(self.seed, self.stream, block, NOISE_STEPS, width)
+            self._noise = gumbel_block(self.seed, self._drawn_as, block, NOISE_STEPS, width)
         noise: NDArray[np.float32] = self._noise[place]
         return noise
 
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
+        if self.percussion.is_drawing:
+            self.percussion.absorb()
+            return self.finished()
         event: list[int] = self.pool.event[self.row].tolist()
         self._surprise -= sum(self.pool.likelihood[self.row].tolist())
         self._drawn += 1
@@ -367,12 +407,17 @@ class Composer:
         if self._cursor.tick < self._end:
             return None
         line, setting = self.lines[-1], self._in_force
+        if setting.percussion is not None and not self.percussion.is_done(
+            line.bar, line.start, setting.percussion
+        ):
+            return None
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
         quarter = self._quarter
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
+        heard = tuple(sorted((*heard, *self.percussion.take())))
         played, shifts = performed(
             articulated(heard, max(self._end, self._cursor.tick), setting.controls.articulation),
             line.start,
@@ -438,6 +483,8 @@ class Composer:
                 told=line.told,
             )
         )
+        if self._retune:
+            self.percussion.retune(line.bar + 1)
         self._retune = False
         self._forget()
 
