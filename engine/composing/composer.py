@@ -41,6 +41,7 @@ from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
 from engine.planning.form import FormState, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
+from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, urge
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
 from engine.representations.codec import Cursor
@@ -70,6 +71,7 @@ class BarLine(NamedTuple):
     # this one had before it was leapt to, under which it is planned; -1: it is none.
     told: int = 0
     meant: int = -1
+    patience: Patience = FRESH
 
 
 class Composer:
@@ -318,6 +320,7 @@ class Composer:
         self._start, self._end = line.start, line.start + setting.metre.ticks
         self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
         self._told: HeardBar[int] = array("i")
+        self._overdue: set[int] = set()  # parts that are leaned to until they are heard
         self._surprise, self._drawn = 0.0, 0
         self._context = None  # worked out when the first note is drawn or the bar is done
 
@@ -351,6 +354,7 @@ class Composer:
             tilted = setting.limits.pitch_bias + lean.tilt
             self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
         self.codec.write_bias(pool.bias[row], self._limits)
+        self._overdue = overdue(line.patience) if setting.controls.parts else set()
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
         with np.errstate(divide="ignore"):
@@ -365,6 +369,9 @@ class Composer:
         assert step_context is not None
         pool, row, cursor = self.pool, self.row, self._cursor
         cursor.constrain(pool.bias[row], self._limits)
+        if self._overdue:
+            weight = urge((cursor.tick - self._start) / (self._end - self._start))
+            self.codec.lean_to(pool.bias[row], self._overdue, weight)
         context = step_context.at(
             cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
         )
@@ -395,6 +402,9 @@ class Composer:
         self._event = event
         if note is not None:
             self._notes.append(note)
+            if note.part in self._overdue:
+                self._overdue.remove(note.part)
+                self.codec.lean_to(self.pool.bias[self.row], (note.part,), 0.0)
             values = self.codec.echoed(event)
             if values is not None:
                 remember(self._told, tick - self._start, rank, values)
@@ -481,12 +491,19 @@ class Composer:
                 self._in_force.limits.transposition,
                 corrected(line.trims, asked, values),
                 told=line.told,
+                patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
             )
         )
         if self._retune:
             self.percussion.retune(line.bar + 1)
         self._retune = False
         self._forget()
+
+    @property
+    def _asked_parts(self) -> tuple[int, ...]:
+        """The parts that are asked for by number, from 0, and that this composer plays itself."""
+        on = self._in_force.limits.parts_on
+        return tuple(p for p, it in enumerate(on) if it) if self._in_force.controls.parts else ()
 
     def _forget(self) -> None:
         """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""

@@ -23,6 +23,7 @@ from engine.files.plain_values import from_plain, to_plain
 from engine.network.runtime import Checkpoint, Network, Pool, SavedRow
 from engine.planning.form import FormState
 from engine.planning.guards import GuardState
+from engine.planning.part_patience import FRESH
 from engine.planning.scene import PlannerState
 
 VERSION = 4
@@ -42,8 +43,13 @@ _LINE = {
     "trims": tuple[float, ...],
     "told": int,
     "meant": int,
+    "patience": tuple[int, ...],
 }
-_SINCE = {"told": 0, "meant": -1}  # what snapshots of the same version had not at first
+_SINCE = {
+    "told": 0,
+    "meant": -1,
+    "patience": FRESH,
+}  # what snapshots of the same version had not at first
 
 
 def save(composer: Composer) -> bytes:
