@@ -103,7 +103,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     prompt = read_prompt(args.prompt, complain) if args.prompt else None
     seed = fresh_seed() if args.seed is None else args.seed
     bars = None if args.minutes else args.bars or DEFAULT_BARS
-    return network, asked.log(network, model, seed, bars, prompt)
+    return network, asked.log(network, model, seed, bars, prompt, complain)
 
 
 def refuse_outputs(args: argparse.Namespace) -> None:
