@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from common.errors import ControlError, PlanError
 from engine.controls.controls import CONTROL, Controls, control_named
+from engine.music.plan import BarPlan
 from engine.music.score import PARTS
 from engine.network.bundle import Specification
 from engine.planning.planner_table import PlannerTable
@@ -88,7 +89,7 @@ def refuse_plan(spec: Specification, plan: Mapping[int, Mapping[str, int]]) -> N
     """PlanError if columns of the plan are set that the model was never told of."""
     told = {name for name, _ in spec.context}
     for column in dict.fromkeys(name for columns in plan.values() for name in columns):
-        if _PLAN.get(column, column) not in told:
+        if column in BarPlan._fields and _PLAN.get(column, column) not in told:
             raise PlanError(
                 f"the model '{spec.name}' does not follow the plan's {column}, for it was never "
                 "told of it: leave it out, or choose another model"
