@@ -37,7 +37,12 @@ class TableNetwork:
     `haste`: above 0 for many short gaps, below for few long ones."""
 
     def __init__(
-        self, codec_name: str = "notes", *, margin: int = 1 << 30, haste: float = 0.0
+        self,
+        codec_name: str = "notes",
+        *,
+        margin: int = 1 << 30,
+        haste: float = 0.0,
+        styles: tuple[str, ...] = STYLES,
     ) -> None:
         self.codec = codec(codec_name)
         self.margin = margin
@@ -48,7 +53,7 @@ class TableNetwork:
             codec=codec_name,
             event=tuple((field.name, field.size) for field in self.codec.fields),
             context=tuple((name, CONTEXT[name].size) for name in self.codec.context),
-            styles=STYLES,
+            styles=styles,
             states=(),
         )
         draws = np.random.default_rng(5)

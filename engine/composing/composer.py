@@ -26,6 +26,7 @@ from engine.composing.closing import closed, led_to
 from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
 from engine.composing.finishing import heard_values, sounding, summary_of
 from engine.composing.paired_bias import PairedBias
+from engine.composing.percussion import DRAWN_APART, Percussion
 from engine.composing.performing import performed
 from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
 from engine.composing.primer import NOTHING, Primer
@@ -50,6 +51,7 @@ from engine.network.runtime import Checkpoint, Network, Pool
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
 from engine.planning.form import RESTING, FormState, heard_before, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
+from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, urge
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
 from engine.representations.codec import Cursor
@@ -80,6 +82,7 @@ class BarLine(NamedTuple):
     # this one had before it was leapt to, under which it is planned; -1: it is none.
     told: int = 0
     meant: int = -1
+    patience: Patience = FRESH
 
 
 class Composer:
@@ -93,21 +96,24 @@ class Composer:
         stream: int = 0,
         controls: Controls | None = None,
         primer: Primer | None = None,
+        apart: int = 0,
     ) -> None:
         """Take a row of the pool. With a primer the stream goes on from its music: its bars come
-        first, and the first one composed has their number as its index."""
+        first, and the first one composed has their number as its index. `apart` is added to the
+        stream's number where notes are drawn, not where they are planned."""
         self.network, self.pool = network, pool
         self.spec = network.specification
         self.codec = self.spec.open_codec()
         self.names = tuple(name for name, _ in self.spec.context)
         self.table = network.planner_table
-        self.seed, self.stream = seed, stream
+        self.seed, self.stream, self._drawn_as = seed, stream, stream + apart
         self.plan_ahead = PlanAhead(self.table, seed, stream)
         self.tempo_drift = TempoDrift(seed, stream)
         self.controls = controls or Controls()
         self._ensemble_draw = float(uniforms(seed, stream, ENSEMBLE, 0, 1)[0])
         self.setting = self._setting_of(self.controls)
         self.lease = RowLease(pool)
+        self.percussion = Percussion(self.lease, self._percussionist)
         self.overrides: dict[int, dict[str, int]] = {}
         self.revisions: dict[int, int] = {}
         self.heard: dict[int, HeardBar[int]] = {}
@@ -145,12 +151,20 @@ class Composer:
             NOWHERE,
         )
 
+    def _percussionist(self, bar: int, tick: int, controls: Controls) -> Composer:
+        """A composer of drums from a bar on."""
+        primer = Primer(bars=bar, end=tick)
+        row = self.network, self.pool, self.seed, self.stream
+        return Composer(*row, controls, primer, apart=DRAWN_APART)
+
     def _setting_of(self, controls: Controls) -> Setting:
         return setting_of(controls, self.spec, self.table, self._ensemble_draw)
 
     @property
     def row(self) -> int:
         """The row of the pool that it computes on."""
+        if self.percussion.is_drawing:
+            return self.percussion.row
         assert not self.lease.is_aside, "only who sits has a row"
         return self.lease.row
 
@@ -181,9 +195,12 @@ class Composer:
     def first_open(self) -> int:
         """The first bar that a change can still reach."""
         for line in self.lines:
-            if line.bar >= self.committed and self.lease.can_rewind(line.mark):
+            if line.bar >= self.committed and self._can_rewind(line):
                 return line.bar
         return self.next_bar + 1
+
+    def _can_rewind(self, line: BarLine) -> bool:
+        return self.lease.can_rewind(line.mark) and self.percussion.can_rewind(line.bar)
 
     @property
     def guard_report(self) -> dict[str, int | float]:
@@ -202,6 +219,7 @@ class Composer:
             b for b in self.overrides if b < self.committed and b not in (meant, meant + 1)
         ]:
             del self.overrides[old]
+        self.percussion.commit(self.committed)
 
     def change(
         self, controls: Mapping[str, Json] | None = None, plan: PlanOverrides | None = None
@@ -222,10 +240,19 @@ class Composer:
             self.overrides[bar] = {**self.overrides.get(bar, {}), **columns}
         if first <= self.next_bar:
             self.rewind(first)
-            # What was normal before says nothing of what is asked now.
-            self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+            self.retune()
         self._retune = first > self.next_bar
         return first
+
+    def retune(self) -> None:
+        """What was normal before the bar under way says nothing of what is asked now."""
+        self.lines[-1] = self.lines[-1]._replace(guards=retuned(self.lines[-1].guards))
+        self.percussion.retune(self.next_bar)
+
+    def set_out(self, controls: Controls) -> None:
+        """Go on under other controls from the bar under way, of which nothing is composed yet."""
+        self.controls, self.setting = controls, self._setting_of(controls)
+        self._begin()
 
     def make(self, change: LoggedChange) -> None:
         """Make a change of a log at its bar."""
@@ -241,6 +268,7 @@ class Composer:
         assert bar >= self.next_bar, "numbers only rise"
         line = self.lines[-1]
         meant = line.bar if line.meant < 0 else line.meant
+        self.percussion.leap(line.bar, bar)
         self.lines = [line._replace(bar=bar, told=tick - line.start, meant=meant)]
         if self._context is not None:
             self._planned = numbered(self._planned, bar)
@@ -260,6 +288,7 @@ class Composer:
             self.heard.pop(dropped - 1, None)
         line = self.lines[-1]
         assert line.bar == bar, "the bar line was not kept"
+        self.percussion.rewind(bar)
         self.lease.rewind(line.mark)
         self._begin()
 
@@ -272,6 +301,12 @@ class Composer:
     def close(self) -> None:
         """Give the row back."""
         self.lease.close()
+        self.percussion.close()
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it has no row, and only waits."""
+        return self.lease.is_aside and not self.percussion.is_drawing
 
     # -- composing -------------------------------------------------------------------------------
 
@@ -297,7 +332,8 @@ class Composer:
         """
         if len(self.lines) == 1:
             return True
-        return self.lease.step + 1 - self.lines[0].mark.step <= self.pool.margin
+        room = self.lease.step + 1 - self.lines[0].mark.step <= self.pool.margin
+        return room and self.percussion.has_room
 
     def _begin(self) -> None:
         """Set out on the bar after the last bar line."""
@@ -309,6 +345,7 @@ class Composer:
         self._start, self._end = line.start, line.start + setting.metre.ticks
         self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
         self._told: HeardBar[int] = array("i")
+        self._overdue: set[int] = set()  # parts that are leaned to until they are heard
         self._surprise, self._drawn = 0.0, 0
         self._context = None  # worked out when the first note is drawn or the bar is done
 
@@ -357,6 +394,7 @@ class Composer:
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.paired[row] = 0
         self._paired = self._paired_bias() if pool.paired.size else None
+        self._overdue = overdue(line.patience) if setting.controls.parts else set()
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
         with np.errstate(divide="ignore"):
@@ -384,10 +422,16 @@ class Composer:
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
+        if self.percussion.is_drawing:
+            self.percussion.prepare()
+            return
         step_context = self._context
         assert step_context is not None
         pool, row, cursor = self.pool, self.row, self._cursor
         cursor.constrain(pool.bias[row], self._limits)
+        if self._overdue:
+            weight = urge((cursor.tick - self._start) / (self._end - self._start))
+            self.codec.lean_to(pool.bias[row], self._overdue, weight)
         context = step_context.at(
             cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
         )
@@ -403,12 +447,15 @@ class Composer:
         if block != self._noise_block:
             self._noise_block = block
             width = self.spec.event_width
-            self._noise = gumbel_block(self.seed, self.stream, block, NOISE_STEPS, width)
+            self._noise = gumbel_block(self.seed, self._drawn_as, block, NOISE_STEPS, width)
         noise: NDArray[np.float32] = self._noise[place]
         return noise
 
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
+        if self.percussion.is_drawing:
+            self.percussion.absorb()
+            return self.finished()
         event: list[int] = self.pool.event[self.row].tolist()
         self._surprise -= sum(self.pool.likelihood[self.row].tolist())
         self._drawn += 1
@@ -419,6 +466,9 @@ class Composer:
         if note is not None:
             self._notes.append(note)
             self._lines.strike(note)
+            if note.part in self._overdue:
+                self._overdue.remove(note.part)
+                self.codec.lean_to(self.pool.bias[self.row], (note.part,), 0.0)
             values = self.codec.echoed(event)
             if values is not None:
                 remember(self._told, tick - self._start, rank, values)
@@ -431,6 +481,10 @@ class Composer:
         if self._cursor.tick < self._end:
             return None
         line, setting = self.lines[-1], self._in_force
+        if setting.percussion is not None and not self.percussion.is_done(
+            line.bar, line.start, setting.percussion
+        ):
+            return None
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
         articulation = setting.controls.articulation
@@ -442,6 +496,7 @@ class Composer:
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
+        heard = tuple(sorted((*heard, *self.percussion.take())))
         played, shifts = performed(
             articulated(heard, max(self._end, self._cursor.tick), articulation),
             line.start,
@@ -510,10 +565,19 @@ class Composer:
                 self._lines.state(),
                 corrected(line.trims, meant, values),
                 told=line.told,
+                patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
             )
         )
+        if self._retune:
+            self.percussion.retune(line.bar + 1)
         self._retune = False
         self._forget()
+
+    @property
+    def _asked_parts(self) -> tuple[int, ...]:
+        """The parts that are asked for by number, from 0, and that this composer plays itself."""
+        on = self._in_force.limits.parts_on
+        return tuple(p for p, it in enumerate(on) if it) if self._in_force.controls.parts else ()
 
     def _forget(self) -> None:
         """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ControlError
+from engine.composing.percussion import percussion_beside
 from engine.controls.controls import Controls, style_weights
 from engine.controls.key import LEARNED_MODES
 from engine.music.fields import ATTRIBUTES, PITCH_CLASSES
@@ -27,6 +28,7 @@ class Setting:
     """Everything that a bar's composing reads of the controls. Shared between bars, read-only.
 
     `temperature` and `cut` go by event field; `mix` are the weighted inputs of the network.
+    `percussion`: what the drums beside these parts are composed under, if they are asked for.
     """
 
     controls: Controls
@@ -43,6 +45,7 @@ class Setting:
     form: FormSettings
     programs: tuple[int, ...]
     scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
+    percussion: Controls | None
 
     @property
     def progression(self) -> tuple[tuple[int, ...], float]:
@@ -76,7 +79,6 @@ def setting_of(
 
     `draw` in [0, 1) chooses the set of parts that the network is told of where it is left open.
     """
-    limits = limits_of(controls)
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
     if controls.grid != FREE and not codec.metrical:
@@ -86,6 +88,9 @@ def setting_of(
         )
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
+    percussion = percussion_beside(controls, spec.styles, metre, tempo)
+    playing = replace(controls, parts=controls.parts[:-1]) if percussion else controls
+    limits = limits_of(playing)
     names = [name for name, _ in spec.event]
     home = -limits.transposition
     attributes = tuple(
@@ -101,7 +106,7 @@ def setting_of(
         microseconds_per_quarter(tempo),
         np.array([controls.temperature.of(name) for name in names], np.float32),
         np.array([controls.min_p.of(name) for name in names], np.float32),
-        _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
+        _mix(controls, weights, _present(playing, table.part_set(mixed, draw))),
         mixed,
         attributes,
         positions_of(attributes),
@@ -116,6 +121,7 @@ def setting_of(
         ),
         _programs(controls),
         _chord_scale(controls),
+        percussion,
     )
 
 

@@ -106,7 +106,7 @@ def _begun(
     name = str(model or asked.model or DEFAULT_MODEL)
     network = open_model(name)
     played = None if prompt is None else _prompt(prompt)
-    log = asked.log(network, name, None, played)
+    log = asked.log(network, name, None, played, partial(warnings.warn, stacklevel=4))
     return composer_of(network, log), log
 
 

@@ -8,6 +8,7 @@ everything the plan asks of that place.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -170,6 +171,10 @@ class NotesCodec:
             pitches[_FIRST_DRUM:] = MASKED
         if not any(limits.parts_on[:DRUMS]):
             pitches[1:_FIRST_DRUM] = MASKED
+
+    def lean_to(self, bias: NDArray[np.float32], parts: Collection[int], weight: float) -> None:
+        for part in parts:
+            bias[_SLICES[PART]][1 + part] = weight
 
 
 def velocity_of(value: int) -> int:

@@ -7,6 +7,7 @@ faster or slower as a whole. One part.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import log2
 from typing import Any
 
@@ -145,6 +146,9 @@ class PerformanceCodec:
         bias[:] = 0.0 if limits.lean is None else limits.lean
         bias[ON:OFF] = limits.pitch_bias
         bias[OFF:SHIFT] = MASKED  # opened for what sounds, note by note
+
+    def lean_to(self, bias: NDArray[np.float32], parts: Collection[int], weight: float) -> None:
+        """There is one part, and every note is its own."""
 
 
 def _level(limits: Limits, tokens: int | slice) -> NDArray[np.float32] | np.float32 | float:

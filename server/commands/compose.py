@@ -110,7 +110,7 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     network = open_model(model, args.device, args.threads)
     prompt = read_prompt(args.prompt, complain) if args.prompt else None
     bars = None if args.minutes else args.bars or DEFAULT_BARS
-    return network, asked.log(network, model, bars, prompt)
+    return network, asked.log(network, model, bars, prompt, complain)
 
 
 def refuse_outputs(args: argparse.Namespace) -> None:

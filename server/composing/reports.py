@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from common.errors import PerpetuoError, StreamError
 from engine.composing.composer import Composer
+from engine.composing.following import sentence, unfollowed
 from engine.controls.controls import Controls
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
 from engine.music.bars import Bar
@@ -83,8 +84,11 @@ def ready(model: str, loaded_model: LoadedModel) -> ComposerReady:
     return ComposerReady(model, network.digest, styles, loaded_model.pace.speed, os.getpid())
 
 
-def joined(order: JoinOrder, loaded_model: LoadedModel, controls: Controls) -> JoinReport:
+def joined(
+    order: JoinOrder, loaded_model: LoadedModel, controls: Controls, left_out: tuple[str, ...]
+) -> JoinReport:
     member = loaded_model.ensemble.members[order.stream]
+    spec = loaded_model.network.specification
     return JoinReport(
         order.request,
         order.stream,
@@ -93,7 +97,9 @@ def joined(order: JoinOrder, loaded_model: LoadedModel, controls: Controls) -> J
         controls.complete(),
         member.first,
         member.dues[member.first],
-        loaded_model.network.specification.styles,
+        spec.styles,
+        {name: sentence(spec, name, reason) for name, reason in unfollowed(spec).items()},
+        left_out,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -184,10 +184,12 @@ class House:
         kept: ResumeState | None = None,
         bar: int = 0,
         usual_model: str | None = None,
+        asked: Collection[str] | None = None,
     ) -> Stream:
         """Begin a station; with what was kept of it, at this bar. `controls` are those with which
-        it first began; no `model` is the preset's, or the house's."""
-        stream = self._new(name, preset, seed, controls, model, prompt, usual_model)
+        it first began; no `model` is the preset's, or the house's. ControlError if the model does
+        not follow the controls that are `asked` for: all of them, if nothing is said."""
+        stream = self._new(name, preset, seed, controls, model, prompt, usual_model, asked)
         if kept is None:
             await self._begin(stream, "begun")
         else:
@@ -210,6 +212,7 @@ class House:
         model: str | None,
         prompt: Prompt | None,
         usual_model: str | None = None,
+        asked: Collection[str] | None = None,
     ) -> Stream:
         chosen = secrets.randbelow(MAX_SEED) if seed is None else seed
         found = self._preset_of(preset) if preset else None
@@ -224,6 +227,7 @@ class House:
             preset,
             usual_model=usual_model or usual,
             prompt=prompt,
+            asked=frozenset(controls if asked is None else asked),
             counts=self.counters.promises,
             sealed_before=self.rules.sealed,
         )

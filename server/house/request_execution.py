@@ -108,11 +108,16 @@ class RequestExecution:
         plan: Mapping[int, Mapping[str, int]],
         by: Mapping[str, str],
         preset: str | None,
+        *,
+        by_preset: bool = False,
     ) -> list[ChangeAnnounced]:
-        """Make a change, and promise in which bar it is heard; an event for each who asked."""
+        """Make a change, and promise in which bar it is heard; an event for each who asked. Of a
+        preset is left out what the model does not follow."""
         stream.changes += 1
         by_bar = {bar: dict(columns) for bar, columns in plan.items()}
-        order = ChangeOrder(0, stream.number, dict(values), by_bar, stream.changes)
+        order = ChangeOrder(
+            0, stream.number, dict(values), by_bar, stream.changes, by_preset=by_preset
+        )
         asked = self._asked[stream] = _PendingChange(stream.changes, plan, by, preset)
         try:
             await self._composing.ask(order, ChangeReport)
@@ -148,7 +153,8 @@ class RequestExecution:
         if model == stream.model:
             setting = Controls().with_values(preset.controls(stream.seed))
             by = dict.fromkeys(setting.complete(), request.by)
-            (event,) = await self._change(stream, setting.complete(), {}, by, request.name)
+            values = setting.complete()
+            (event,) = await self._change(stream, values, {}, by, request.name, by_preset=True)
             return event
         now = self.as_it_is(stream)
         setting = Controls().with_values(

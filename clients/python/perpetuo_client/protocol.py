@@ -308,6 +308,8 @@ class State(TypedDict):
     late_bars: int
     # The latest changes, oldest first.
     history: Sequence[Change]
+    # Controls that its model does not follow, each with a sentence why.
+    unfollowed: NotRequired[Mapping[str, str]]
     # Number of this message in its session, rising by 1 from 1.
     event: NotRequired[int]
 
@@ -431,6 +433,8 @@ class TurnedMessage(TypedDict):
     styles: Sequence[str]
     preset: str | None
     controls: Mapping[str, Any]
+    # Controls that its model does not follow, each with a sentence why.
+    unfollowed: NotRequired[Mapping[str, str]]
     # Number of this message in its session, rising by 1 from 1.
     event: NotRequired[int]
 

@@ -152,6 +152,8 @@ export interface StreamState {
   readonly preset: string | null;
   /** All controls, in force for what is composed from now on. */
   readonly controls: Controls;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed: Readonly<Record<string, string>>;
   /** Whether this client may change it. */
   readonly steerable: boolean;
   /** Why the state is what it is; "" if nothing was told. */

@@ -132,6 +132,7 @@ const description: Checks<State | TurnedMessage> = {
   styles: isListOf(isText),
   preset: orNull(isText),
   controls: isTable,
+  unfollowed: orAbsent(isTable),
 };
 
 const FIELDS: {

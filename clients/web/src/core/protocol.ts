@@ -282,6 +282,8 @@ export interface State {
   readonly late_bars: number;
   /** The latest changes, oldest first. */
   readonly history: ReadonlyArray<Change>;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed?: Readonly<Record<string, string>>;
   /** Number of this message in its session, rising by 1 from 1. */
   readonly event?: number;
 }
@@ -401,6 +403,8 @@ export interface TurnedMessage {
   readonly styles: ReadonlyArray<string>;
   readonly preset: string | null;
   readonly controls: Readonly<Record<string, unknown>>;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed?: Readonly<Record<string, string>>;
   /** Number of this message in its session, rising by 1 from 1. */
   readonly event?: number;
 }

@@ -23,7 +23,7 @@ describe("messages of the server", () => {
   });
 
   test.each(SERVER)("without any of its fields it is refused or optional: $name", (example) => {
-    const optional = ["id", "event", "preset", "late_bars", "late"];
+    const optional = ["id", "event", "preset", "late_bars", "late", "unfollowed"];
     const message = JSON.parse(example.text) as Record<string, unknown>;
     for (const field of Object.keys(message)) {
       if (field === "type" || (optional.includes(field) && field !== "preset")) continue;

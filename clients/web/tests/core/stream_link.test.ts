@@ -71,6 +71,7 @@ describe("the choice of a stream", () => {
     styles: [],
     preset: "calm",
     controls: { density: 2, key: "C major", style: null, tempo: 60 },
+    unfollowed: {},
     steerable: true,
     reason: "",
     ...more,

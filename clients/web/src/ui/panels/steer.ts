@@ -109,7 +109,8 @@ export class SteerPanel {
       setPressed(button, name === stream.preset);
       button.disabled = !stream.steerable;
     }
-    for (const control of this.controls.values()) control.setEnabled(stream.steerable);
+    for (const [name, control] of this.controls)
+      control.setEnabled(stream.steerable, stream.unfollowed[name]);
     const owner = byId("owner");
     owner.hidden = stream.steerable || stream.state === "ended";
     if (!owner.hidden && !owner.firstChild) {
