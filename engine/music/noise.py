@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 # Purposes: one number space for each.
 SAMPLING, PLANNING, FORM_SECTION, FORM_BAR, HUMANISING, ENSEMBLE = 1, 2, 3, 4, 5, 6
 TEMPO_WAVE, TEMPO_RIPPLE = 7, 8
+PLAYING, PLAYING_TOGETHER, PLAYING_PHRASE = 20, 21, 22
 
 _PURPOSE_BITS = 16
 _BELOW_ONE = np.float32(1 - 2**-24)
