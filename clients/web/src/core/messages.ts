@@ -78,8 +78,7 @@ function wrongField(value: Values, fields: Checks): string | undefined {
 
 const isNote: Check = (value) => Array.isArray(value) && value.length >= 7 && value.every(isWhole);
 
-const isPedal: Check = (value) =>
-  Array.isArray(value) && value.length >= 3 && value.every(isWhole);
+const isPedal: Check = (value) => Array.isArray(value) && value.length >= 3 && value.every(isWhole);
 
 const isBar = shaped<WireBar>({
   index: isWhole,

@@ -96,8 +96,7 @@ function stepsOf(bar: ScheduledBar): Step[] {
     steps.push({ time, order: BEGIN, note });
   }
   steps.push({ time: first, order: PROGRAMS });
-  for (const pedal of bar.pedals)
-    steps.push({ time: bar.due + pedal.down, order: PRESS, pedal });
+  for (const pedal of bar.pedals) steps.push({ time: bar.due + pedal.down, order: PRESS, pedal });
   return steps.sort((a, b) => a.time - b.time || a.order - b.order);
 }
 
