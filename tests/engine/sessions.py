@@ -101,6 +101,8 @@ class Session:
 
     def _change(self, change: tuple[Mapping[str, Json], PlanOverrides]) -> None:
         controls, offsets = change
+        if not self.composer.codec.metrical:
+            controls = {n: v for n, v in controls.items() if n not in ("expression", "pedal")}
         expected = self.composer.first_open
         plan = {expected + k: columns for k, columns in offsets.items() if columns}
         first = self.composer.change(controls, plan)

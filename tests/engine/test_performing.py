@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp
 from statistics import mean
 
@@ -159,9 +160,9 @@ def test_the_player_drifts_from_note_to_note_and_not_at_a_bar_line() -> None:
         line = tuple(Note(START + 12 * i, 12, 60, 64, 0) for i in range(8))
         shifts += play(line, key=(3, 0, number))[1]
     middle = mean(shifts)
-    alike = mean((a - middle) * (b - middle) for a, b in zip(shifts, shifts[1:], strict=False))
+    alike = mean((a - middle) * (b - middle) for a, b in pairwise(shifts))
     assert alike / mean((a - middle) ** 2 for a in shifts) > 0.4
-    steps = [abs(b - a) for a, b in zip(shifts, shifts[1:], strict=False)]
+    steps = [abs(b - a) for a, b in pairwise(shifts)]
     assert mean(steps[7::8]) < 1.3 * mean(steps)
 
 
