@@ -17,7 +17,8 @@ class PlayerFigures:
     bar: `drum_places`, how late strokes are. `together_spread` lies between what is struck
     together, `drift_spread` is how far strokes are from their place, and `drift_memory` how much of
     it is alike from one sixteenth to the next. `pedal_delay` is in ticks: from a change of harmony,
-    at which the pedal comes up, until it is down again.
+    at which the pedal comes up, until it is down again; `pedal_rests` is how often a harmony has no
+    pedal, by `engine.performing.texture`.
     """
 
     phrase_tempo: tuple[float, ...]
@@ -31,3 +32,4 @@ class PlayerFigures:
     drift_spread: float
     drift_memory: float
     pedal_delay: float
+    pedal_rests: tuple[float, ...]

@@ -34,4 +34,5 @@ LEARNED = PlayerFigures(
     drift_spread=21.1555,
     drift_memory=0.3872,
     pedal_delay=4.6,
+    pedal_rests=(0.2035, 0.4028, 0.3592, 0.471),
 )

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from engine.music.bars import Pedal
 from engine.music.fields import FIRST_CHORD
+from engine.music.noise import PLAYING_PEDAL, uniforms
 from engine.music.score import DRUMS, Note
 from engine.performing.learned import LEARNED
 from engine.performing.played_bar import PlayedBar
+from engine.performing.texture import texture_of
 
 PEDALLING = ("auto", "off", "on")
 # Programs of General MIDI whose instruments have such a pedal: pianos, celesta, vibraphone.
@@ -26,19 +28,22 @@ def is_pressed(pedal: str, expression: float) -> bool:
 
 
 def pedals_of(notes: Sequence[Note], bar: PlayedBar) -> tuple[Pedal, ...]:
-    """When the pedals of a bar are down, for those parts that have one and something to sustain."""
-    parts = sorted({note.part for note in notes if bar.programs[note.part] in PEDALLED} - {DRUMS})
+    """When the pedals of a bar are down, for those parts that have one and something to sustain.
+    A player leaves some harmonies without."""
+    mine = [n for n in notes if n.part != DRUMS and bar.programs[n.part] in PEDALLED]
+    draws = uniforms(*bar.key[:2], PLAYING_PEDAL, bar.key[2], 2).tolist() if mine else ()
     found = []
-    for first, last in _harmonies(notes, bar):
-        down = first + min(_DELAY, (last - first) // 3)
-        for part in parts:
-            if any(_sounds(note, part, bar.start + first, bar.start + last) for note in notes):
-                found.append(Pedal(down, last - down, part))
+    for (first, last), draw in zip(_harmonies(notes, bar), draws, strict=False):
+        here = [n for n in mine if n.onset < bar.start + last and _end(n) > bar.start + first]
+        struck = [n for n in here if n.onset >= bar.start + first]
+        if struck and draw >= LEARNED.pedal_rests[texture_of(struck, bar.start + last)]:
+            down = first + min(_DELAY, (last - first) // 3)
+            found += [Pedal(down, last - down, part) for part in sorted({n.part for n in here})]
     return tuple(found)
 
 
-def _sounds(note: Note, part: int, first: int, last: int) -> bool:
-    return note.part == part and note.onset < last and note.onset + note.duration > first
+def _end(note: Note) -> int:
+    return note.onset + note.duration
 
 
 def _harmonies(notes: Sequence[Note], bar: PlayedBar) -> list[tuple[int, int]]:
@@ -50,12 +55,13 @@ def _harmonies(notes: Sequence[Note], bar: PlayedBar) -> list[tuple[int, int]]:
 
 
 def _changes(notes: Sequence[Note], bar: PlayedBar) -> bool:
-    """Whether the second half has another chord; another bass, where none is planned."""
-    first, second = bar.chords
-    if min(first, second) >= FIRST_CHORD:
-        return first != second
+    """Whether what is struck in the second half has another chord; another bass, where no chord is
+    planned."""
     middle = bar.start + bar.metre.half
     melodic = [note for note in notes if note.part != DRUMS]
-    early = min((note.pitch for note in melodic if note.onset < middle), default=0)
-    late = min((note.pitch for note in melodic if note.onset >= middle), default=early)
-    return early % 12 != late % 12
+    late = [note.pitch for note in melodic if note.onset >= middle]
+    first, second = bar.chords
+    if late and min(first, second) >= FIRST_CHORD:
+        return first != second
+    early = [note.pitch for note in melodic if note.onset < middle]
+    return bool(early and late) and min(early) % 12 != min(late) % 12

@@ -18,9 +18,10 @@ from common.errors import MidiError
 from common.files import MUSIC, read_bytes
 from engine.files.midi import Smf, read
 from engine.performing.figures import PlayerFigures
+from engine.performing.texture import TEXTURES
 from export.data.finding import MIDI_SUFFIXES
 from export.performing.drums import PLACES, drum_timing
-from export.performing.pedal import delays, has_pedal
+from export.performing.pedal import PedalledHalf, delays, has_pedal, pedalled_halves
 from export.performing.pieces import piece_of
 from export.performing.tempo import by_close, by_place, depths, rubato
 from export.performing.touch import balances, loudness, spreads
@@ -49,6 +50,15 @@ def learned(pianos: Sequence[Smf], drums: Sequence[Smf]) -> PlayerFigures:
         _mean([found.spread for found in strokes]),
         _mean([found.memory for found in strokes]),
         _median([delay for piece in pedalled for delay in delays(piece)]),
+        _rests([half for piece in pedalled for half in pedalled_halves(piece)]),
+    )
+
+
+def _rests(halves: Sequence[PedalledHalf]) -> tuple[float, ...]:
+    """By texture, how many have no pedal."""
+    return tuple(
+        _mean([not half.pressed for half in halves if half.texture == texture])
+        for texture in range(TEXTURES)
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from engine.music.score import Note
+from engine.performing.texture import texture_of
 from export.performing.pieces import Piece
 
 FEWEST = 20  # times down that make a piece one with pedal
+UNPRESSED = 0.05  # of half a bar: a pedal that is still coming up
 CHANGING = 3.0  # ticks around a half bar within which a pedal that comes up changes there
 
 
@@ -24,6 +28,31 @@ def delays(piece: Piece) -> Iterator[float]:
             down = float(piece.pedals[after + 1, 0])
             if down < end:
                 yield max(0.0, down - start)
+
+
+class PedalledHalf(NamedTuple):
+    """Half a bar in which something is struck, and whether the pedal is down in it at all."""
+
+    texture: int
+    pressed: bool
+
+
+def pedalled_halves(piece: Piece) -> Iterator[PedalledHalf]:
+    onset = piece.score.notes["onset"].astype(np.int64)
+    for start, end in _halves(piece):
+        first, last = np.searchsorted(onset, (start, end))
+        struck = [Note(*row) for row in piece.score.notes[first:last].tolist()]
+        if struck:
+            share = _down_between(piece, start, end) / (end - start)
+            yield PedalledHalf(texture_of(struck, int(end)), share > UNPRESSED)
+
+
+def _down_between(piece: Piece, start: float, end: float) -> float:
+    """Ticks."""
+    pedals = piece.pedals
+    first, last = np.searchsorted(pedals[:, 1], start), np.searchsorted(pedals[:, 0], end)
+    here = np.clip(pedals[first:last], start, end)
+    return float((here[:, 1] - here[:, 0]).sum())
 
 
 def changes(piece: Piece) -> float:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.music.bars import Pedal
 from engine.music.fields import ENDING_FAR, ENDING_LAST, NO_CHORD
 from engine.music.harmony import chord_id
+from engine.music.noise import PLAYING_PEDAL, uniforms
 from engine.music.score import DRUMS, TIED_FROM, Note
 from engine.music.time import Metre
 from engine.performing.learned import LEARNED
@@ -21,6 +22,7 @@ from engine.performing.played_bar import PlayedBar
 from engine.performing.rendering import rendered
 from engine.performing.roles import BASS, INNER, MELODY, PERCUSSION, roles_of
 from engine.performing.rubato import bent, pace
+from engine.performing.texture import texture_of
 from engine.performing.timing import MELODY_LEAD
 
 START = 96 * 7
@@ -204,6 +206,17 @@ def test_bar_lines_stay_where_they_are(place: float, ending: int) -> None:
 # -- pedal -----------------------------------------------------------------------------------------
 
 
+def pressing() -> tuple[int, int, int]:
+    """A bar in which no harmony is left without the pedal."""
+    for number in range(99):
+        if uniforms(1, 0, PLAYING_PEDAL, number, 2).min() > max(LEARNED.pedal_rests):
+            return 1, 0, number
+    raise AssertionError("there is one")
+
+
+PRESSED = pressing()
+
+
 @given(notes=NOTES, metre=METRES, chords=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_pedals_lie_in_their_bar_and_apart_from_each_other(
     notes: tuple[Note, ...], metre: Metre, chords: tuple[int, int]
@@ -218,31 +231,49 @@ def test_pedals_lie_in_their_bar_and_apart_from_each_other(
 
 
 def test_it_goes_down_after_the_harmony_has_changed_and_up_at_the_next_change() -> None:
-    notes = (Note(START, 96, 60, 64, 0), Note(START, 96, 48, 64, 1))
-    delay = round(LEARNED.pedal_delay)
-    assert pedals_of(notes, bar()) == (Pedal(delay, 96 - delay, 0), Pedal(delay, 96 - delay, 1))
-    assert pedals_of(notes, bar(chords=(C, G))) == (
-        *(Pedal(delay, 48 - delay, part) for part in (0, 1)),
-        *(Pedal(48 + delay, 48 - delay, part) for part in (0, 1)),
+    delay, parts = round(LEARNED.pedal_delay), (0, 1)
+    held = tuple(Note(START, 96, 60, 64, part) for part in parts)
+    whole = tuple(Pedal(delay, 96 - delay, part) for part in parts)
+    assert pedals_of(held, bar(key=PRESSED)) == whole
+    struck = (*held, *(Note(START + 48, 48, 62, 64, part) for part in parts))
+    assert pedals_of(struck, bar(chords=(C, G), key=PRESSED)) == (
+        *(Pedal(delay, 48 - delay, part) for part in parts),
+        *(Pedal(48 + delay, 48 - delay, part) for part in parts),
     )
+    # A chord that nothing sounds of is no change.
+    assert pedals_of(held, bar(chords=(C, G), key=PRESSED)) == whole
 
 
 def test_where_no_chord_is_planned_the_bass_tells() -> None:
     still = (Note(START, 48, 48, 64, 0), Note(START + 48, 48, 60, 64, 0))
     moving = (Note(START, 48, 48, 64, 0), Note(START + 48, 48, 55, 64, 0))
     for chords in ((0, 0), (NO_CHORD, C)):
-        assert len(pedals_of(still, bar(chords=chords))) == 1
-        assert len(pedals_of(moving, bar(chords=chords))) == 2
+        assert len(pedals_of(still, bar(chords=chords, key=PRESSED))) == 1
+        assert len(pedals_of(moving, bar(chords=chords, key=PRESSED))) == 2
 
 
 def test_only_instruments_that_have_a_pedal_use_it() -> None:
     notes = tuple(Note(START, 96, 60 + part, 64, part) for part in range(8))
     programs = (0, 6, 19, 4, 48, 8, 11, 0)  # piano, harpsichord, organ, electric piano, strings …
-    pressed = {pedal.part for pedal in pedals_of(notes, bar(programs=programs))}
+    pressed = {pedal.part for pedal in pedals_of(notes, bar(programs=programs, key=PRESSED))}
     assert pressed == {part for part in range(7) if programs[part] in PEDALLED} == {0, 3, 5, 6}
 
 
 def test_in_silence_the_pedal_rests() -> None:
     notes = (Note(START, 40, 60, 64, 0), Note(START + 48, 48, 62, 64, 1))
-    pressed = pedals_of(notes, bar(chords=(C, G)))
+    pressed = pedals_of(notes, bar(chords=(C, G), key=PRESSED))
     assert [(pedal.tick < 48, pedal.part) for pedal in pressed] == [(True, 0), (False, 1)]
+
+
+def test_a_player_leaves_as_many_harmonies_without_as_was_measured() -> None:
+    line = [Note(START + 12 * i, 2 if i % 2 else 3, 60 + i, 64, 0) for i in range(8)]
+    textures = [
+        (Note(START, 96, 48, 64, 0), Note(START, 96, 64, 64, 0)),
+        (Note(START, 12, 48, 64, 0), Note(START + 24, 12, 64, 64, 0)),
+        tuple(note._replace(duration=96 - 12 * i) for i, note in enumerate(line)),
+        tuple(line),
+    ]
+    for texture, notes in enumerate(textures):
+        assert texture_of(notes, START + 96) == texture
+        rests = [not pedals_of(notes, bar(key=(5, 0, number))) for number in range(400)]
+        assert mean(rests) == pytest.approx(LEARNED.pedal_rests[texture], abs=0.08)

@@ -72,6 +72,7 @@ def test_drummers_are_learned_by_place(figures):
 
 def test_the_pedal_is_learned_against_the_bar(figures):
     assert figures.pedal_delay == 6
+    assert figures.pedal_rests == (0, 0, 0, 0)
 
 
 def test_a_report_tells_the_same_of_one_piece():

@@ -56,8 +56,9 @@ def test_notes_and_times_are_those_of_the_bar() -> None:
 
 
 def test_pedals_are_the_last_of_a_bar_and_may_be_missing() -> None:
-    for bar in wired({"pedal": "on"}):
-        assert bar.pedals
+    bars = [bar for bar in wired({"pedal": "on"}) if bar.pedals]
+    assert bars
+    for bar in bars:
         spelled = ",".join(f"[{p.part},{p.tick},{p.length}]" for p in bar.pedals)
         encoded, ending = encode_bar(bar), f',"pedals":[{spelled}]}}'.encode()
         assert encoded.endswith(ending)
