@@ -42,12 +42,16 @@ from engine.composing.tempo_drift import TempoDrift
 from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
-from engine.music.bars import Bar, moved
+from engine.music.bars import Bar, Pedal, moved
 from engine.music.noise import ENSEMBLE, RESTS, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
 from engine.network.row_lease import RowLease
 from engine.network.runtime import Checkpoint, Network, Pool
+from engine.performing.pedal import is_pressed, pedals_of
+from engine.performing.played_bar import PlayedBar
+from engine.performing.rendering import rendered
+from engine.performing.rubato import pace
 from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
 from engine.planning.form import RESTING, FormState, heard_before, kept_bars
 from engine.planning.guards import GuardState, nudge, observe, report, retuned
@@ -185,11 +189,13 @@ class Composer:
         return duration(self._in_force.metre.ticks, self._quarter(bar))
 
     def _quarter(self, bar: int) -> int:
-        """Microseconds a quarter of a bar, as its tempo drifts."""
+        """Microseconds a quarter of a bar, as its tempo drifts and, if it is under way, the player
+        goes."""
         setting = self._in_force
-        return self.tempo_drift.drifted(
+        drifted = self.tempo_drift.drifted(
             setting.microseconds_per_quarter, setting.controls.tempo_drift, bar
         )
+        return round(drifted * self._pace) if bar == self.next_bar else drifted
 
     @property
     def first_open(self) -> int:
@@ -347,7 +353,17 @@ class Composer:
         self._told: HeardBar[int] = array("i")
         self._overdue: set[int] = set()  # parts that are leaned to until they are heard
         self._surprise, self._drawn = 0.0, 0
+        self._pace = self._pace_from(line)
         self._context = None  # worked out when the first note is drawn or the bar is done
+
+    def _pace_from(self, line: BarLine) -> float:
+        """How many times as long as in an even tempo the bar under way lasts."""
+        expression = self._in_force.controls.expression
+        if not expression:
+            return 1.0
+        bar = line.bar if line.meant < 0 else line.meant
+        form = self.plan_ahead.form_of(bar, line.form, self._in_force.form)
+        return pace(form.phrase, form.ending, expression, (self.seed, self.stream, bar))
 
     def _plan(self) -> None:
         """Plan the bar under way and write everything that holds for all of it."""
@@ -487,25 +503,15 @@ class Composer:
             return None
         self._notes += self._cursor.leave_bar(self._end)
         notes = tuple(sorted(self._notes))
-        articulation = setting.controls.articulation
         if line.bar == self.last:
             span = self._start, self._end
             notes = tuple(closed(notes, span, setting.limits, setting.controls.key))
-            articulation = None
         quarter = self._quarter(line.bar)
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         heard = tuple(sorted((*heard, *self.percussion.take())))
-        played, shifts = performed(
-            articulated(heard, max(self._end, self._cursor.tick), articulation),
-            line.start,
-            quarter,
-            setting.controls.swing,
-            setting.controls.humanise_time,
-            setting.controls.humanise_velocity,
-            (self.seed, self.stream, line.bar),
-        )
+        played, shifts, pedals = self._played(heard, quarter)
         bar = Bar(
             line.bar,
             revision,
@@ -518,10 +524,37 @@ class Composer:
             self._planned.plan,
             self._planned.section.name,
             self._surprise / max(self._drawn, 1),
+            pedals,
         )
         self._close_bar(line, notes)
         self._begin()
         return moved(bar, line.told)
+
+    def _played(
+        self, notes: tuple[Note, ...], quarter: int
+    ) -> tuple[tuple[Note, ...], tuple[int, ...], tuple[Pedal, ...]]:
+        """The notes of the bar under way, where they sound, as they are played; by how many
+        microseconds each is shifted; and the pedals."""
+        line, setting, section = self.lines[-1], self._in_force, self._planned.section
+        controls, key = setting.controls, (self.seed, self.stream, line.bar)
+        touch = None if line.bar == self.last else controls.articulation  # the last chord is held
+        played, shifts = performed(
+            articulated(notes, max(self._end, self._cursor.tick), touch),
+            line.start,
+            quarter,
+            controls.swing,
+            controls.humanise_time,
+            controls.humanise_velocity,
+            key,
+        )
+        chords = self._planned.plan.chord, self._planned.plan.half_chord
+        bar = PlayedBar(
+            *(line.start, setting.metre, quarter, section.phrase, section.ending),
+            *(chords, setting.programs, key),
+        )
+        played, shifts = rendered(played, shifts, bar, controls.expression)
+        pressed = is_pressed(controls.pedal, controls.expression)
+        return played, shifts, pedals_of(played, bar) if pressed else ()
 
     def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
         """Remember the bar and draw the bar line."""

@@ -13,7 +13,7 @@ from engine.composing.cadence import closing_columns
 from engine.composing.setting import Setting
 from engine.music.noise import PLANNING, uniforms
 from engine.music.plan import BarPlan
-from engine.planning.form import FormBar, FormState, form_bar, kept_bars
+from engine.planning.form import FormBar, FormSettings, FormState, form_bar, kept_bars
 from engine.planning.guards import Nudge
 from engine.planning.planner import first_chord, plan_bar
 from engine.planning.planner_table import Floats, PlannerTable
@@ -67,25 +67,29 @@ class PlanAhead:
         overrides: Mapping[int, Columns],
     ) -> tuple[PlannedStep, int]:
         """This bar, from the states after the one before it, and the first chord of the next."""
-        section, form = self._form(form, bar, conditions)
+        section, form = self._form(form, bar, conditions.setting.form)
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         kept = kept_bars(form)
         now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
         plan, planner = plan_bar(now, kept)
         bar += 1
-        ahead, _ = self._form(form, bar, conditions)
+        ahead, _ = self._form(form, bar, conditions.setting.form)
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)
         return PlannedStep(section, plan, form, planner), first_chord(then)
 
+    def form_of(self, bar: int, state: FormState, settings: FormSettings) -> FormBar:
+        """What the form asks of this bar, from the state after the one before it."""
+        return self._form(state, bar, settings)[0]
+
     def _form(
-        self, state: FormState, bar: int, conditions: PlanConditions
+        self, state: FormState, bar: int, settings: FormSettings
     ) -> tuple[FormBar, FormState]:
-        given = (state, bar, conditions.setting.form)
+        given = (state, bar, settings)
         if self._formed is None or self._formed[0] != given:
-            found = form_bar(state, bar, conditions.setting.form, self.seed, self.stream)
+            found = form_bar(state, bar, settings, self.seed, self.stream)
             self._formed = (given, found)
         return self._formed[1]
 

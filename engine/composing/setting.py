@@ -86,6 +86,16 @@ def setting_of(
             f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
             f"grid to {FREE}"
         )
+    if controls.expression and not codec.metrical:
+        raise ControlError(
+            f"expression={controls.expression:g}: this model plays in free time, with a player's "
+            "timing and touch of its own; set expression to 0"
+        )
+    if controls.pedal == "on" and not codec.metrical:
+        raise ControlError(
+            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
+            "pedal to auto or off"
+        )
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
     percussion = percussion_beside(controls, spec.styles, metre, tempo)

@@ -26,6 +26,7 @@ from engine.controls.values import Control, control
 from engine.music.grids import GRIDS
 from engine.music.score import PARTS
 from engine.music.time import Metre
+from engine.performing.pedal import PEDALLING
 from engine.planning.form import FORMS, MAX_SECTION_BARS
 
 ROLES = {
@@ -163,6 +164,14 @@ class ControlTable:
     humanise_velocity: float = control(
         NUMBER, PERFORMANCE, "performance", 0.0, 0, 30, "velocity",
         "Largest random change of a velocity.")
+    expression: float = control(
+        NUMBER, PERFORMANCE, "performance", 0.0, 0, 1, "",
+        "How much a player shapes tempo, timing and the loudness of voices: 0 not at all, 1 as "
+        "measured.")
+    pedal: str = control(
+        CHOICE, PERFORMANCE, "performance", PEDALLING[0], 0, 0, "",
+        "Sustain pedal of pianos, changed with the harmony: auto presses it where expression is "
+        "above 0.", choices=PEDALLING)
     # fmt: on
 
 

@@ -370,6 +370,8 @@ class WireBar(TypedDict):
     notes: Sequence[WireNote]
     # Made from bars before it, because the composed one was not there in time.
     late: NotRequired[bool]
+    # When the sustain pedal of a part is down. May be passed over.
+    pedals: NotRequired[Sequence[WirePedal]]
 
 
 class SteeredMessage(TypedDict):
@@ -558,3 +560,7 @@ FromServer: TypeAlias = (
 
 # A note, as an array of seven numbers.
 WireNote: TypeAlias = Sequence[int]
+
+# The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
+# and as 0 at the end. It is up at every bar line.
+WirePedal: TypeAlias = Sequence[int]

@@ -78,6 +78,8 @@ function wrongField(value: Values, fields: Checks): string | undefined {
 
 const isNote: Check = (value) => Array.isArray(value) && value.length >= 7 && value.every(isWhole);
 
+const isPedal: Check = (value) => Array.isArray(value) && value.length >= 3 && value.every(isWhole);
+
 const isBar = shaped<WireBar>({
   index: isWhole,
   revision: isWhole,
@@ -92,6 +94,7 @@ const isBar = shaped<WireBar>({
   programs: isListOf(isWhole),
   notes: isListOf(isNote),
   late: orAbsent(isFlag),
+  pedals: orAbsent(isListOf(isPedal)),
 });
 
 const isStation = shaped<StationRow>({

@@ -341,10 +341,16 @@ export interface WireBar {
   readonly notes: ReadonlyArray<WireNote>;
   /** Made from bars before it, because the composed one was not there in time. */
   readonly late?: boolean;
+  /** When the sustain pedal of a part is down. May be passed over. */
+  readonly pedals?: ReadonlyArray<WirePedal>;
 }
 
 /** A note, as an array of seven numbers. */
 export type WireNote = readonly [part: number, pitch: number, velocity: number, tick: number, length: number, shift: number, tie: number];
+
+/** The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
+ * and as 0 at the end. It is up at every bar line. */
+export type WirePedal = readonly [part: number, tick: number, length: number];
 
 /** Somebody changed controls or the plan; heard from `bar` on. `preset` is the one that was chosen
  * last. */
