@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="MAP",
-        help="rename a style: old=new, DATASET/old=new for one dataset alone, or a TOML file of such "
+        help="rename a style: old=new, DATASET/old=new for one dataset, or a TOML file of such "
         "pairs (may be given again)",
     )
     parser.add_argument(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.music.score import Score
 from export.invention.draws import Draws
-from export.invention.form import Plan, Section, Taste, plan
-from export.invention.melody import Theme, Voice, reworked, sing, theme
-from export.invention.patterns import bells, loops, play_loops
+from export.invention.form import Section, Taste, plan
+from export.invention.melody import Voice, tell
+from export.invention.patterns import Loop, bells, loops, play_loops
 from export.invention.piece import Piece
-from export.invention.textures import Layer, bass, pad
+from export.invention.textures import Layer, bass, figure, last_chord, pad, play, voiced
 
 PALETTE = {
     "major": {
@@ -59,16 +59,12 @@ TASTE = Taste(
     },
     minutes=(1.9, 4.7),
     rubato=0.015,
+    pedal=0.3,
+    breaths=0.6,
 )
-HIGH = (
-    9,
-    11,
-    8,
-    10,
-    14,
-    98,
-)  # glockenspiel, vibraphone, celesta, music box, tubular bells, crystal
-VOICE = (73, 71, 52, 91, 40, 4, 54, 79)
+HIGH = (9, 11, 8, 10, 14, 98)  # glockenspiel, vibraphone, celesta, music box, bells, crystal
+VOICES = (73, 71, 52, 91, 40, 4, 54, 79, 42)
+PLUCKED = (0, 0, 4, 46, 11, 24)
 PADS = (89, 88, 91, 94, 95, 48, 49, 50)
 LOW = (89, 43, 88, 42, 95, 39)
 BELLS, LEAD, LOOPS, PAD, BASS = range(5)
@@ -77,63 +73,80 @@ BELLS, LEAD, LOOPS, PAD, BASS = range(5)
 def compose(seed: int) -> Score:
     draws = Draws(seed, "ambient")
     course = plan(draws.within("plan"), TASTE)
-    programs = [draws.choice(some) for some in (HIGH, VOICE, (*HIGH, 0, 4, 46), PADS, LOW)]
+    programs = [draws.choice(some) for some in (HIGH, VOICES, PLUCKED, PADS, LOW)]
     piece = Piece(course, programs)
-    low, high = draws.weighted({(52, 71): 3.0, (50, 69): 1.0, (55, 74): 1.0})
-    layers = {
-        BELLS: Layer(BELLS, (79, 98), 1, draws.between(40, 52)),
-        LOOPS: Layer(LOOPS, (62, 84), 1, draws.between(44, 56)),
-        PAD: Layer(PAD, (low, high), draws.weighted({3: 3.0, 4: 4.0}), draws.between(42, 54)),
-        BASS: Layer(BASS, TASTE.bass, 1, draws.between(44, 56)),
-    }
-    _voice(piece, draws.within("lead"))
-    _ground(piece, layers, draws.within("ground"))
-    _sparkle(piece, layers, draws.within("sparkle"))
+    if draws.chance(0.7):
+        _lead(piece, draws.within("lead"))
+    _ground(piece, draws.within("ground"))
+    moving = draws.weighted({"loops": 5.0, "figure": 2.0, "none": 1.5})
+    if moving == "loops":
+        _loops(piece, draws.within("loops"))
+    elif moving == "figure":
+        _figure(piece, draws.within("figure"))
+    _bells(piece, draws.within("bells"), moving)
     return piece.score()
 
 
-def _voice(piece: Piece, draws: Draws) -> None:
-    """A slow melody in some of the themes, or none at all."""
-    if draws.chance(0.25):
-        return
-    voice = Voice(LEAD, (65, 81), draws.between(48, 58), draws.between(0.0, 0.25), 0.4)
-    themes: dict[str, Theme] = {}
-    for section in piece.plan.sections:
-        if not section.letter.isupper() or draws.chance(0.3):
-            continue
-        phrase = piece.plan.bars_of(section)[0].phrase
-        if section.letter in themes:
-            themes[section.letter] = reworked(draws, themes[section.letter])
-        else:
-            themes[section.letter] = theme(draws, piece.plan.metre, phrase, voice.lively)
-        sing(piece, voice, section, themes[section.letter], draws)
+def _lead(piece: Piece, draws: Draws) -> None:
+    """A slow melody in some of the themes."""
+    low = draws.choice((62, 65, 67))
+    voice = Voice(LEAD, (low, low + 15), draws.between(48, 58), draws.between(0.0, 0.25), 0.4)
+
+    def who(section: Section) -> Voice | None:
+        share = {"i": 0.0, "r": 0.1, "o": 0.4}.get(section.letter, 0.7)
+        return voice if draws.chance(share) else None
+
+    tell(piece, who, draws)
 
 
-def _ground(piece: Piece, layers: dict[int, Layer], draws: Draws) -> None:
-    """Pads, and a bass that is silent in the introduction and in rests at times."""
+def _ground(piece: Piece, draws: Draws) -> None:
+    """Pads, in another place and thickness by theme, and a bass that is silent at times."""
     course = piece.plan
-    stagger = draws.choice((0, 12, 24, 24, 48))
-    pad(piece, layers[PAD], course.spans, draws, stagger=stagger, breath=0.45, tied=0.6)
-    silent = {"i", "r"} if draws.chance(0.7) else set()
+    stagger, breath = draws.choice((0, 12, 24, 24, 48)), draws.between(0.3, 0.6)
+    low, base = draws.choice((50, 52, 55)), draws.between(42, 54)
+    layers: dict[str, Layer] = {}
+    for section in course.sections:
+        kind = "A" if section.letter in "io" else section.letter
+        if kind not in layers:
+            lift = draws.choice((-2, 0, 0, 3)) if layers else 0
+            span = (low + lift, low + lift + draws.choice((16, 19)))
+            layers[kind] = Layer(PAD, span, draws.weighted({2: 1.0, 3: 3.0, 4: 4.0}), base)
+        chords = course.spans_of(section)
+        pad(piece, layers[kind], chords, draws, stagger=stagger, breath=breath, tied=0.6)
+    silent = draws.choice(({"i", "r"}, {"i"}, {"r"}, set()))
     spans = [s for s in course.spans if course.sections[s.section].letter not in silent]
-    bass(piece, layers[BASS], spans, draws, kind="long", pickups=0.1)
+    bass(piece, Layer(BASS, TASTE.bass, 1, base + 3), spans, draws, kind="long", pickups=0.1)
 
 
-def _sparkle(piece: Piece, layers: dict[int, Layer], draws: Draws) -> None:
-    """Loops and bells, each in a set of loops of its own by theme."""
-    found = {}
-    has_loops, share = draws.chance(0.75), draws.between(0.15, 0.55)
+def _loops(piece: Piece, draws: Draws) -> None:
+    """Loops of unequal length, a set of them by theme."""
+    layer = Layer(LOOPS, (62, 83), 1, draws.between(44, 56))
+    found: dict[str, list[Loop]] = {}
     for section in piece.plan.sections:
-        bars = piece.plan.bars_of(section)
-        if has_loops and _plays(draws, piece.plan, section):
-            if section.letter not in found:
-                found[section.letter] = loops(draws, draws.whole(2, 4))
-            play_loops(piece, layers[LOOPS], bars, found[section.letter], draws)
-        if section.letter != "i" or not has_loops:
-            bells(piece, layers[BELLS], bars, draws, share=share)
+        kind = "A" if section.letter in "io" else section.letter
+        if kind not in found:
+            found[kind] = loops(draws, draws.whole(2, 4))
+        if section.letter != "r" or draws.chance(0.5):
+            play_loops(piece, layer, piece.plan.bars_of(section), found[kind], draws)
 
 
-def _plays(draws: Draws, course: Plan, section: Section) -> bool:
-    if section.letter == "r":
-        return draws.chance(0.5)
-    return section is course.sections[0] or draws.chance(0.85)
+def _figure(piece: Piece, draws: Draws) -> None:
+    """A broken chord in slow notes that ring."""
+    course = piece.plan
+    layer = Layer(LOOPS, (62, 81), draws.choice((3, 4)), draws.between(42, 54))
+    voices = voiced(course.spans, layer, draws)
+    unit = 12 if course.metre.unit == 8 else 24
+    shape = figure(draws, course.metre, unit, layer.voices)
+    for section in course.sections:
+        if section.letter != "r":
+            bars = course.bars_of(section)
+            play(piece, layer, bars, shape, voices, draws, ringing=96, offset=0.05)
+    last_chord(piece, layer, voices, draws, 24)
+
+
+def _bells(piece: Piece, draws: Draws, moving: str) -> None:
+    layer = Layer(BELLS, (79, 98), 1, draws.between(40, 52))
+    share = draws.between(0.2, 0.6) if moving == "none" else draws.between(0.05, 0.45)
+    for section in piece.plan.sections:
+        if section.letter != "i" or moving == "none":
+            bells(piece, layer, piece.plan.bars_of(section), draws, share=share)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.music.score import Score
 from export.invention.draws import Draws
-from export.invention.form import Taste, plan
-from export.invention.melody import Theme, Voice, reworked, sing, theme
+from export.invention.form import Section, Taste, plan
+from export.invention.melody import Voice, tell
 from export.invention.piece import Piece
 from export.invention.textures import Layer, bass, figure, last_chord, pad, play, voiced
 
@@ -57,6 +57,7 @@ TASTE = Taste(
     minutes=(1.8, 4.6),
     bass=(31, 48),
     rubato=0.02,
+    pedal=0.12,
 )
 MELODIES = (40, 42, 60, 73, 68, 48, 52)
 SPARKS = (46, 0, 11, 8, 45)
@@ -79,22 +80,16 @@ def compose(seed: int) -> Score:
 
 def _melody(piece: Piece, draws: Draws) -> None:
     """A broad theme; at the height it goes up."""
-    course = piece.plan
-    lively = draws.between(0.1, 0.4)
-    themes: dict[str, Theme] = {}
-    for section in course.sections:
-        bars = course.bars_of(section)
-        if not section.letter.isupper() or (section.letter == "A" and draws.chance(0.4)):
-            continue
-        bright = max(bar.level for bar in bars) > 0.75
+    lively, base = draws.between(0.1, 0.45), draws.between(56, 64)
+
+    def who(section: Section) -> Voice | None:
+        share = {"i": 0.0, "r": 0.3, "o": 0.5, "A": 0.65}.get(section.letter, 1.0)
+        bright = max(bar.level for bar in piece.plan.bars_of(section)) > 0.75
         span = (69, 88) if bright else (64, 81)
-        voice = Voice(MELODY, span, draws.between(56, 64), lively, 0.12)
-        if section.letter in themes:
-            themes[section.letter] = reworked(draws, themes[section.letter])
-        else:
-            phrase = bars[0].phrase
-            themes[section.letter] = theme(draws, course.metre, phrase, lively, draws.whole(1, 3))
-        sing(piece, voice, section, themes[section.letter], draws)
+        voice = Voice(MELODY, span, base, lively, rests=0.12, doubled=0.3 * bright)
+        return voice if draws.chance(share) else None
+
+    tell(piece, who, draws)
 
 
 def _ground(piece: Piece, draws: Draws) -> None:
@@ -107,7 +102,7 @@ def _ground(piece: Piece, draws: Draws) -> None:
         spans, bars = course.spans_of(section), course.bars_of(section)
         level = sum(bar.level for bar in bars) / len(bars)
         count = 2 if level < 0.3 else 3
-        held = Layer(PAD, (50, 66), count, base)
+        held = Layer(PAD, (48, 62), count, base)
         if section.letter not in "i" or draws.chance(0.6):
             pad(
                 piece, held, spans, draws, breath=breath, tied=0.6, stagger=draws.choice((0, 0, 24))
@@ -122,15 +117,16 @@ def _arpeggios(piece: Piece, draws: Draws) -> None:
     course = piece.plan
     unit = 12 if course.metre.unit == 8 or course.tempo > 84 or draws.chance(0.4) else 6
     lower = Layer(
-        ARPEGGIO, draws.choice(((57, 74), (55, 72))), draws.choice((3, 4)), draws.between(44, 54)
+        ARPEGGIO, draws.choice(((60, 77), (62, 79))), draws.choice((3, 4)), draws.between(44, 54)
     )
-    upper = Layer(SPARK, (74, 91), draws.choice((3, 4)), draws.between(40, 50))
+    upper = Layer(SPARK, (76, 93), draws.choice((3, 4)), draws.between(40, 50))
     ours, theirs = voiced(course.spans, lower, draws), voiced(course.spans, upper, draws)
+    rising = draws.between(0.15, 0.35)
     shape = figure(draws, course.metre, unit, lower.voices)
     high = figure(draws, course.metre, draws.choice((unit, 12, 24)), upper.voices)
     for section in course.sections:
         bars = course.bars_of(section)
-        play(piece, lower, bars, shape, ours, draws, offset=0.05)
+        play(piece, lower, bars, shape, ours, draws, offset=rising)
         if max(bar.level for bar in bars) > 0.6:
-            play(piece, upper, bars, high, theirs, draws, offset=-0.25)
+            play(piece, upper, bars, high, theirs, draws, offset=rising - 0.3)
     last_chord(piece, lower, ours, draws, unit)

@@ -62,6 +62,8 @@ class Taste:
     minutes: tuple[float, float] = (1.7, 4.6)
     bass: tuple[int, int] = (33, 50)
     rubato: float = 0.02
+    pedal: float = 0.0  # share of the turns whose bass stays on the tonic
+    breaths: float = 0.4  # share of the sections that end with a silence, of the phrases a quarter
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Plan:
     bars: tuple[Bar, ...]
     spans: tuple[Span, ...]
     tempos: tuple[tuple[int, int], ...]
+    breaths: tuple[tuple[int, int], ...]  # first tick and past the last, nothing sounds there
 
     @property
     def last(self) -> Span:
@@ -157,7 +160,8 @@ def plan(draws: Draws, taste: Taste) -> Plan:
     bars = _bars(draws.within("levels"), sections, written, metre, phrase)
     spans = _spans(draws.within("chords"), taste, key, sections, metre, phrase)
     tempos = _tempos(draws.within("tempo"), bars, tempo, taste.rubato)
-    return Plan(metre, tempo, key, sections, bars, spans, tempos)
+    breaths = _breaths(draws.within("breaths"), taste.breaths, bars, sections, metre)
+    return Plan(metre, tempo, key, sections, bars, spans, tempos, breaths)
 
 
 def _lengths(
@@ -230,10 +234,29 @@ def _spans(
         turn, ticks = turns[kind]
         if section.time:
             turn = recoloured(draws, turn, taste.palette, 0.3)
+        if stays:
+            _prepare(draws, stays, turn[0], section.key, metre)
         length = (section.bars[1] - section.bars[0]) * metre.ticks
         stays += _repeated(draws, taste, turn, ticks, length, number)
     closing = chords(draws.choice(CLOSES[home.mode]), home)
     return _with_basses(draws, taste, _closed(stays, closing, metre, len(sections) - 1))
+
+
+def _prepare(
+    draws: Draws, stays: list[tuple[Chord, int, int]], first: Chord, key: Key, metre: Metre
+) -> None:
+    """Let the end of a section lead to the first chord of the next, above all into another key."""
+    last, ticks, section = stays[-1]
+    if not draws.chance(0.3 if last.key == key else 0.75):
+        return
+    root = (first.root + 7) % 12
+    if root == last.root:
+        return
+    suspended = draws.choice(("7sus4", "9sus4", "sus4"))
+    stays.pop()
+    if ticks > metre.ticks:
+        stays.append((last, ticks - metre.ticks, section))
+    stays.append((Chord(root, suspended, key), min(ticks, metre.ticks), section))
 
 
 def _turn(draws: Draws, taste: Taste, key: Key, metre: Metre) -> tuple[list[Chord], int]:
@@ -243,6 +266,8 @@ def _turn(draws: Draws, taste: Taste, key: Key, metre: Metre) -> tuple[list[Chor
         turn = recoloured(draws, chords(draws.choice(known), key), taste.palette, 0.35)
     else:
         turn = walk(draws, key, draws.weighted(taste.turn_chords), taste.palette)
+    if draws.chance(taste.pedal):
+        turn = [replace(one, bass=key.tonic) for one in turn]
     bars = draws.weighted(taste.chord_bars)
     ticks = metre.half if bars < 1 and metre.half * 2 == metre.ticks else metre.ticks
     return turn, ticks * max(1, int(bars))
@@ -297,6 +322,20 @@ def _with_basses(
             spans.append(Span(tick, ticks, chord, bass, section))
             tick += ticks
     return tuple(spans)
+
+
+def _breaths(
+    draws: Draws, share: float, bars: Sequence[Bar], sections: Sequence[Section], metre: Metre
+) -> tuple[tuple[int, int], ...]:
+    """Silences at the ends of sections and of some phrases, a part of a bar long."""
+    ends = {section.bars[1] - 1 for section in sections}
+    found = []
+    for bar in bars[:-4]:
+        if not bar.closes or not draws.chance(share if bar.index in ends else share / 4):
+            continue
+        end = bar.start + metre.ticks
+        found.append((end - draws.choice((metre.ticks_per_beat, metre.ticks - metre.half)), end))
+    return tuple(found)
 
 
 def _tempos(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.music.score import DRUMS, Score
 from export.invention.draws import Draws
-from export.invention.form import Taste, plan
-from export.invention.melody import Theme, Voice, reworked, sing, theme
+from export.invention.form import Section, Taste, plan
+from export.invention.melody import Voice, tell
 from export.invention.piece import Piece
 from export.invention.rhythm import DrumKit, beat, comping, drum
-from export.invention.textures import Layer, bass, figure, pad, play, strike, voiced
+from export.invention.textures import Layer, bass, figure, last_chord, pad, play, strike, voiced
 
 PALETTE = {
     "major": {"maj7": 3.0, "maj9": 4.0, "69": 1.5, "6": 1.0, "add9": 0.6},
@@ -50,11 +50,12 @@ TASTE = Taste(
     },
     moves={(0, ""): 3.0, (-3, "minor"): 1.0, (3, "major"): 1.0, (5, ""): 1.0, (1, ""): 0.4},
     minutes=(1.6, 3.6),
-    bass=(31, 46),
+    bass=(29, 43),
     rubato=0.008,
+    breaths=0.15,
 )
 LEADS = (11, 26, 73, 0, 4, 65, 59)
-KEYS = (4, 4, 5, 0, 26)
+KEYS = (4, 4, 5, 0, 26, 0)
 LOW = (32, 33, 35, 33)
 LEAD, KEY, PAD, BASS = range(4)
 
@@ -69,7 +70,7 @@ def compose(seed: int) -> Score:
     _lead(piece, draws.within("lead"))
     _keys(piece, draws.within("keys"))
     if draws.chance(0.35):
-        layer = Layer(PAD, (67, 79), 2, draws.between(30, 38))
+        layer = Layer(PAD, (62, 74), 2, draws.between(30, 38))
         for section in course.sections:
             if section.letter in "BCr":
                 pad(piece, layer, course.spans_of(section), draws, breath=0.5, tied=0.8)
@@ -79,20 +80,15 @@ def compose(seed: int) -> Score:
 
 
 def _lead(piece: Piece, draws: Draws) -> None:
-    course = piece.plan
-    voice = Voice(LEAD, draws.choice(((65, 82), (67, 84))), draws.between(56, 66), 0.5, 0.35, 0.9)
-    themes: dict[str, Theme] = {}
-    for section in course.sections:
-        sings = section.letter in "BC" or (section.letter == "A" and draws.chance(0.6))
-        if not sings:
-            continue
-        if section.letter in themes:
-            themes[section.letter] = reworked(draws, themes[section.letter])
-        else:
-            phrase = course.bars_of(section)[0].phrase
-            lively = draws.between(0.3, 0.7)
-            themes[section.letter] = theme(draws, course.metre, phrase, lively, draws.whole(1, 2))
-        sing(piece, voice, section, themes[section.letter], draws)
+    low = draws.choice((64, 65, 67))
+    lively = draws.between(0.3, 0.7)
+    voice = Voice(LEAD, (low, low + 17), draws.between(56, 66), lively, rests=0.3, held=0.9)
+
+    def who(section: Section) -> Voice | None:
+        share = {"i": 0.0, "r": 0.15, "o": 0.5, "A": 0.65}.get(section.letter, 1.0)
+        return voice if draws.chance(share) else None
+
+    tell(piece, who, draws, phrases=2)
 
 
 def _keys(piece: Piece, draws: Draws) -> None:
@@ -101,16 +97,17 @@ def _keys(piece: Piece, draws: Draws) -> None:
     voices = voiced(course.spans, layer, draws)
     rhythms = {letter: comping(draws, course.metre) for letter in "ABC"}
     broken = figure(draws, course.metre, 12, layer.voices)
+    fills = draws.between(0.1, 0.6)
     for section in course.sections:
         bars = course.bars_of(section)
         if section.letter in "ir" and draws.chance(0.3):
             play(piece, layer, bars, broken, voices, draws, ringing=48, offset=0.15)
         else:
             rhythm = rhythms.get(section.letter, rhythms["A"])
-            strike(piece, layer, bars, rhythm, voices, draws)
-    for number, pitch in enumerate(voices[course.last.start]):
-        tick = course.last.start + number * 12
-        piece.add(KEY, tick, course.end - tick, pitch, piece.loud(tick, layer.base - 4, draws))
+            filled = [bar for bar in bars if bar.closes and draws.chance(fills)]
+            strike(piece, layer, [b for b in bars if b not in filled], rhythm, voices, draws)
+            play(piece, layer, filled, broken, voices, draws, ringing=36, offset=0.1)
+    last_chord(piece, layer, voices, draws, draws.choice((0, 6, 12)))
     low = Layer(BASS, TASTE.bass, 1, draws.between(56, 66))
     silent = draws.choice(({"i"}, {"i", "r"}, {"r"}, set()))
     spans = [s for s in course.spans if course.sections[s.section].letter not in silent]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from engine.music.time import Metre
 from export.invention.draws import Draws
 from export.invention.form import Bar, Section
+from export.invention.harmony import Chord
 from export.invention.piece import Piece
 from export.invention.voicing import is_parallel
 
@@ -76,7 +77,8 @@ Motif = tuple[Event, ...]
 @dataclass(frozen=True)
 class Voice:
     """Who plays a melody: `span` of pitches, `base` velocity, `lively` from 0 to 1, `rests` the
-    share of phrases that are silent, `held` the share of a note's length that it is held."""
+    share of phrases that are silent, `held` the share of a note's length that it is held, `doubled`
+    that of long notes with another below."""
 
     part: int
     span: tuple[int, int]
@@ -84,6 +86,7 @@ class Voice:
     lively: float = 0.4
     rests: float = 0.15
     held: float = 1.0
+    doubled: float = 0.0
 
 
 def motif(draws: Draws, metre: Metre, lively: float) -> Motif:
@@ -198,6 +201,42 @@ def sing(piece: Piece, voice: Voice, section: Section, theme: Theme, draws: Draw
     line.finish()
 
 
+def tell(
+    piece: Piece, who: Callable[[Section], Voice | None], draws: Draws, phrases: int = 3
+) -> None:
+    """Every section its theme, where `who` has a voice for it: one that was heard comes back
+    reworked, the close remembers the first. The last voice ends on the last chord, mostly."""
+    themes: dict[str, Theme] = {}
+    voice = None
+    for section in piece.plan.sections:
+        voice = who(section)
+        if voice is None:
+            continue
+        letter = section.letter if section.letter.isupper() else "A"
+        if letter in themes:
+            themes[letter] = reworked(draws, themes[letter])
+        else:
+            phrase = piece.plan.bars_of(section)[0].phrase
+            count = draws.whole(1, phrases)
+            themes[letter] = theme(draws, piece.plan.metre, phrase, voice.lively, count)
+        sing(piece, voice, section, themes[letter], draws)
+    if voice is not None and draws.chance(0.85):
+        close_on(piece, voice, draws)
+
+
+def close_on(piece: Piece, voice: Voice, draws: Draws) -> None:
+    """The last note, over the last chord: its third, fifth or root, in the middle of the span."""
+    last = piece.plan.last
+    low, high = voice.span
+    tones = (last.chord.tones[0], last.chord.root, (last.chord.root + 7) % 12)
+    pool = [pitch for pitch in range(low, high + 1) if pitch % 12 in tones]
+    aim = low + (high - low) * draws.between(0.3, 0.6)
+    pitch = min(pool, key=lambda pitch: abs(pitch - aim))
+    late = draws.choice((0, 12, 24))
+    loud = piece.loud(last.start + late, voice.base, draws)
+    piece.add(voice.part, last.start + late, last.ticks - late, pitch, loud)
+
+
 class _Line:
     """A melody as it goes: the pitch before, the bass under it, and where it means to go."""
 
@@ -212,8 +251,8 @@ class _Line:
         low, high = self._voice.span
         for onset, ticks, step in events:
             tick = bar.start + onset
-            aim = low + (high - low) * self.aim + 1.7 * step
-            self._note(tick, ticks, aim, ticks >= 24 or onset == 0)
+            aim = low + (high - low) * self.aim + 1.6 * step
+            self._note(tick, ticks, aim, ticks >= 36 or onset == 0)
 
     def _note(self, tick: int, ticks: int, aim: float, is_stable: bool) -> None:
         span = self._piece.plan.span_at(tick)
@@ -224,18 +263,18 @@ class _Line:
         self._sound(tick)
         self._waiting = (tick, ticks, pitch)
 
-    def _pitch(self, chord, bass: int, aim: float, is_stable: bool) -> int:  # type: ignore[no-untyped-def]
+    def _pitch(self, chord: Chord, bass: int, aim: float, is_stable: bool) -> int:
         low, high = self._voice.span
         pool = [pitch for pitch in range(low, high + 1) if pitch % 12 in chord.scale]
 
         def cost(pitch: int) -> float:
             found = abs(pitch - aim) + 0.9 * self._draws.uniform()
             if is_stable and pitch % 12 not in chord.tones:
-                found += 2.0 if pitch % 12 in chord.stable else 6.0
+                found += 1.5 if pitch % 12 in chord.stable else 6.0
             if self._before is None:
                 return found
             step = pitch - self._before[0]
-            found += 0.8 * max(0, abs(step) - 4) + 1.2 * (step == 0)
+            found += 0.9 * max(0, abs(step) - 2) + 1.5 * (step == 0)
             if pitch % 12 not in chord.tones and abs(step) > 2:
                 found += 3.0
             if abs(self._leap) > 5 and step * self._leap > 0:
@@ -255,7 +294,18 @@ class _Line:
         held = max(3, round(ticks * self._voice.held))
         loud = self._piece.loud(onset, self._voice.base, self._draws) + 0.35 * (pitch - 72)
         self._piece.add(self._voice.part, onset, held, pitch, loud)
+        if ticks >= 24 and self._draws.chance(self._voice.doubled):
+            self._below(onset, held, pitch, loud - 9)
         self._waiting = None
+
+    def _below(self, onset: int, ticks: int, pitch: int, loud: float) -> None:
+        """A note of the chord a third to a sixth under the melody."""
+        span = self._piece.plan.span_at(onset)
+        for step in self._draws.choice(((3, 4, 5), (8, 9, 7), (5, 4, 3), (9, 8, 7))):
+            if (pitch - step) % 12 in span.chord.tones:
+                held = min(ticks, span.end - onset)
+                self._piece.add(self._voice.part, onset, held, pitch - step, loud)
+                return
 
     def finish(self) -> None:
         self._sound(self._piece.plan.end)

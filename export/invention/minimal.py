@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from engine.music.score import Score
 from export.invention.draws import Draws
-from export.invention.form import Taste, plan
-from export.invention.melody import Voice, sing, theme
+from export.invention.form import Section, Taste, plan
+from export.invention.melody import Voice, tell
 from export.invention.patterns import Cell, cell, play_cell
 from export.invention.piece import Piece
 from export.invention.textures import Layer, bass, last_chord, pad, voiced
@@ -43,6 +43,8 @@ TASTE = Taste(
     moves={(0, ""): 2.0, (5, ""): 1.0, (-3, ""): 1.0, (2, ""): 1.0, (3, ""): 0.7, (-4, ""): 0.7},
     minutes=(1.6, 4.0),
     rubato=0.0,
+    pedal=0.25,
+    breaths=0.15,
 )
 MALLETS = (12, 11, 13, 0, 108, 46)
 SECOND = (12, 11, 0, 4, 45, 13)
@@ -58,8 +60,8 @@ def compose(seed: int) -> Score:
     programs = [draws.choice(some) for some in (LINES, MALLETS, SECOND, PADS, LOW)]
     piece = Piece(course, programs)
     size = draws.weighted({4: 3.0, 5: 3.0, 6: 1.0})
-    first = Layer(FIRST, (64, 81), size, draws.between(52, 64))
-    second = Layer(SHIFTED, draws.choice(((52, 68), (55, 72))), size, draws.between(48, 60))
+    first = Layer(FIRST, (69, 86), size, draws.between(52, 64))
+    second = Layer(SHIFTED, draws.choice(((57, 73), (60, 76))), size, draws.between(48, 60))
     _process(piece, first, second, draws.within("process"))
     _frame(piece, draws.within("frame"))
     return piece.score()
@@ -105,16 +107,20 @@ def _frame(piece: Piece, draws: Draws) -> None:
     """What swells around the pattern: a bass, held chords, long notes on top."""
     course = piece.plan
     low = Layer(BASS, TASTE.bass, 1, draws.between(48, 58))
-    held = Layer(PAD, (50, 67), 3, draws.between(36, 46))
-    voice = Voice(LINE, (69, 86), draws.between(46, 56), draws.between(0.0, 0.2), 0.4)
-    silent_bass = draws.choice(({"i", "r"}, {"i"}, {"r"}))
-    spans = [s for s in course.spans if course.sections[s.section].letter not in silent_bass]
+    silent = draws.choice(({"i", "r"}, {"i"}, {"r"}))
+    spans = [s for s in course.spans if course.sections[s.section].letter not in silent]
     bass(piece, low, spans, draws, kind=draws.choice(("long", "long", "pulse", "fifths")))
+    held = Layer(
+        PAD, draws.choice(((47, 60), (50, 62))), draws.choice((2, 3)), draws.between(38, 48)
+    )
     with_pad: Sequence[str] = draws.choice(("BCo", "BC", "ABCo", "ro"))
     for section in course.sections:
         if section.letter in with_pad:
             pad(piece, held, course.spans_of(section), draws, breath=0.5, tied=0.8)
-        returns = section.letter in "BC" or (section.letter == "A" and section.time)
-        if returns and draws.chance(0.6):
-            phrase = course.bars_of(section)[0].phrase
-            sing(piece, voice, section, theme(draws, course.metre, phrase, voice.lively), draws)
+    voice = Voice(LINE, (67, 84), draws.between(46, 56), draws.between(0.0, 0.25), 0.4)
+
+    def who(section: Section) -> Voice | None:
+        later = section.letter in "BC" or (section.letter == "A" and section.time > 0)
+        return voice if later and draws.chance(0.65) else None
+
+    tell(piece, who, draws)

@@ -33,11 +33,21 @@ class Piece:
         if self._swung:
             onset, ticks = _swung(onset), _swung(onset + ticks) - _swung(onset)
         ticks = min(ticks, self.plan.end - onset)
+        onset, ticks = self._breathing(onset, ticks)
         if onset < 0 or ticks < 1 or not 21 <= pitch <= 108:
             return
         self._order.setdefault(part, len(self._order))
         loud = round(min(LOUDEST, max(SOFTEST, velocity)))
         self._notes.append([onset, ticks, pitch, loud, part])
+
+    def _breathing(self, onset: int, ticks: int) -> tuple[int, int]:
+        """A note without what of it falls into a silence; none if it begins there."""
+        for first, last in self.plan.breaths:
+            if first <= onset < last:
+                return onset, 0
+            if onset < first < onset + ticks:
+                return onset, first - onset
+        return onset, ticks
 
     def loud(self, tick: int, base: float, draws: Draws) -> float:
         """The velocity of a note there: by level, by its place in phrase and bar, by chance."""
@@ -69,9 +79,14 @@ class Piece:
             line: list[list[int]] = []
             for note in notes:
                 if line and note[0] < line[-1][0] + line[-1][1]:
-                    if note[0] - line[-1][0] < _LEAST:
+                    room = note[0] - line[-1][0]
+                    if room < _LEAST:
                         continue
-                    line[-1][1] = note[0] - line[-1][0]
+                    # A held note of which little would be left leaves the pitch to the other part.
+                    if room < line[-1][1] / 2 and line[-1][4] != note[4]:
+                        line.pop()
+                    else:
+                        line[-1][1] = room
                 line.append(note)
             kept += line
         for note in kept:

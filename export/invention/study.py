@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from engine.music.score import Score
+from engine.music.time import Metre
 from export.invention.draws import Draws
-from export.invention.form import Taste, plan
-from export.invention.melody import Theme, Voice, reworked, sing, theme
+from export.invention.form import Bar, Plan, Section, Taste, plan
+from export.invention.melody import Voice, groups, tell
 from export.invention.piece import Piece
 from export.invention.textures import (
-    Figure,
     Layer,
     bass,
     figure,
@@ -18,6 +20,7 @@ from export.invention.textures import (
     strike,
     voiced,
 )
+from export.invention.voicing import Voices
 
 PALETTE = {
     "major": {"maj": 2.0, "add9": 3.0, "maj7": 3.0, "maj9": 1.0, "6": 1.0, "sus2": 1.0},
@@ -64,69 +67,112 @@ TASTE = Taste(
     rubato=0.035,
 )
 PIANOS = (0, 0, 0, 0, 1, 4, 46, 11)
-MELODY, LEFT, HELD, BASS = range(4)
+STRINGS = (48, 42, 89, 49, 41)
+MELODY, HELD, LEFT = range(3)
 
 
 def compose(seed: int) -> Score:
     draws = Draws(seed, "study")
     course = plan(draws.within("plan"), TASTE)
     piano = draws.choice(PIANOS)
-    held = draws.choice((48, 42, 89, 49, 41))
-    piece = Piece(course, (draws.choice((piano, piano, piano, 73, 40)), piano, held, piano))
-    _melody(piece, draws.within("melody"))
+    top = draws.choice((piano, piano, piano, piano, 73, 40))
+    piece = Piece(course, (top, draws.choice(STRINGS), piano))
+    _melody(piece, draws.within("melody"), 0.35 if top == piano else 0.0)
     _left(piece, draws.within("left"))
-    if draws.chance(0.4):
-        layer = Layer(HELD, (52, 67), 2, draws.between(34, 44))
+    if draws.chance(0.3):
+        layer = Layer(HELD, (57, 69), 2, draws.between(34, 44))
         for section in course.sections:
             if section.letter in "BCo" or section.time:
                 pad(piece, layer, course.spans_of(section), draws, breath=0.4, tied=0.8)
     return piece.score()
 
 
-def _melody(piece: Piece, draws: Draws) -> None:
-    course = piece.plan
-    lively = draws.between(0.15, 0.6)
-    top = draws.choice((79, 81, 84))
-    voice = Voice(MELODY, (top - 17, top), draws.between(60, 70), lively, 0.2)
-    themes: dict[str, Theme] = {}
-    for section in course.sections:
-        if not section.letter.isupper():
-            continue
-        phrase = course.bars_of(section)[0].phrase
-        if section.letter in themes:
-            themes[section.letter] = reworked(draws, themes[section.letter])
-        else:
-            themes[section.letter] = theme(draws, course.metre, phrase, lively, draws.whole(1, 3))
-        sing(piece, voice, section, themes[section.letter], draws)
+def _melody(piece: Piece, draws: Draws, doubled: float) -> None:
+    low = draws.choice((65, 67, 69))
+    voice = Voice(
+        MELODY,
+        (low, low + 17),
+        draws.between(60, 70),
+        draws.between(0.15, 0.6),
+        rests=0.2,
+        doubled=draws.between(0, doubled),
+    )
+
+    def who(section: Section) -> Voice | None:
+        share = {"i": 0.0, "r": 0.25, "o": 0.6}.get(section.letter, 1.0)
+        return voice if draws.chance(share) else None
+
+    tell(piece, who, draws)
 
 
 def _left(piece: Piece, draws: Draws) -> None:
-    """The ostinato, in another figure for the middle, and a bass under it."""
+    """What the left hand plays, by theme, over a bass."""
     course = piece.plan
-    layer = Layer(
-        LEFT,
-        draws.choice(((48, 62), (50, 64), (47, 61))),
-        draws.choice((3, 3, 4)),
-        draws.between(42, 52),
-    )
+    span = draws.choice(((48, 64), (50, 65), (52, 67)))
+    layer = Layer(LEFT, span, draws.choice((3, 3, 4)), draws.between(42, 52))
     voices = voiced(course.spans, layer, draws)
-    waltz = course.metre.beats == 3 and draws.chance(0.5)
-    unit = 12 if course.metre.unit == 8 else draws.weighted({12: 5.0, 24: 2.0, 6: 0.7})
-    shapes: dict[str, Figure] = {}
+    manners: dict[str, Manner] = {}
+    ringing = draws.choice((0, 24, 48, 96))
     for section in course.sections:
         kind = "A" if section.letter in "ior" else section.letter
+        if kind not in manners:
+            manners[kind] = _manner(draws, course, layer.voices, ringing)
         bars = course.bars_of(section)
-        if waltz and kind != "C":
-            strike(piece, layer, bars, [_waltz(draws)], voices, draws)
-            continue
-        if kind not in shapes:
-            shapes[kind] = figure(draws, course.metre, unit, layer.voices)
-        play(piece, layer, bars, shapes[kind], voices, draws, offset=draws.between(0.0, 0.15))
+        manners[kind](piece, layer, bars, voices, draws)
     last_chord(piece, layer, voices, draws, draws.choice((0, 6, 12)))
-    low = Layer(BASS, TASTE.bass, 1, draws.between(46, 56))
+    low = Layer(LEFT, TASTE.bass, 1, draws.between(46, 56))
     kind = draws.choice(("long", "long", "fifths"))
     bass(piece, low, course.spans, draws, kind=kind, pickups=0.15)
 
 
-def _waltz(draws: Draws) -> list[tuple[int, int]]:
+Manner = Callable[[Piece, Layer, Sequence[Bar], dict[int, Voices], Draws], None]
+
+
+def _manner(draws: Draws, course: Plan, voices: int, ringing: int) -> Manner:
+    """A way to play chords: broken, after the beat, or struck."""
+    metre = course.metre
+    kind = draws.weighted({"broken": 6.0, "after": 2.0 * (metre.beats == 3), "struck": 1.5})
+    if kind == "broken":
+        unit = 12 if metre.unit == 8 else draws.weighted({12: 6.0, 24: 1.0, 6: 0.5})
+        shape = figure(draws, metre, unit, voices)
+        offset, resting = draws.between(0.05, 0.25), draws.between(0.2, 0.9)
+
+        def broken(
+            piece: Piece, layer: Layer, bars: Sequence[Bar], found: dict[int, Voices], own: Draws
+        ) -> None:
+            play(
+                piece,
+                layer,
+                bars,
+                shape,
+                found,
+                own,
+                ringing=ringing,
+                offset=offset,
+                resting=resting,
+            )
+
+        return broken
+    rhythms = [_after(draws)] if kind == "after" else _struck(draws, metre)
+
+    def struck(
+        piece: Piece, layer: Layer, bars: Sequence[Bar], found: dict[int, Voices], own: Draws
+    ) -> None:
+        strike(piece, layer, bars, rhythms, found, own)
+
+    return struck
+
+
+def _after(draws: Draws) -> list[tuple[int, int]]:
     return draws.choice(([(24, 48)], [(24, 24), (48, 24)], [(24, 48), (48, 24)]))
+
+
+def _struck(draws: Draws, metre: Metre) -> list[list[tuple[int, int]]]:
+    """One chord a part of the bar, or one a beat with a longer one at the end of each other bar."""
+    places, tick = [], 0
+    for ticks in groups(metre):
+        places.append((tick, ticks))
+        tick += ticks
+    beat = metre.ticks_per_beat * (1 if metre.unit == 4 else 3)
+    beats = [(tick, beat) for tick in range(0, metre.ticks, beat)]
+    return draws.choice(([places], [beats, places], [places, places[:1]]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.music.time import TICKS_PER_QUARTER, Metre
@@ -142,15 +142,19 @@ def play(
     draws: Draws,
     *,
     ringing: int = 0,
-    offset: float = 0.0,
+    offset: float = 0.2,
+    resting: float = 0.4,
 ) -> None:
     """A figure over the bars, fuller where the level is higher by `offset`. Each note is held to
-    the next, or `ringing` ticks, but never into another chord."""
+    the next, or `ringing` ticks, but never into another chord. `resting` of the phrases come to
+    rest in the middle of their last bar."""
     for bar in bars:
         if piece.plan.is_close(bar):
             continue
         level = bar.level + offset
         places = [i for i, rank in enumerate(shape.ranks) if rank <= level]
+        if bar.closes and draws.chance(resting):
+            places = [i for i in places if i * shape.unit <= piece.plan.metre.half]
         for place, following in pairwise([*places, len(shape.steps)]):
             tick = bar.start + place * shape.unit
             span = piece.plan.span_at(tick)
@@ -186,11 +190,13 @@ def strike(
         if piece.plan.is_close(bar):
             continue
         rhythm = rhythms[bar.place % len(rhythms)]
+        late = piece.plan.metre.ticks - 12
         for number, (place, ticks) in enumerate(rhythm):
             if number and draws.uniform() > 0.35 + 0.8 * bar.level:
                 continue
             tick = bar.start + place
-            span = piece.plan.span_at(tick)
+            # What comes just before a bar line belongs to the chord after it.
+            span = piece.plan.span_at(tick + 12 if place >= late else tick)
             held = min(ticks, span.end - tick)
             chord = voices[span.start]
             thin = number and len(chord) > 2 and draws.chance(0.3)
@@ -210,9 +216,11 @@ def bass(
     """The bass of the plan. `kind`: "long" notes, "pulse" of the parts of the bar, "fifths" that
     answer the root; `pickups` of the chords are led to by a step."""
     plan = piece.plan
+    if kind == "long":
+        spans = _held(spans)
     for number, span in enumerate(spans):
         following = spans[number + 1].bass if number + 1 < len(spans) else span.bass
-        if span is plan.last:
+        if span.end == plan.end:
             _bass_note(piece, layer, span.start, span.ticks, span.bass, draws)
             continue
         for tick, ticks, pitch in _bass_rhythm(piece, span, kind, draws):
@@ -224,9 +232,24 @@ def bass(
                 _bass_note(piece, layer, span.end - cut, cut, step, draws)
 
 
+def _held(spans: Sequence[Span]) -> list[Span]:
+    """Chords over one bass joined, as long as a note may last; the last one stands alone."""
+    found: list[Span] = []
+    for number, span in enumerate(spans):
+        before = found[-1] if found else None
+        joins = before is not None and before.bass == span.bass and before.end == span.start
+        if joins and before and span.end - before.start <= LONGEST and number < len(spans) - 1:
+            found[-1] = replace(before, ticks=before.ticks + span.ticks)
+        else:
+            found.append(span)
+    return found
+
+
 def _bass_rhythm(piece: Piece, span: Span, kind: str, draws: Draws) -> list[tuple[int, int, int]]:
     metre = piece.plan.metre
     level = piece.plan.bar_at(span.start).level
+    if kind == "long" and span.ticks <= LONGEST:
+        return [(span.start, span.ticks, span.bass)]
     if kind == "long" or span.ticks <= metre.half or level < 0.2:
         longest = max(metre.ticks, min(LONGEST // metre.ticks, 2) * metre.ticks)
         return [
@@ -249,9 +272,9 @@ def _bass_rhythm(piece: Piece, span: Span, kind: str, draws: Draws) -> list[tupl
 
 def _fifth(span: Span) -> int:
     """Another note of the chord, a fourth to an octave away."""
-    for step in (7, -5, 8, 6, 12):
+    for step in (-5, 7, -4, 8, 6, 12):
         pitch = span.bass + step
-        if pitch % 12 in span.chord.tones and 28 <= pitch <= 57:
+        if pitch % 12 in span.chord.tones and 28 <= pitch <= 50:
             return pitch
     return span.bass
 
