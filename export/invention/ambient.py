@@ -103,6 +103,7 @@ def _ground(piece: Piece, draws: Draws) -> None:
     """Pads, in another place and thickness by theme, and a bass that is silent at times."""
     course = piece.plan
     stagger, breath = draws.choice((0, 12, 24, 24, 48)), draws.between(0.3, 0.6)
+    leaning = draws.choice((0.0, 0.3, 0.6))
     low, base = draws.choice((50, 52, 55)), draws.between(42, 54)
     layers: dict[str, Layer] = {}
     for section in course.sections:
@@ -112,7 +113,16 @@ def _ground(piece: Piece, draws: Draws) -> None:
             span = (low + lift, low + lift + draws.choice((16, 19)))
             layers[kind] = Layer(PAD, span, draws.weighted({2: 1.0, 3: 3.0, 4: 4.0}), base)
         chords = course.spans_of(section)
-        pad(piece, layers[kind], chords, draws, stagger=stagger, breath=breath, tied=0.6)
+        pad(
+            piece,
+            layers[kind],
+            chords,
+            draws,
+            stagger=stagger,
+            breath=breath,
+            tied=0.6,
+            leaning=leaning,
+        )
     silent = draws.choice(({"i", "r"}, {"i"}, {"r"}, set()))
     spans = [s for s in course.spans if course.sections[s.section].letter not in silent]
     bass(piece, Layer(BASS, TASTE.bass, 1, base + 3), spans, draws, kind="long", pickups=0.1)

@@ -105,7 +105,14 @@ def _ground(piece: Piece, draws: Draws) -> None:
         held = Layer(PAD, (48, 62), count, base)
         if section.letter not in "i" or draws.chance(0.6):
             pad(
-                piece, held, spans, draws, breath=breath, tied=0.6, stagger=draws.choice((0, 0, 24))
+                piece,
+                held,
+                spans,
+                draws,
+                breath=breath,
+                tied=0.6,
+                leaning=0.4,
+                stagger=draws.choice((0, 0, 24)),
             )
         if section.letter != "i":
             kind = pulse if level > 0.55 else "long"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from engine.music.time import MICROSECONDS_PER_MINUTE, TICKS_PER_QUARTER, Metre
 from export.invention.draws import Draws
-from export.invention.harmony import Chord, Key, Palette, chords, recoloured, walk
+from export.invention.harmony import Chord, Key, Palette, chords, on_degree, recoloured, walk
 from export.invention.voicing import bass_line
 
 SHORTER = {"i": 0.5, "r": 0.5, "o": 0.6}  # sections that are so much shorter than a theme
@@ -277,16 +277,28 @@ def _repeated(
     draws: Draws, taste: Taste, turn: Sequence[Chord], ticks: int, length: int, section: int
 ) -> list[tuple[Chord, int, int]]:
     """The turn over and over, as long as the section is; other qualities come and go."""
-    stays, left = [], length
+    stays: list[tuple[Chord, int, int]] = []
+    left, is_answer = length, False
     while left > 0:
-        for chord in turn:
-            if left <= 0:
-                break
-            stays.append((chord, min(ticks, left), section))
-            left -= min(ticks, left)
+        for chord in _answered(draws, turn, taste.palette) if is_answer else turn:
+            if left > 0:
+                stays.append((chord, min(ticks, left), section))
+                left -= min(ticks, left)
         if draws.chance(0.4):
             turn = recoloured(draws, turn, taste.palette, 0.25)
+        is_answer = not is_answer and draws.chance(0.4)
     return stays
+
+
+def _answered(draws: Draws, turn: Sequence[Chord], palette: Palette) -> list[Chord]:
+    """The turn with another last chord that leads back as well."""
+    key = turn[0].key
+    known = {chord.root for chord in (*turn[-2:], turn[0])}
+    fresh = [on_degree(draws, key, degree, palette) for degree in (3, 4, 1, 6, 5)]
+    fitting = [chord for chord in fresh if chord.root not in known]
+    if len(turn) < 3 or not fitting:
+        return list(turn)
+    return [*turn[:-1], draws.choice(fitting)]
 
 
 def _closed(

@@ -62,8 +62,8 @@ def compose(seed: int) -> Score:
     size = draws.weighted({4: 3.0, 5: 3.0, 6: 1.0})
     first = Layer(FIRST, (69, 86), size, draws.between(52, 64))
     second = Layer(SHIFTED, draws.choice(((57, 73), (60, 76))), size, draws.between(48, 60))
-    _process(piece, first, second, draws.within("process"))
     _frame(piece, draws.within("frame"))
+    _process(piece, first, second, draws.within("process"))
     return piece.score()
 
 

@@ -66,7 +66,8 @@ def _loop_note(
     aim = low + (high - low) * height
     pitch = nearest(span, aim, layer.span)
     held = ticks if _holds(piece, pitch, tick + ticks) else min(ticks, span.end - tick)
-    piece.add(layer.part, tick, held, pitch, piece.loud(tick, layer.base, draws))
+    loud = piece.loud(tick, layer.base, draws)
+    piece.add(layer.part, tick, held, pitch, loud, loose=True)
 
 
 def _holds(piece: Piece, pitch: int, until: int) -> bool:
@@ -103,7 +104,8 @@ def bells(
             ticks = draws.choice((48, 72, 96))
             if not _holds(piece, pitch, min(tick + ticks, piece.plan.end)):
                 ticks = min(ticks, span.end - tick)
-            piece.add(layer.part, tick, ticks, pitch, piece.loud(tick, layer.base, draws))
+            loud = piece.loud(tick, layer.base, draws)
+            piece.add(layer.part, tick, ticks, pitch, loud, loose=True)
             place += draws.choice((12, 24, 24, 36, 48))
 
 
@@ -161,4 +163,4 @@ def play_cell(
             if chord:
                 pitch = chord[step % len(chord)]
                 loud = piece.loud(tick, layer.base, draws) + 3 * (number == 0)
-                piece.add(layer.part, tick, pattern.unit, pitch, loud)
+                piece.add(layer.part, tick, pattern.unit, pitch, loud, loose=True)

@@ -47,9 +47,11 @@ def pad(
     stagger: int = 0,
     breath: float = 0.0,
     tied: float = 0.5,
+    leaning: float = 0.0,
 ) -> None:
     """Held chords. Voices enter one after another, `stagger` ticks apart; `breath` of the chords
-    end early; a note that stays is `tied` over, in that share of the chords."""
+    end early; a note that stays is `tied` over, in that share of the chords; in `leaning` of those
+    that stay for two bars a voice comes to its note from the one above."""
     sounding: dict[int, tuple[int, float]] = {}  # pitch: since when, how loud
     voices = voiced(spans, layer, draws)
 
@@ -65,15 +67,36 @@ def pad(
                 end(pitch, span.start)
         room = span.ticks // 2 // max(1, len(voices[span.start])) // 12 * 12
         late, upward = min(stagger, room), draws.chance(0.7)
+        leans = span.ticks >= 2 * piece.plan.metre.ticks and draws.chance(leaning)
+        above = _above(span, voices[span.start], draws) if leans else None
         for number, pitch in enumerate(voices[span.start][:: 1 if upward else -1]):
             tick = span.start + number * late
-            sounding.setdefault(pitch, (tick, piece.loud(tick, layer.base, draws)))
+            loud = piece.loud(tick, layer.base, draws)
+            if above is not None and pitch == above[0] and pitch not in sounding:
+                half = span.start + span.ticks // 2
+                piece.add(layer.part, tick, half - tick, above[1], loud + 2)
+                tick = half
+            sounding.setdefault(pitch, (tick, loud))
         if span is not piece.plan.last and draws.chance(breath):
             gap = draws.choice((12, 24, 24, 48))
             for pitch in list(sounding):
                 end(pitch, max(span.start + span.ticks // 2, span.end - gap))
     for pitch in list(sounding):
         end(pitch, spans[-1].end)
+
+
+def _above(span: Span, voices: Voices, draws: Draws) -> tuple[int, int] | None:
+    """A voice and the note of the scale a step above it, if that is nobody's and rubs against
+    none."""
+    found = [
+        (pitch, pitch + step)
+        for pitch in voices
+        for step in (2, 1)
+        if (pitch + step) % 12 in span.chord.scale
+        and not {(pitch + step - 1) % 12, (pitch + step) % 12}
+        & {v % 12 for v in voices if v != pitch}
+    ]
+    return draws.choice(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -164,7 +187,8 @@ def play(
             pitch = chord[min(shape.steps[place], len(chord) - 1)]
             ticks = max((following - place) * shape.unit, ringing)
             ticks = min(ticks, span.end - tick, 96)
-            piece.add(layer.part, tick, ticks, pitch, piece.loud(tick, layer.base, draws))
+            loud = piece.loud(tick, layer.base, draws)
+            piece.add(layer.part, tick, ticks, pitch, loud, loose=True)
 
 
 def last_chord(
@@ -172,6 +196,7 @@ def last_chord(
 ) -> None:
     """The close: the chord from its lowest note up, `late` ticks apart, held to the end."""
     last = piece.plan.last
+    late = min(late, piece.plan.metre.ticks // (2 * max(1, len(voices[last.start]))) // 6 * 6)
     for number, pitch in enumerate(voices[last.start]):
         tick = last.start + number * late
         piece.add(layer.part, tick, last.end - tick, pitch, piece.loud(tick, layer.base - 6, draws))
@@ -274,7 +299,7 @@ def _fifth(span: Span) -> int:
     """Another note of the chord, a fourth to an octave away."""
     for step in (-5, 7, -4, 8, 6, 12):
         pitch = span.bass + step
-        if pitch % 12 in span.chord.tones and 28 <= pitch <= 50:
+        if pitch % 12 in span.chord.tones and 33 <= pitch <= 52:
             return pitch
     return span.bass
 

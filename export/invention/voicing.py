@@ -92,13 +92,16 @@ def led(
 ) -> Voices:
     """The voices of a chord after those of the one before (() at the beginning).
 
-    `bass` is the bass note before and now. Fewer voices come where the range has no room.
+    `bass` is the bass note before and now. Fewer voices come where the range has no room, or
+    where one less goes better.
     """
+    layouts: list[Voices] = []
     for size in range(count, 0, -1):
-        layouts = _layouts(chord.tones, *span, size)
-        if layouts:
+        enough = len(layouts) > 0
+        layouts += _layouts(chord.tones, *span, size)
+        if enough:
             break
-    else:
+    if not layouts:
         return ()
     aim = (span[0] + span[1]) / 2
     return min(
@@ -112,6 +115,9 @@ def _cost(voices: Voices, before: Voices, bass: tuple[int, int], chord: Chord, a
     cost += 0.15 * abs(sum(voices) / len(voices) - aim) + 0.4 * (bass[1] % 12 in have)
     cost += 0.8 * sum(b - a == 1 for a, b in pairwise(voices))
     if len(before) != len(voices):
+        cost += 2.0 + 3.0 * max(0, len(before) - len(voices))
+        if before and is_parallel(*bass, before[-1], voices[-1]):
+            cost += 25.0
         return cost
     moves = [now - then for then, now in zip(before, voices, strict=True)]
     cost += sum(abs(move) for move in moves) * 0.5 + max(0, abs(moves[-1]) - 4)
@@ -123,7 +129,8 @@ def _parallels(before: Voices, voices: Voices) -> float:
     for low in range(last):
         for high in range(low + 1, last + 1):
             if is_parallel(before[low], voices[low], before[high], voices[high]):
-                cost += 6.0 if low == 0 else 2.0
+                outer = 25.0 if high == last else 6.0
+                cost += outer if low == 0 else 2.0
     return cost
 
 

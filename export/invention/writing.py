@@ -32,7 +32,7 @@ def invent(
         for style, number in _all(styles, pieces, seed):
             name = f"{style}/{number:06}.mid"
             (folder / style).mkdir(exist_ok=True)
-            (folder / name).write_bytes(write(STYLES[style](number)))
+            (folder / name).write_bytes(write(STYLES[style].compose(number)))
             rows.append(_row(name, style, number))
             progress(1)
         write_text(folder / MANIFEST, _table(rows))
