@@ -6,9 +6,10 @@ from engine.music.score import Score
 from export.invention.draws import Draws
 from export.invention.form import Section, Taste, plan
 from export.invention.melody import Voice, tell
+from export.invention.pads import Breath, pad
 from export.invention.patterns import Loop, bells, loops, play_loops
 from export.invention.piece import Piece
-from export.invention.textures import Layer, bass, figure, last_chord, pad, play, voiced
+from export.invention.textures import Layer, bass, figure, last_chord, play, voiced
 
 PALETTE = {
     "major": {
@@ -57,7 +58,7 @@ TASTE = Taste(
         (2, "dorian"): 1.0,
         (-2, "major"): 0.7,
     },
-    minutes=(1.9, 4.7),
+    minutes=(1.9, 4.4),
     rubato=0.015,
     pedal=0.3,
     breaths=0.6,
@@ -102,8 +103,12 @@ def _lead(piece: Piece, draws: Draws) -> None:
 def _ground(piece: Piece, draws: Draws) -> None:
     """Pads, in another place and thickness by theme, and a bass that is silent at times."""
     course = piece.plan
-    stagger, breath = draws.choice((0, 12, 24, 24, 48)), draws.between(0.3, 0.6)
-    leaning = draws.choice((0.0, 0.3, 0.6))
+    breath = Breath(
+        stagger=draws.choice((0, 12, 24, 24, 48)),
+        early=draws.between(0.3, 0.6),
+        tied=0.6,
+        leaning=draws.choice((0.0, 0.3, 0.6)),
+    )
     low, base = draws.choice((50, 52, 55)), draws.between(42, 54)
     layers: dict[str, Layer] = {}
     for section in course.sections:
@@ -112,17 +117,7 @@ def _ground(piece: Piece, draws: Draws) -> None:
             lift = draws.choice((-2, 0, 0, 3)) if layers else 0
             span = (low + lift, low + lift + draws.choice((16, 19)))
             layers[kind] = Layer(PAD, span, draws.weighted({2: 1.0, 3: 3.0, 4: 4.0}), base)
-        chords = course.spans_of(section)
-        pad(
-            piece,
-            layers[kind],
-            chords,
-            draws,
-            stagger=stagger,
-            breath=breath,
-            tied=0.6,
-            leaning=leaning,
-        )
+        pad(piece, layers[kind], course.spans_of(section), draws, breath)
     silent = draws.choice(({"i", "r"}, {"i"}, {"r"}, set()))
     spans = [s for s in course.spans if course.sections[s.section].letter not in silent]
     bass(piece, Layer(BASS, TASTE.bass, 1, base + 3), spans, draws, kind="long", pickups=0.1)

@@ -6,8 +6,9 @@ from engine.music.score import Score
 from export.invention.draws import Draws
 from export.invention.form import Section, Taste, plan
 from export.invention.melody import Voice, tell
+from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
-from export.invention.textures import Layer, bass, figure, last_chord, pad, play, voiced
+from export.invention.textures import Layer, bass, figure, last_chord, play, voiced
 
 PALETTE = {
     "major": {"maj": 3.0, "add9": 3.0, "maj7": 1.5, "sus2": 1.0, "6": 0.5},
@@ -54,7 +55,7 @@ TASTE = Taste(
         (-3, ""): 0.7,
         (5, ""): 1.0,
     },
-    minutes=(1.8, 4.6),
+    minutes=(1.9, 4.4),
     bass=(31, 48),
     rubato=0.02,
     pedal=0.12,
@@ -96,7 +97,8 @@ def _ground(piece: Piece, draws: Draws) -> None:
     """Chords in the middle, thicker as it builds, over a bass that pulses at the height."""
     course = piece.plan
     low = Layer(BASS, TASTE.bass, 1, draws.between(52, 62))
-    base, breath = draws.between(42, 52), draws.between(0.15, 0.4)
+    base, early = draws.between(42, 52), draws.between(0.15, 0.4)
+    breath = Breath(draws.choice((0, 0, 24)), early, tied=0.6, leaning=0.4)
     pulse = draws.choice(("pulse", "fifths"))
     for section in course.sections:
         spans, bars = course.spans_of(section), course.bars_of(section)
@@ -104,16 +106,7 @@ def _ground(piece: Piece, draws: Draws) -> None:
         count = 2 if level < 0.3 else 3
         held = Layer(PAD, (48, 62), count, base)
         if section.letter not in "i" or draws.chance(0.6):
-            pad(
-                piece,
-                held,
-                spans,
-                draws,
-                breath=breath,
-                tied=0.6,
-                leaning=0.4,
-                stagger=draws.choice((0, 0, 24)),
-            )
+            pad(piece, held, spans, draws, breath)
         if section.letter != "i":
             kind = pulse if level > 0.55 else "long"
             bass(piece, low, spans, draws, kind=kind, pickups=0.15)

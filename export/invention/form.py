@@ -16,6 +16,7 @@ from export.invention.draws import Draws
 from export.invention.harmony import Chord, Key, Palette, chords, on_degree, recoloured, walk
 from export.invention.voicing import bass_line
 
+LONGEST_MINUTES = 4.7
 SHORTER = {"i": 0.5, "r": 0.5, "o": 0.6}  # sections that are so much shorter than a theme
 _SECTION = re.compile(r"([A-Zior])(\d)-(\d)")
 
@@ -171,7 +172,10 @@ def _lengths(
     bars = minutes * tempo / metre.quarters
     shares = [SHORTER.get(letter, 1.0) for letter in letters]
     unit = bars / sum(shares) / phrase
-    return [max(1, round(share * unit)) * phrase for share in shares]
+    phrases = [max(1, round(share * unit)) for share in shares]
+    while sum(phrases) * phrase > LONGEST_MINUTES * tempo / metre.quarters:
+        phrases[phrases.index(max(phrases))] -= 1
+    return [count * phrase for count in phrases]
 
 
 def _sections(

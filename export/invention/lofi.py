@@ -6,9 +6,10 @@ from engine.music.score import DRUMS, Score
 from export.invention.draws import Draws
 from export.invention.form import Section, Taste, plan
 from export.invention.melody import Voice, tell
+from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
 from export.invention.rhythm import DrumKit, beat, comping, drum
-from export.invention.textures import Layer, bass, figure, last_chord, pad, play, strike, voiced
+from export.invention.textures import Layer, bass, figure, last_chord, play, strike, voiced
 
 PALETTE = {
     "major": {"maj7": 3.0, "maj9": 4.0, "69": 1.5, "6": 1.0, "add9": 0.6},
@@ -49,7 +50,7 @@ TASTE = Taste(
         "lydian": ("1:maj9 2:13 1:maj7#11 6:m9", "1:69 7:m7 3:m9 2:9"),
     },
     moves={(0, ""): 3.0, (-3, "minor"): 1.0, (3, "major"): 1.0, (5, ""): 1.0, (1, ""): 0.4},
-    minutes=(1.6, 3.6),
+    minutes=(1.9, 3.6),
     bass=(29, 43),
     rubato=0.008,
     breaths=0.15,
@@ -73,7 +74,7 @@ def compose(seed: int) -> Score:
         layer = Layer(PAD, (62, 74), 2, draws.between(30, 38))
         for section in course.sections:
             if section.letter in "BCr":
-                pad(piece, layer, course.spans_of(section), draws, breath=0.5, tied=0.8)
+                pad(piece, layer, course.spans_of(section), draws, Breath(early=0.5, tied=0.8))
     if has_drums:
         _drums(piece, draws.within("drums"))
     return piece.score()

@@ -8,9 +8,10 @@ from engine.music.score import Score
 from export.invention.draws import Draws
 from export.invention.form import Section, Taste, plan
 from export.invention.melody import Voice, tell
+from export.invention.pads import Breath, pad
 from export.invention.patterns import Cell, cell, play_cell
 from export.invention.piece import Piece
-from export.invention.textures import Layer, bass, last_chord, pad, voiced
+from export.invention.textures import Layer, bass, last_chord, voiced
 
 PALETTE = {
     "major": {"maj": 1.0, "add9": 3.0, "maj7": 2.0, "6": 1.5, "69": 1.0, "sus2": 1.5},
@@ -41,7 +42,7 @@ TASTE = Taste(
         "lydian": ("1:add9 2:add9", "1:maj7 2:6 6:m7 3:m7"),
     },
     moves={(0, ""): 2.0, (5, ""): 1.0, (-3, ""): 1.0, (2, ""): 1.0, (3, ""): 0.7, (-4, ""): 0.7},
-    minutes=(1.6, 4.0),
+    minutes=(1.9, 4.0),
     rubato=0.0,
     pedal=0.25,
     breaths=0.15,
@@ -116,7 +117,7 @@ def _frame(piece: Piece, draws: Draws) -> None:
     with_pad: Sequence[str] = draws.choice(("BCo", "BC", "ABCo", "ro"))
     for section in course.sections:
         if section.letter in with_pad:
-            pad(piece, held, course.spans_of(section), draws, breath=0.5, tied=0.8)
+            pad(piece, held, course.spans_of(section), draws, Breath(early=0.5, tied=0.8))
     voice = Voice(LINE, (67, 84), draws.between(46, 56), draws.between(0.0, 0.25), 0.4)
 
     def who(section: Section) -> Voice | None:

@@ -9,13 +9,13 @@ from engine.music.time import Metre
 from export.invention.draws import Draws
 from export.invention.form import Bar, Plan, Section, Taste, plan
 from export.invention.melody import Voice, groups, tell
+from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
 from export.invention.textures import (
     Layer,
     bass,
     figure,
     last_chord,
-    pad,
     play,
     strike,
     voiced,
@@ -62,7 +62,7 @@ TASTE = Taste(
         "mixolydian": ("1:add9 b7:add9 4:add9 1:sus4", "1:maj 5:m7 4:maj7 b7:add9"),
     },
     moves={(0, ""): 1.5, (-3, "minor"): 1.5, (5, "major"): 1.5, (3, "major"): 1.0, (-5, ""): 0.7},
-    minutes=(1.6, 4.2),
+    minutes=(1.9, 4.2),
     bass=(33, 49),
     rubato=0.035,
 )
@@ -83,7 +83,7 @@ def compose(seed: int) -> Score:
         layer = Layer(HELD, (57, 69), 2, draws.between(34, 44))
         for section in course.sections:
             if section.letter in "BCo" or section.time:
-                pad(piece, layer, course.spans_of(section), draws, breath=0.4, tied=0.8)
+                pad(piece, layer, course.spans_of(section), draws, Breath(early=0.4, tied=0.8))
     return piece.score()
 
 

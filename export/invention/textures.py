@@ -38,67 +38,6 @@ def voiced(spans: Sequence[Span], layer: Layer, draws: Draws) -> dict[int, Voice
     return found
 
 
-def pad(
-    piece: Piece,
-    layer: Layer,
-    spans: Sequence[Span],
-    draws: Draws,
-    *,
-    stagger: int = 0,
-    breath: float = 0.0,
-    tied: float = 0.5,
-    leaning: float = 0.0,
-) -> None:
-    """Held chords. Voices enter one after another, `stagger` ticks apart; `breath` of the chords
-    end early; a note that stays is `tied` over, in that share of the chords; in `leaning` of those
-    that stay for two bars a voice comes to its note from the one above."""
-    sounding: dict[int, tuple[int, float]] = {}  # pitch: since when, how loud
-    voices = voiced(spans, layer, draws)
-
-    def end(pitch: int, tick: int) -> None:
-        since, loud = sounding.pop(pitch)
-        piece.add(layer.part, since, min(tick - since, LONGEST), pitch, loud)
-
-    for span in spans:
-        is_tied = draws.chance(tied)
-        for pitch in list(sounding):
-            since, _ = sounding[pitch]
-            if pitch not in voices[span.start] or not is_tied or span.end - since > LONGEST:
-                end(pitch, span.start)
-        room = span.ticks // 2 // max(1, len(voices[span.start])) // 12 * 12
-        late, upward = min(stagger, room), draws.chance(0.7)
-        leans = span.ticks >= 2 * piece.plan.metre.ticks and draws.chance(leaning)
-        above = _above(span, voices[span.start], draws) if leans else None
-        for number, pitch in enumerate(voices[span.start][:: 1 if upward else -1]):
-            tick = span.start + number * late
-            loud = piece.loud(tick, layer.base, draws)
-            if above is not None and pitch == above[0] and pitch not in sounding:
-                half = span.start + span.ticks // 2
-                piece.add(layer.part, tick, half - tick, above[1], loud + 2)
-                tick = half
-            sounding.setdefault(pitch, (tick, loud))
-        if span is not piece.plan.last and draws.chance(breath):
-            gap = draws.choice((12, 24, 24, 48))
-            for pitch in list(sounding):
-                end(pitch, max(span.start + span.ticks // 2, span.end - gap))
-    for pitch in list(sounding):
-        end(pitch, spans[-1].end)
-
-
-def _above(span: Span, voices: Voices, draws: Draws) -> tuple[int, int] | None:
-    """A voice and the note of the scale a step above it, if that is nobody's and rubs against
-    none."""
-    found = [
-        (pitch, pitch + step)
-        for pitch in voices
-        for step in (2, 1)
-        if (pitch + step) % 12 in span.chord.scale
-        and not {(pitch + step - 1) % 12, (pitch + step) % 12}
-        & {v % 12 for v in voices if v != pitch}
-    ]
-    return draws.choice(found) if found else None
-
-
 @dataclass(frozen=True)
 class Figure:
     """A broken chord: by place of the bar, `unit` ticks apart, which of its notes is played and the
