@@ -81,7 +81,7 @@ def compose(seed: int) -> Score:
 
 def _melody(piece: Piece, draws: Draws) -> None:
     """A broad theme; at the height it goes up."""
-    lively, base = draws.between(0.1, 0.45), draws.between(56, 64)
+    lively, base = draws.between(0.2, 0.55), draws.between(56, 64)
 
     def who(section: Section) -> Voice | None:
         share = {"i": 0.0, "r": 0.3, "o": 0.5, "A": 0.65}.get(section.letter, 1.0)

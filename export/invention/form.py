@@ -35,8 +35,8 @@ CLOSES = {
         "2:m7b5 5:7sus4 5:7 1:m",
         "b6:maj9 4:m9 1:madd9",
     ),
-    "dorian": ("4:9 1:m9", "b3:maj7 4:add9 1:madd9", "2:m7 5:m7 1:m9", "b7:add9 4:add9 1:m11"),
-    "lydian": ("2:add9 5:maj7 1:add9", "7:m7 2:add9/b5 1:maj9", "6:m9 2:9 1:maj7#11"),
+    "dorian": ("4:9 1:m9", "b3:maj7 4:add9 1:madd9", "2:m7 5:m7 1:m9", "b7:add9 4:add9 1:madd9"),
+    "lydian": ("2:add9 5:maj7 1:add9", "7:m7 2:add9/b5 1:maj9", "6:m9 2:9 1:maj9"),
     "mixolydian": ("b7:add9 4:add9 1:add9", "4:maj7 5:m7 1:69", "2:m9 b7:maj7 1:9sus4 1:add9"),
 }
 
@@ -173,7 +173,8 @@ def _lengths(
     shares = [SHORTER.get(letter, 1.0) for letter in letters]
     unit = bars / sum(shares) / phrase
     phrases = [max(1, round(share * unit)) for share in shares]
-    while sum(phrases) * phrase > LONGEST_MINUTES * tempo / metre.quarters:
+    most = LONGEST_MINUTES * tempo / metre.quarters
+    while sum(phrases) * phrase > most and max(phrases) > 1:
         phrases[phrases.index(max(phrases))] -= 1
     return [count * phrase for count in phrases]
 

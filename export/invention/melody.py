@@ -126,7 +126,7 @@ def varied(draws: Draws, source: Motif) -> Motif:
     longest = max(range(len(events)), key=lambda i: events[i].ticks)
     if kind == "split" and events[longest].ticks >= 24:
         onset, ticks, step = events[longest]
-        first = ticks // 2 if ticks % 12 == 0 else ticks - 12
+        first = max(12, ticks // 24 * 12)
         halves = [Event(onset, first, step), Event(onset + first, ticks - first, step + 1)]
         return tuple(events[:longest] + halves + events[longest + 1 :])
     last = events[-1]
@@ -291,7 +291,7 @@ class _Line:
             return
         onset, ticks, pitch = self._waiting
         ticks = min(ticks, until - onset)
-        held = max(3, round(ticks * self._voice.held))
+        held = max(6, round(ticks * self._voice.held / 6) * 6) if ticks > 6 else ticks
         loud = self._piece.loud(onset, self._voice.base, self._draws) + 0.35 * (pitch - 72)
         self._piece.add(self._voice.part, onset, held, pitch, loud)
         if ticks >= 24 and self._draws.chance(self._voice.doubled):

@@ -94,8 +94,8 @@ def _process(piece: Piece, first: Layer, second: Layer, draws: Draws) -> None:
             play_cell(
                 piece, second, bars, other, theirs, draws, shifts=shifts, hold=hold, offset=later
             )
-    last_chord(piece, first, ours, draws, unit)
-    last_chord(piece, second, theirs, draws, 0)
+    last_chord(piece, first, ours, draws, unit, most=3)
+    last_chord(piece, second, theirs, draws, 0, most=3)
 
 
 def _shifts(draws: Draws, length: int) -> list[int]:

@@ -93,7 +93,7 @@ def _melody(piece: Piece, draws: Draws, doubled: float) -> None:
         MELODY,
         (low, low + 17),
         draws.between(60, 70),
-        draws.between(0.15, 0.6),
+        draws.between(0.3, 0.7),
         rests=0.2,
         doubled=draws.between(0, doubled),
     )
@@ -135,7 +135,7 @@ def _manner(draws: Draws, course: Plan, voices: int, ringing: int) -> Manner:
     if kind == "broken":
         unit = 12 if metre.unit == 8 else draws.weighted({12: 6.0, 24: 1.0, 6: 0.5})
         shape = figure(draws, metre, unit, voices)
-        offset, resting = draws.between(0.05, 0.25), draws.between(0.2, 0.9)
+        offset, resting = draws.between(0.15, 0.35), draws.between(0.4, 1.0)
 
         def broken(
             piece: Piece, layer: Layer, bars: Sequence[Bar], found: dict[int, Voices], own: Draws
