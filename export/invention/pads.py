@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from export.invention.course import Span
 from export.invention.draws import Draws
-from export.invention.form import Span
 from export.invention.piece import Piece
 from export.invention.textures import LONGEST, Layer, voiced
 from export.invention.voicing import Voices

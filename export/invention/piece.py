@@ -10,8 +10,8 @@ import numpy as np
 from engine.music.fields import LENGTHS
 from engine.music.score import NOTE, PARTS, Score, note_order
 from engine.music.time import TICKS_PER_QUARTER
+from export.invention.course import Plan
 from export.invention.draws import Draws
-from export.invention.form import Plan
 from export.invention.polish import Written, without_parallels, without_unisons
 
 LOUDEST, SOFTEST = 112, 16

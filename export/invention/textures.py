@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.music.time import TICKS_PER_QUARTER, Metre
+from export.invention.course import Bar, Span
 from export.invention.draws import Draws
-from export.invention.form import Bar, Span
 from export.invention.melody import groups
 from export.invention.piece import Piece
 from export.invention.voicing import Voices, led
