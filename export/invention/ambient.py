@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from engine.music.score import Score
+from export.invention.course import Section, Taste
 from export.invention.draws import Draws
-from export.invention.form import Section, Taste, plan
-from export.invention.melody import Voice, tell
+from export.invention.form import plan
 from export.invention.pads import Breath, pad
-from export.invention.patterns import Loop, bells, loops, play_loops
+from export.invention.patterns import Loop, bells, drops, loops, play_loops
 from export.invention.piece import Piece
+from export.invention.singing import Voice, tell
 from export.invention.textures import Layer, bass, figure, last_chord, play, voiced
 
 PALETTE = {
@@ -79,11 +80,13 @@ def compose(seed: int) -> Score:
     if draws.chance(0.7):
         _lead(piece, draws.within("lead"))
     _ground(piece, draws.within("ground"))
-    moving = draws.weighted({"loops": 5.0, "figure": 2.0, "none": 1.5})
+    moving = draws.weighted({"loops": 5.0, "figure": 2.0, "drops": 2.0, "none": 1.5})
     if moving == "loops":
         _loops(piece, draws.within("loops"))
     elif moving == "figure":
         _figure(piece, draws.within("figure"))
+    elif moving == "drops":
+        _drops(piece, draws.within("drops"))
     _bells(piece, draws.within("bells"), moving)
     return piece.score()
 
@@ -147,6 +150,16 @@ def _figure(piece: Piece, draws: Draws) -> None:
             bars = course.bars_of(section)
             play(piece, layer, bars, shape, voices, draws, ringing=96, offset=0.05)
     last_chord(piece, layer, voices, draws, 24)
+
+
+def _drops(piece: Piece, draws: Draws) -> None:
+    """Rain: at times, not in every section."""
+    low = draws.choice((67, 72, 74))
+    layer = Layer(LOOPS, (low, low + 19), 1, draws.between(34, 46))
+    unit, share = draws.choice((6, 12, 12, 8)), draws.between(0.25, 0.6)
+    for section in piece.plan.sections:
+        if section.letter == "A" or draws.chance(0.6):
+            drops(piece, layer, piece.plan.bars_of(section), draws, unit=unit, share=share)
 
 
 def _bells(piece: Piece, draws: Draws, moving: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from engine.music.score import Score
+from export.invention.course import Section, Taste
 from export.invention.draws import Draws
-from export.invention.form import Section, Taste, plan
-from export.invention.melody import Voice, tell
+from export.invention.form import plan
 from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
+from export.invention.singing import Voice, tell
 from export.invention.textures import Layer, bass, figure, last_chord, play, voiced
 
 PALETTE = {
@@ -37,6 +38,8 @@ TASTE = Taste(
             "1:m 4:m b6:add9 5:maj",
             "b6:add9 b7:maj 1:m 1:sus2",
             "1:m b3:maj/5 b6:maj 4:m",
+            "1:m b3:aug/7 b3:maj/b7 4:maj/6",
+            "1:m b6:m b3:add9 b7:maj",
         ),
         "dorian": ("1:madd9 b3:maj 4:add9 b7:maj", "1:m 5:m7 b7:add9 4:maj"),
         "major": (
@@ -81,7 +84,7 @@ def compose(seed: int) -> Score:
 
 def _melody(piece: Piece, draws: Draws) -> None:
     """A broad theme; at the height it goes up."""
-    lively, base = draws.between(0.1, 0.45), draws.between(56, 64)
+    lively, base = draws.between(0.2, 0.55), draws.between(56, 64)
 
     def who(section: Section) -> Voice | None:
         share = {"i": 0.0, "r": 0.3, "o": 0.5, "A": 0.65}.get(section.letter, 1.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from engine.music.score import DRUMS, Score
+from export.invention.course import Section, Taste
 from export.invention.draws import Draws
-from export.invention.form import Section, Taste, plan
-from export.invention.melody import Voice, tell
+from export.invention.form import plan
 from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
 from export.invention.rhythm import DrumKit, beat, comping, drum
+from export.invention.singing import Voice, tell
 from export.invention.textures import Layer, bass, figure, last_chord, play, strike, voiced
 
 PALETTE = {
@@ -38,12 +39,15 @@ TASTE = Taste(
             "1:maj9 6:m9 2:m9 5:9sus4",
             "4:maj9 4:m6 3:m7 6:9",
             "3:m7b5 6:7 2:m9 5:13",
+            "1:maj9 b3:dim 2:m9 5:aug",
+            "2:m9 b2:maj7 1:maj9 6:9",
         ),
         "minor": (
             "1:m9 4:m9 b7:9 b3:maj9",
             "b6:maj9 5:7 1:m9 1:m7",
             "2:m7b5 5:7 1:m9 4:9",
             "1:m9 b6:maj7 2:m7b5 5:7sus4",
+            "1:m9 b3:aug/7 b3:maj7/b7 6:m7b5",
         ),
         "dorian": ("1:m9 4:13 1:m11 4:9", "1:m9 2:m7 b3:maj7 4:9"),
         "mixolydian": ("1:9 b7:maj9 4:69 1:9sus4", "1:13 5:m9 b7:maj9 4:maj9"),

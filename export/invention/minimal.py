@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.music.score import Score
+from export.invention.course import Section, Taste
 from export.invention.draws import Draws
-from export.invention.form import Section, Taste, plan
-from export.invention.melody import Voice, tell
+from export.invention.form import plan
 from export.invention.pads import Breath, pad
 from export.invention.patterns import Cell, cell, play_cell
 from export.invention.piece import Piece
+from export.invention.singing import Voice, tell
 from export.invention.textures import Layer, bass, last_chord, voiced
 
 PALETTE = {
@@ -94,8 +95,8 @@ def _process(piece: Piece, first: Layer, second: Layer, draws: Draws) -> None:
             play_cell(
                 piece, second, bars, other, theirs, draws, shifts=shifts, hold=hold, offset=later
             )
-    last_chord(piece, first, ours, draws, unit)
-    last_chord(piece, second, theirs, draws, 0)
+    last_chord(piece, first, ours, draws, unit, most=3)
+    last_chord(piece, second, theirs, draws, 0, most=3)
 
 
 def _shifts(draws: Draws, length: int) -> list[int]:

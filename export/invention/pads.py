@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from export.invention.course import Span
 from export.invention.draws import Draws
-from export.invention.form import Span
 from export.invention.piece import Piece
 from export.invention.textures import LONGEST, Layer, voiced
 from export.invention.voicing import Voices
@@ -30,7 +30,9 @@ def pad(piece: Piece, layer: Layer, spans: Sequence[Span], draws: Draws, breath:
     for span in spans:
         held.leave(span, voices[span.start] if draws.chance(breath.tied) else ())
         held.enter(span, voices[span.start], breath)
-        if span is not piece.plan.last and draws.chance(breath.early):
+        # Short chords would sound chopped.
+        early = breath.early * (1.0 if span.ticks > piece.plan.metre.ticks else 0.35)
+        if span is not piece.plan.last and draws.chance(early):
             gap = draws.choice((12, 24, 24, 48))
             held.leave_at(max(span.start + span.ticks // 2, span.end - gap))
     if spans:

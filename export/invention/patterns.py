@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.music.time import TICKS_PER_QUARTER
+from export.invention.course import Bar, Span
 from export.invention.draws import Draws
-from export.invention.form import Bar, Span
 from export.invention.piece import Piece
 from export.invention.textures import Layer
 from export.invention.voicing import Voices
@@ -107,6 +107,26 @@ def bells(
             loud = piece.loud(tick, layer.base, draws)
             piece.add(layer.part, tick, ticks, pitch, loud, loose=True)
             place += draws.choice((12, 24, 24, 36, 48))
+
+
+def drops(
+    piece: Piece, layer: Layer, bars: Sequence[Bar], draws: Draws, *, unit: int, share: float
+) -> None:
+    """Soft short notes that fall like rain: more where the level is higher, no place the same."""
+    low, high = layer.span
+    height = draws.uniform()
+    for bar in bars:
+        if piece.plan.is_close(bar):
+            continue
+        for tick in range(bar.start, bar.start + piece.plan.metre.ticks, unit):
+            if not draws.chance(share * (0.25 + bar.level)):
+                continue
+            height = min(1.0, max(0.0, height + draws.between(-0.35, 0.32)))
+            span = piece.plan.span_at(tick)
+            pitch = nearest(span, low + (high - low) * height, layer.span)
+            loud = piece.loud(tick, layer.base, draws) + draws.between(-6, 6)
+            ticks = min(draws.choice((12, 24, 24, 48)), span.end - tick)
+            piece.add(layer.part, tick, ticks, pitch, loud, loose=True)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import numpy as np
 from engine.music.fields import LENGTHS
 from engine.music.score import NOTE, PARTS, Score, note_order
 from engine.music.time import TICKS_PER_QUARTER
+from export.invention.course import Plan
 from export.invention.draws import Draws
-from export.invention.form import Plan
 from export.invention.polish import Written, without_parallels, without_unisons
 
 LOUDEST, SOFTEST = 112, 16
 LOWEST, HIGHEST = 21, 108
+_SHORT = 6  # ticks that a note keeps where swing makes it shorter
 
 
 class Piece:
@@ -40,7 +41,9 @@ class Piece:
     ) -> None:
         """A note; what would begin after the end is left out, what is held beyond is cut."""
         if self._swung:
-            onset, ticks = _swung(onset), _swung(onset + ticks) - _swung(onset)
+            end = _swung(onset + ticks)
+            onset = _swung(onset)
+            ticks = max(end - onset, min(ticks, _SHORT))
         ticks = min(ticks, self.plan.end - onset)
         onset, ticks = self._breathing(onset, ticks)
         if onset < 0 or ticks < 1 or not LOWEST <= pitch <= HIGHEST:

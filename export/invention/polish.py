@@ -29,7 +29,8 @@ class Written:
 
 def without_unisons(notes: Sequence[Written]) -> list[Written]:
     """One note of a pitch at a time: one that sounds ends where the next begins; of those that
-    begin together the part of the lower rank has it."""
+    begin together the part of the lower rank has it; a loose one never cuts a part that matters
+    more."""
     by_pitch: dict[tuple[bool, int], list[Written]] = defaultdict(list)
     for note in notes:
         by_pitch[note.part == DRUMS, note.pitch].append(note)
@@ -45,6 +46,8 @@ def _one_at_a_time(notes: Sequence[Written]) -> list[Written]:
         if line and note.onset < line[-1].onset + line[-1].ticks:
             room = note.onset - line[-1].onset
             if room < _LEAST:
+                continue
+            if note.loose and line[-1].rank < note.rank:
                 continue
             # A held note of which little would be left leaves the pitch to the other part.
             if room < line[-1].ticks / 2 and line[-1].part != note.part:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.music.time import TICKS_PER_QUARTER, Metre
+from export.invention.course import Bar
 from export.invention.draws import Draws
-from export.invention.form import Bar
 from export.invention.piece import Piece
 
 Rhythm = list[tuple[int, int]]  # place and ticks

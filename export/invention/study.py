@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from engine.music.score import Score
 from engine.music.time import Metre
+from export.invention.course import Bar, Plan, Section, Taste
 from export.invention.draws import Draws
-from export.invention.form import Bar, Plan, Section, Taste, plan
-from export.invention.melody import Voice, groups, tell
+from export.invention.form import plan
+from export.invention.melody import groups
 from export.invention.pads import Breath, pad
 from export.invention.piece import Piece
+from export.invention.singing import Voice, tell
 from export.invention.textures import (
     Layer,
     bass,
@@ -50,12 +52,16 @@ TASTE = Taste(
             "1:maj7 4:maj7 1:maj7 4:maj7",
             "6:m7 4:add9 1:maj/3 5:sus4",
             "1:maj 3:m7 4:maj7 4:m6",
+            "1:maj 1:aug 1:6 1:aug",
+            "1:add9 3:7/#5 6:m7 4:m6",
         ),
         "minor": (
             "1:madd9 b6:maj7 b3:maj7 b7:sus4",
             "1:m b7:maj/2 b6:maj7 5:7sus4",
             "4:m9 b7:add9 b3:maj7 b6:maj7",
             "1:m7 4:m7 b6:maj7 5:7",
+            "1:m b3:aug/7 b3:maj/b7 6:m7b5",
+            "1:madd9 4:m7 b7:7 b3:maj7 b6:maj7 2:m7b5 5:7sus4 5:7",
         ),
         "dorian": ("1:m9 4:add9 b3:maj7 b7:add9", "1:m7 5:m7 4:add9 1:madd9"),
         "lydian": ("1:maj7 2:add9 6:m7 5:maj7", "1:add9 2:maj 7:m7 3:m7"),
@@ -93,7 +99,7 @@ def _melody(piece: Piece, draws: Draws, doubled: float) -> None:
         MELODY,
         (low, low + 17),
         draws.between(60, 70),
-        draws.between(0.15, 0.6),
+        draws.between(0.3, 0.7),
         rests=0.2,
         doubled=draws.between(0, doubled),
     )
@@ -135,7 +141,7 @@ def _manner(draws: Draws, course: Plan, voices: int, ringing: int) -> Manner:
     if kind == "broken":
         unit = 12 if metre.unit == 8 else draws.weighted({12: 6.0, 24: 1.0, 6: 0.5})
         shape = figure(draws, metre, unit, voices)
-        offset, resting = draws.between(0.05, 0.25), draws.between(0.2, 0.9)
+        offset, resting = draws.between(0.15, 0.35), draws.between(0.4, 1.0)
 
         def broken(
             piece: Piece, layer: Layer, bars: Sequence[Bar], found: dict[int, Voices], own: Draws

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.music.score import Score
 from export.invention import ambient, cinematic, lofi, minimal, study
-from export.invention.form import Taste
+from export.invention.course import Taste
 
 
 class Style(NamedTuple):

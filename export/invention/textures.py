@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.music.time import TICKS_PER_QUARTER, Metre
+from export.invention.course import Bar, Span
 from export.invention.draws import Draws
-from export.invention.form import Bar, Span
 from export.invention.melody import groups
 from export.invention.piece import Piece
 from export.invention.voicing import Voices, led
@@ -39,7 +39,7 @@ def voiced(spans: Sequence[Span], layer: Layer, draws: Draws) -> dict[int, Voice
 
 
 @dataclass(frozen=True)
-class Figure:
+class BrokenChord:
     """A broken chord: by place of the bar, `unit` ticks apart, which of its notes is played and the
     level from which on it is."""
 
@@ -48,7 +48,7 @@ class Figure:
     ranks: tuple[float, ...]
 
 
-def figure(draws: Draws, metre: Metre, unit: int, voices: int) -> Figure:
+def figure(draws: Draws, metre: Metre, unit: int, voices: int) -> BrokenChord:
     count = metre.ticks // unit
     kind = draws.choice(("up", "wave", "broken", "pendulum", "free", "wave", "fall"))
     wave = [*range(voices), *range(voices - 2, 0, -1)] or [0]
@@ -70,7 +70,7 @@ def figure(draws: Draws, metre: Metre, unit: int, voices: int) -> Figure:
             into = 0
         steps.append(cycle[into % len(cycle)])
         into += 1
-    return Figure(
+    return BrokenChord(
         unit, tuple(steps), tuple(_rank(draws, metre, place * unit) for place in range(count))
     )
 
@@ -99,7 +99,7 @@ def play(
     piece: Piece,
     layer: Layer,
     bars: Sequence[Bar],
-    shape: Figure,
+    shape: BrokenChord,
     voices: dict[int, Voices],
     draws: Draws,
     *,
@@ -131,12 +131,18 @@ def play(
 
 
 def last_chord(
-    piece: Piece, layer: Layer, voices: dict[int, Voices], draws: Draws, late: int
+    piece: Piece,
+    layer: Layer,
+    voices: dict[int, Voices],
+    draws: Draws,
+    late: int,
+    most: int = 4,
 ) -> None:
     """The close: the chord from its lowest note up, `late` ticks apart, held to the end."""
     last = piece.plan.last
-    late = min(late, piece.plan.metre.ticks // (2 * max(1, len(voices[last.start]))) // 6 * 6)
-    for number, pitch in enumerate(voices[last.start]):
+    chord = voices[last.start][:most]
+    late = min(late, piece.plan.metre.ticks // (2 * max(1, len(chord))) // 6 * 6)
+    for number, pitch in enumerate(chord):
         tick = last.start + number * late
         piece.add(layer.part, tick, last.end - tick, pitch, piece.loud(tick, layer.base - 6, draws))
 

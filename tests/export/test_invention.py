@@ -15,8 +15,9 @@ from engine.music.score import DRUMS, Score
 from export.data.likeness import DUPLICATE, fingerprint, likenesses
 from export.evaluation.against.form import form_of
 from export.evaluation.against.part_writing import part_writing, rates
+from export.invention.course import Plan
 from export.invention.draws import Draws
-from export.invention.form import Plan, plan
+from export.invention.form import plan
 from export.invention.styles import STYLES
 
 SEEDS = range(24)

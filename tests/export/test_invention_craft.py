@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from engine.music.time import Metre
 from export.invention.draws import Draws
-from export.invention.form import CLOSES
 from export.invention.harmony import QUALITIES, SCALES, Key, chord, chords, recoloured, walk
 from export.invention.melody import CELLS, groups, motif, varied
 from export.invention.patterns import cell
 from export.invention.polish import Written, without_parallels, without_unisons
 from export.invention.styles import STYLES
 from export.invention.textures import figure
+from export.invention.turns import CLOSES
 from export.invention.voicing import bass_line, is_parallel, led
 
 seeds = st.integers(0, 1 << 40)
