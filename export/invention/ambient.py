@@ -38,7 +38,7 @@ TASTE = Taste(
         "A1-6 r2-2 B3-7 A5-2 o2-0",
     ),
     phrase_bars={4: 5.0, 3: 1.0, 6: 1.0},
-    chord_bars={1: 2.0, 2: 4.0, 4: 1.0},
+    chord_bars={1: 1.5, 2: 4.0, 4: 1.5},
     turn_chords={2: 1.5, 3: 2.0, 4: 4.0, 5: 1.5, 6: 1.0},
     palette=PALETTE,
     turns={
@@ -68,6 +68,7 @@ HIGH = (9, 11, 8, 10, 14, 98)  # glockenspiel, vibraphone, celesta, music box, b
 VOICES = (73, 71, 52, 91, 40, 4, 54, 79, 42)
 PLUCKED = (0, 0, 4, 46, 11, 24)
 PADS = (89, 88, 91, 94, 95, 48, 49, 50)
+ALONE = (0, 0, 4, 46, 11)  # one instrument for all
 LOW = (89, 43, 88, 42, 95, 39)
 BELLS, LEAD, LOOPS, PAD, BASS = range(5)
 
@@ -75,7 +76,11 @@ BELLS, LEAD, LOOPS, PAD, BASS = range(5)
 def compose(seed: int) -> Score:
     draws = Draws(seed, "ambient")
     course = plan(draws.within("plan"), TASTE)
-    programs = [draws.choice(some) for some in (HIGH, VOICES, PLUCKED, PADS, LOW)]
+    alone = draws.choice(ALONE) if draws.chance(0.2) else None
+    programs = [
+        draws.choice(some) if alone is None else alone
+        for some in (HIGH, VOICES, PLUCKED, PADS, LOW)
+    ]
     piece = Piece(course, programs)
     if draws.chance(0.7):
         _lead(piece, draws.within("lead"))

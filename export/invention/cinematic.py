@@ -62,6 +62,7 @@ TASTE = Taste(
     bass=(31, 48),
     rubato=0.02,
     pedal=0.12,
+    contrast=42.0,
 )
 MELODIES = (40, 42, 60, 73, 68, 48, 52)
 SPARKS = (46, 0, 11, 8, 45)

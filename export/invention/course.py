@@ -14,7 +14,7 @@ from export.invention.harmony import Chord, Key, Palette
 class Taste:
     """What a style likes: weights of what may be chosen, and ranges.
 
-    `tempo` is quarters a minute, `chord_beats` how long chords stay in beats of a bar's parts,
+    `tempo` is quarters a minute, `chord_bars` how many bars chords stay (0.5: half of one),
     `turns` chord turns by mode that are known to please, `moves` semitones and mode of the key of
     other themes than the first.
     """
@@ -33,6 +33,7 @@ class Taste:
     bass: tuple[int, int] = (33, 50)
     rubato: float = 0.02
     pedal: float = 0.0  # share of the turns whose bass stays on the tonic
+    contrast: float = 26.0  # velocity between the lowest and the highest level
     breaths: float = 0.4  # share of the sections that end with a silence, of the phrases a quarter
 
 
@@ -90,6 +91,8 @@ class Plan:
     spans: tuple[Span, ...]
     tempos: tuple[tuple[int, int], ...]
     breaths: tuple[tuple[int, int], ...]  # first tick and past the last, nothing sounds there
+    loudness: float  # that of the whole, in velocity beside what is usual
+    contrast: float
 
     @property
     def last(self) -> Span:

@@ -33,7 +33,8 @@ def plan(draws: Draws, taste: Taste) -> Plan:
     spans = turns.spans(draws.within("chords"), taste, key, sections, metre)
     tempos = _tempos(draws.within("tempo"), bars, tempo, taste.rubato)
     breaths = _breaths(draws.within("breaths"), taste.breaths, bars, sections, metre)
-    return Plan(metre, tempo, key, sections, bars, spans, tempos, breaths)
+    loudness = draws.within("loudness").between(-9, 12)
+    return Plan(metre, tempo, key, sections, bars, spans, tempos, breaths, loudness, taste.contrast)
 
 
 def _lengths(

@@ -139,7 +139,8 @@ def on_degree(draws: Draws, key: Key, degree: int, palette: Palette) -> Chord:
 
 def walk(draws: Draws, key: Key, length: int, palette: Palette) -> list[Chord]:
     """A turn of so many chords through the scale that leads back to where it begins."""
-    degrees = [draws.weighted({0: 6.0, 3: 1.5, 5: 1.0})]
+    starts = {0: 6.0, 3: 1.5, 5: 1.0}
+    degrees = [draws.weighted({d: w for d, w in starts.items() if kind_of(key.mode, d) != "dim"})]
     while len(degrees) < length:
         here = degrees[-1]
         weights = {(here + step) % 7: weight for step, weight in _MOTION.items()}

@@ -67,7 +67,8 @@ class Piece:
         into = (tick - bar.start) / self.plan.metre.ticks
         arch = 1 - abs(2 * (bar.place + into) / bar.phrase - 1.15)
         accent = 4.0 if tick == bar.start else 2.0 * (tick - bar.start == self.plan.metre.half)
-        return base + 22 * (bar.level - 0.5) + 7 * (arch - 0.5) + accent + draws.between(-3.5, 3.5)
+        loud = base + self.plan.loudness + self.plan.contrast * (bar.level - 0.5)
+        return loud + 7 * (arch - 0.5) + accent + draws.between(-3.5, 3.5)
 
     def score(self) -> Score:
         kept = without_parallels(without_unisons(self._notes))

@@ -79,5 +79,6 @@ def drum(piece: Piece, part: int, bars: Sequence[Bar], groove: Groove, draws: Dr
             until -= draws.choice((1, 2)) * TICKS_PER_QUARTER
         for place, key, loud, share in groove:
             if place < until and draws.uniform() < share * min(1.0, 0.55 + bar.level):
-                velocity = loud + 14 * (bar.level - 0.5) + draws.between(-4, 4)
+                velocity = loud + piece.plan.loudness + 14 * (bar.level - 0.5)
+                velocity += draws.between(-4, 4)
                 piece.add(part, bar.start + place, 6, key, velocity)

@@ -15,7 +15,7 @@ from engine.music.score import DRUMS, Score
 from export.data.likeness import DUPLICATE, fingerprint, likenesses
 from export.evaluation.against.form import form_of
 from export.evaluation.against.part_writing import part_writing, rates
-from export.invention.course import Plan
+from export.invention.course import Plan, Section
 from export.invention.draws import Draws
 from export.invention.form import plan
 from export.invention.styles import STYLES
@@ -156,16 +156,34 @@ def test_parts_are_led(style: str) -> None:
 
 
 @each_style
-def test_themes_come_back(style: str) -> None:
-    """After a section of something else, as they were in part, and never in full."""
-    returns = [
-        section
-        for seed in SEEDS
-        for section in plan_of(style, seed).sections
-        if section.letter == "A" and section.time
-    ]
-    assert len(returns) >= len(SEEDS) // 3
+def test_themes_come_back_with_variation(style: str) -> None:
+    """What a section has in common with its return, bar by bar, and with another theme."""
+    again, other = [], []
+    for seed in SEEDS:
+        course, score = plan_of(style, seed), score_of(style, seed)
+        first = next(section for section in course.sections if section.letter == "A")
+        for section in course.sections:
+            if section.letter == "A" and section.time:
+                again.append(in_common(score, course, first, section))
+            elif section.letter == "B":
+                other.append(in_common(score, course, first, section))
+    assert len(again) >= len(SEEDS) // 3
+    assert np.mean(again) > 2 * np.mean(other)
+    assert max(again) < 0.95
     assert form_of([score_of(style, seed) for seed in SEEDS]).runs < 0.1
+
+
+def in_common(score: Score, course: Plan, one: Section, other: Section) -> float:
+    """Share of the notes of two sections that stand at the same place with the same pitch."""
+    first, second = (notes_of(score, course, section) for section in (one, other))
+    return len(first & second) / len(first | second)
+
+
+def notes_of(score: Score, course: Plan, section: Section) -> set[tuple[int, int]]:
+    start, end = (bar * course.metre.ticks for bar in section.bars)
+    notes = score.notes[(score.notes["onset"] >= start) & (score.notes["onset"] < end)]
+    notes = notes[notes["part"] != DRUMS]
+    return set(zip((notes["onset"] - start).tolist(), notes["pitch"].tolist(), strict=True))
 
 
 def test_hundreds_are_written_a_minute() -> None:
