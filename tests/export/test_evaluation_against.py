@@ -217,6 +217,21 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
     assert again == rows
 
 
+def test_streams_of_a_preset_are_as_their_seeds_have_them(tmp_path) -> None:
+    for seed in range(12):
+        (tmp_path / f"{seed}.mid").write_bytes(write(tune(seed, 200)))
+    network = tiny("gpt")
+    with opened(tmp_path, "notes") as dataset:
+        real = RealSide(read_music(dataset, "test", dataset.codec, 0, 0))
+
+    def by_seed(seed: int) -> Controls:
+        key, metre = ("D minor", "F major", "G major")[seed % 3], ("3/4", "4/4")[seed % 2]
+        return Controls().with_values({"key": key, "metre": metre, "tempo": 60 + 10 * seed})
+
+    (row,) = against(network, {"open": by_seed}, real, range(4), 16)
+    assert (row.variety.keys, row.variety.tempos, row.variety.metres) == (3, 4, 2)
+
+
 def test_who_goes_on_with_the_same_motif_in_the_same_place_is_told_so() -> None:
     """The network's part is played by nobody here: what truly follows is measured all the same."""
     bars, network = BARS + 16, tiny("gpt")

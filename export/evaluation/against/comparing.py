@@ -139,7 +139,7 @@ def _compare(
         test=two_sample(samples, composed),
         part_writing=(rates(list(map(part_writing, ours))), rates(real.part_writing(chosen))),
         form=(form_of(ours), form_of(real.scores(chosen))),
-        variety=variety(composed, samples, streams),
+        variety=variety(composed, samples, streams, settings),
     )
 
 
