@@ -19,7 +19,8 @@ def pace(phrase: int, ending: int, expression: float, key: tuple[int, int, int])
     seed, stream, bar = key
     shape = LEARNED.phrase_tempo[phrase % len(LEARNED.phrase_tempo)]
     depth = _depth(float(uniforms(seed, stream, PLAYING_PHRASE, max(0, bar - phrase), 1)[0]))
-    return exp(expression * (depth * shape + SECTION_CLOSE * LEARNED.close_tempo[ending]))
+    close = LEARNED.close_tempo[ending]
+    return exp(expression * (depth * shape + SECTION_CLOSE * close))
 
 
 def _depth(draw: float) -> float:

@@ -7,6 +7,7 @@ from math import cos, pi, sqrt
 
 from engine.music.noise import PLAYING, PLAYING_TOGETHER, uniforms
 from engine.music.score import TIED_FROM, Note
+from engine.music.time import duration
 from engine.performing.learned import LEARNED
 from engine.performing.played_bar import PlayedBar
 from engine.performing.roles import MELODY, PERCUSSION
@@ -32,7 +33,7 @@ def delays_of(
     seed, stream, number = bar.key
     draws = uniforms(seed, stream, PLAYING, number, len(notes)).tolist()
     heights = _heights(bar)
-    length = bar.metre.quarters * bar.microseconds_per_quarter
+    length = duration(bar.metre.ticks, bar.microseconds_per_quarter)
     before = [-1, *(note.onset for note in notes)]
     after = [*(note.onset for note in notes[1:]), -1]
     found = []

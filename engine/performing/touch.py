@@ -29,15 +29,18 @@ def velocities_of(
 def _balance(
     notes: Sequence[Note], roles: Sequence[int], melodic: Sequence[int], mean: float
 ) -> dict[int, float]:
-    """By role, how many steps are missing to the learned balance."""
+    """By role, by how many steps it changes: as many as are missing to the learned balance. A
+    melody that is louder than that already, such as a singer's, stays so, and so does a voice that
+    is softer."""
     by_role: dict[int, list[int]] = {}
     for i in melodic:
         by_role.setdefault(roles[i], []).append(notes[i].velocity)
     if len(by_role) < 2:
         return {}
-    missing = {
-        role: mean * (1 + LEARNED.voice_loudness[role]) - sum(loud) / len(loud)
-        for role, loud in by_role.items()
-    }
+    missing = {}
+    for role, loud in by_role.items():
+        wanted = mean * LEARNED.voice_loudness[role]
+        lacks = wanted - (sum(loud) / len(loud) - mean)
+        missing[role] = lacks if lacks * wanted > 0 else 0.0
     middle = sum(missing[role] * len(loud) for role, loud in by_role.items()) / len(melodic)
     return {role: value - middle for role, value in missing.items()}

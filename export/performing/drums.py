@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.files.midi import Smf
-from engine.files.midi_reader import DEFAULT_TEMPO
+from engine.files.midi import Smf, performance_times
 from export.performing.pieces import Floats, Ints
 
 PLACES = 16  # sixteenths of a bar of 4/4
@@ -30,10 +29,9 @@ def drum_timing(smf: Smf) -> DrumTiming | None:
     metre = smf.metres[0][1:] if smf.metres else (4, 4)
     if len(smf.notes) < FEWEST or metre != (4, 4):
         return None
-    quarter = (smf.tempos[0][1] if smf.tempos else DEFAULT_TEMPO) / 1000
-    sixteenths = smf.notes["start"] / smf.division * 4
-    nearest = np.rint(sixteenths).astype(np.int64)
-    late = (sixteenths - nearest) / 4 * quarter
+    nearest = np.rint(4 * smf.notes["start"] / smf.division).astype(np.int64)
+    grid = performance_times(smf, nearest * smf.division // 4)
+    late = (performance_times(smf, smf.notes["start"]) - grid) / 1000
     late -= np.median(late)
     place = nearest % PLACES
     count = np.bincount(place, minlength=PLACES)

@@ -146,6 +146,13 @@ def test_what_is_balanced_already_stays() -> None:
     assert max(map(abs, again)) <= 1
 
 
+def test_a_singer_stays_as_loud_above_the_others() -> None:
+    sung = tuple(n._replace(velocity=100 if n.pitch == 72 else 50) for n in CHORDS)
+    played, _ = play(sung, phrase=3)
+    by_pitch = {n.pitch: n.velocity for n in played}
+    assert by_pitch[72] - by_pitch[60] >= 50
+
+
 def test_chords_are_spread_and_their_melody_leads() -> None:
     spreads, leads = [], []
     for number in range(300):

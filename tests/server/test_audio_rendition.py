@@ -45,10 +45,13 @@ class Scribe:
         return [(frame, message) for frame, message in self.heard if message[0] & 0xF0 == kind]
 
     def hanging(self) -> Counter[tuple[int, int]]:
+        """Channels and pitches that sound, and channels whose pedal is down with -1."""
         sounding: Counter[tuple[int, int]] = Counter()
         for _, (status, *rest) in self.heard:
             if status & 0xF0 in (NOTE_ON, NOTE_OFF):
                 sounding[status & 15, rest[0]] += 1 if status & 0xF0 == NOTE_ON else -1
+            elif status & 0xF0 == CONTROL and rest[0] == SUSTAIN:
+                sounding[status & 15, -1] += 1 if rest[1] else -1
         return +sounding
 
 
