@@ -31,7 +31,7 @@ from engine.planning.modes import fitted
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
-DRIFT_SECONDS = 150.0  # after which what lasted for minutes is mostly forgotten
+DRIFT_SECONDS = 300.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
 WANING = 1 / 256  # share by which the levels of a prompt go over into those of the styles, a bar
