@@ -37,7 +37,12 @@ class TableNetwork:
     `haste`: above 0 for many short gaps, below for few long ones."""
 
     def __init__(
-        self, codec_name: str = "notes", *, margin: int = 1 << 30, haste: float = 0.0
+        self,
+        codec_name: str = "notes",
+        *,
+        margin: int = 1 << 30,
+        haste: float = 0.0,
+        styles: tuple[str, ...] = STYLES,
     ) -> None:
         self.codec = codec(codec_name)
         self.margin = margin
@@ -48,7 +53,7 @@ class TableNetwork:
             codec=codec_name,
             event=tuple((field.name, field.size) for field in self.codec.fields),
             context=tuple((name, CONTEXT[name].size) for name in self.codec.context),
-            styles=STYLES,
+            styles=styles,
             states=(),
         )
         draws = np.random.default_rng(5)
@@ -77,6 +82,8 @@ class TablePool:
         self.inputs = np.zeros((rows, 1, fields + len(spec.context)), np.int64)
         self.mix = np.zeros((rows, spec.mix_width), np.float32)
         self.bias = np.zeros((rows, spec.event_width), np.float32)
+        sizes = [size for _, size in spec.event]
+        self.paired = np.zeros((rows, *(sizes[:2] if fields > 1 else (0, 0))), np.float32)
         self.noise = np.zeros((rows, spec.event_width), np.float32)
         self.sharpness = np.ones((rows, fields), np.float32)
         self.cut = np.full((rows, fields), -math.inf, np.float32)
@@ -154,7 +161,10 @@ class TablePool:
         for i, table in enumerate(self.network.tables):
             likely = table[place % SITUATIONS]
             span = slice(self.offsets[i], self.offsets[i + 1])
-            height = (likely + self.bias[row, span]) * self.sharpness[row, i]
+            biased = likely + self.bias[row, span]
+            if i == 1:
+                biased = biased + self.paired[row, self.event[row, 0]]
+            height = biased * self.sharpness[row, i]
             noisy = np.where(
                 height >= height.max() + self.cut[row, i], height + self.noise[row, span], -2e9
             )

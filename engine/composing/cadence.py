@@ -21,7 +21,7 @@ def closing_columns(
     tonic. The way to it is left to the chords that a hand has asked for, if it is not `free`."""
     if not 0 <= to_last < CLOSING_BARS:
         return ()
-    home = key_id(9 if key.minor else 0, key.minor)
+    home = key_id(key.home_tonic, key.minor)
     columns = {"key": home, "ending": ENDING_LAST - to_last}
     if to_last < _FREE_BARS:
         columns |= {"echo": ECHO_NEW, "source": -1}

@@ -96,6 +96,7 @@ def fallback_bar(before: Sequence[Bar], keys: Sequence[str], late: Collection[in
         shifts=tuple(n.shift for n in notes),
         plan=source.plan._replace(source=source.index),
         surprise=0.0,
+        pedals=(),
     )
 
 

@@ -13,7 +13,7 @@ from engine.composing.cadence import closing_columns
 from engine.composing.setting import Setting
 from engine.music.noise import PLANNING, uniforms
 from engine.music.plan import BarPlan
-from engine.planning.form import FormBar, FormState, form_bar, kept_bars
+from engine.planning.form import FormBar, FormSettings, FormState, form_bar, kept_bars
 from engine.planning.guards import Nudge
 from engine.planning.planner import first_chord, plan_bar
 from engine.planning.planner_table import Floats, PlannerTable
@@ -42,6 +42,11 @@ class PlannedStep:
     planner: PlannerState
 
 
+def until(last: int | None, bar: int, settings: FormSettings) -> FormSettings:
+    """The form's settings for a bar of a piece that has a last one."""
+    return settings if last is None else settings._replace(left=max(last + 1 - bar, 0))
+
+
 def numbered(planned: PlannedStep, bar: int) -> PlannedStep:
     """The same plan for another number of its bar."""
     memory = (*planned.planner.memory[:-1], (bar, planned.plan))
@@ -67,25 +72,26 @@ class PlanAhead:
         overrides: Mapping[int, Columns],
     ) -> tuple[PlannedStep, int]:
         """This bar, from the states after the one before it, and the first chord of the next."""
-        section, form = self._form(form, bar, conditions)
+        section, form = self._form(form, bar, until(conditions.last, bar, conditions.setting.form))
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         kept = kept_bars(form)
         now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
         plan, planner = plan_bar(now, kept)
         bar += 1
-        ahead, _ = self._form(form, bar, conditions)
+        ahead, _ = self._form(form, bar, until(conditions.last, bar, conditions.setting.form))
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)
         return PlannedStep(section, plan, form, planner), first_chord(then)
 
+    def form_of(self, bar: int, state: FormState, settings: FormSettings) -> FormBar:
+        """What the form asks of this bar, from the state after the one before it."""
+        return self._form(state, bar, settings)[0]
+
     def _form(
-        self, state: FormState, bar: int, conditions: PlanConditions
+        self, state: FormState, bar: int, settings: FormSettings
     ) -> tuple[FormBar, FormState]:
-        settings = conditions.setting.form
-        if conditions.last is not None:
-            settings = settings._replace(left=max(conditions.last + 1 - bar, 0))
         given = (state, bar, settings)
         if self._formed is None or self._formed[0] != given:
             found = form_bar(state, bar, settings, self.seed, self.stream)

@@ -14,6 +14,7 @@ from engine.composing.step_context import HeardBar, remember
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, LEARNED_MODES, Key
 from engine.controls.values import Json
 from engine.music.analysis import Analysis, analyse
+from engine.music.fields import ATTRIBUTES
 from engine.music.plan import BarPlan
 from engine.music.score import Score
 from engine.music.time import quarters_per_minute
@@ -119,7 +120,11 @@ def _remembered(analysis: Analysis, first: int) -> PlannerState:
     )
     last = plans[-1]
     return PlannerState(
-        before=last.chord, last=last.half_chord, memory=memory, lent=_mean_levels(plans)
+        before=last.chord,
+        last=last.half_chord,
+        drift=(0.0,) * len(ATTRIBUTES),  # it begins where the prompt is
+        memory=memory,
+        lent=_mean_levels(plans),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ControlError
+from engine.composing.percussion import percussion_beside
 from engine.controls.controls import Controls, style_weights
 from engine.controls.key import LEARNED_MODES
 from engine.music.fields import ATTRIBUTES, PITCH_CLASSES
@@ -27,6 +28,7 @@ class Setting:
     """Everything that a bar's composing reads of the controls. Shared between bars, read-only.
 
     `temperature` and `cut` go by event field; `mix` are the weighted inputs of the network.
+    `percussion`: what the drums beside these parts are composed under, if they are asked for.
     """
 
     controls: Controls
@@ -42,6 +44,8 @@ class Setting:
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
+    scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
+    percussion: Controls | None
 
     @property
     def progression(self) -> tuple[tuple[int, ...], float]:
@@ -61,6 +65,10 @@ class Setting:
             progression,
             controls.variety,
             overrides,
+            controls.breath,
+            self.form.bar_seconds,
+            controls.key.home_tonic,
+            self.scale,
         )
 
 
@@ -71,7 +79,6 @@ def setting_of(
 
     `draw` in [0, 1) chooses the set of parts that the network is told of where it is left open.
     """
-    limits = limits_of(controls)
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
     if controls.grid != FREE and not codec.metrical:
@@ -79,8 +86,21 @@ def setting_of(
             f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
             f"grid to {FREE}"
         )
+    if controls.expression and not codec.metrical:
+        raise ControlError(
+            f"expression={controls.expression:g}: this model plays in free time, with a player's "
+            "timing and touch of its own; set expression to 0"
+        )
+    if controls.pedal == "on" and not codec.metrical:
+        raise ControlError(
+            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
+            "pedal to auto or off"
+        )
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
+    percussion = percussion_beside(controls, spec.styles, metre, tempo)
+    playing = replace(controls, parts=controls.parts[:-1]) if percussion else controls
+    limits = limits_of(playing)
     names = [name for name, _ in spec.event]
     home = -limits.transposition
     attributes = tuple(
@@ -96,7 +116,7 @@ def setting_of(
         microseconds_per_quarter(tempo),
         np.array([controls.temperature.of(name) for name in names], np.float32),
         np.array([controls.min_p.of(name) for name in names], np.float32),
-        _mix(controls, weights, _present(controls, table.part_set(mixed, draw))),
+        _mix(controls, weights, _present(playing, table.part_set(mixed, draw))),
         mixed,
         attributes,
         positions_of(attributes),
@@ -110,7 +130,17 @@ def setting_of(
             phrase_bars_of(dict(controls.style)),
         ),
         _programs(controls),
+        _chord_scale(controls),
+        percussion,
     )
+
+
+def _chord_scale(controls: Controls) -> tuple[bool, ...]:
+    """The pitch classes of a mode other than major and minor, as composed."""
+    if controls.key.mode in LEARNED_MODES:
+        return ()
+    scale, shift = controls.key.scale, controls.key.shift
+    return tuple(scale[(tone + shift) % 12] > 0 for tone in range(PITCH_CLASSES))
 
 
 def _present(controls: Controls, typical: int) -> tuple[float, ...]:

@@ -17,15 +17,18 @@ import numpy as np
 from common.errors import PerpetuoError, SnapshotError
 from common.nesting import shallow
 from engine.composing.composer import BarLine, Composer
+from engine.composing.counterpoint import NOWHERE, Standing
+from engine.composing.percussion import DRAWN_APART
 from engine.controls.controls import Controls
 from engine.files.plain_values import from_plain, to_plain
 from engine.network.runtime import Checkpoint, Network, Pool, SavedRow
 from engine.planning.form import FormState
 from engine.planning.guards import GuardState
+from engine.planning.part_patience import FRESH
 from engine.planning.scene import PlannerState
 
 VERSION = 4
-_TEXT = "stream"
+_TEXT, _DRUMS = "stream", "drums"
 # Fields of a bar line that JSON holds, with their types; the others need more care.
 _LINE = {
     "bar": int,
@@ -38,11 +41,18 @@ _LINE = {
     "chords": tuple[tuple[int, ...], float] | None,
     "silent_from": int,
     "transposition": int,
+    "lines": Standing,
     "trims": tuple[float, ...],
     "told": int,
     "meant": int,
+    "patience": tuple[int, ...],
 }
-_SINCE = {"told": 0, "meant": -1}  # what snapshots of the same version had not at first
+_SINCE = {
+    "told": 0,
+    "meant": -1,
+    "lines": to_plain(NOWHERE),
+    "patience": FRESH,
+}  # what snapshots of the same version had not at first
 
 
 def save(composer: Composer) -> bytes:
@@ -51,13 +61,25 @@ def save(composer: Composer) -> bytes:
     be taken back (`first_open` is then past `next_bar`)."""
     opening = composer.first_open
     assert opening <= composer.next_bar, "finish the bar first"
+    text, arrays = _written(composer, opening)
+    text |= {"version": VERSION, "model": composer.network.digest}
+    if composer.percussion.line(opening) is not None:
+        assert composer.percussion.composer is not None, "its line is there"
+        text[_DRUMS], drummed = _written(composer.percussion.composer, opening)
+        arrays |= {f"{_DRUMS}.{name}": array for name, array in drummed.items()}
+    arrays[_TEXT] = np.frombuffer(json.dumps(text, sort_keys=True).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _written(composer: Composer, opening: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One composer at a bar line: its text, and the arrays of its network."""
     line = next(line for line in composer.lines if line.bar == opening)
     arrays: dict[str, Any] = dict(composer.lease.states())
     carried = [state.name for state in composer.spec.states if state.kind == "carry"]
     arrays |= dict(zip(carried, line.mark.carried, strict=True))
     text = {
-        "version": VERSION,
-        "model": composer.network.digest,
         "seed": composer.seed,
         "stream": composer.stream,
         "controls": composer.controls.complete(),
@@ -69,10 +91,7 @@ def save(composer: Composer) -> bytes:
         "last": composer.last,
         "revisions": {str(b): n for b, n in composer.revisions.items() if b >= line.bar},
     }
-    arrays[_TEXT] = np.frombuffer(json.dumps(text, sort_keys=True).encode(), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return text, arrays
 
 
 def restore(data: bytes, network: Network, pool: Pool) -> Composer:
@@ -85,27 +104,61 @@ def restore(data: bytes, network: Network, pool: Pool) -> Composer:
             "very same file"
         )
     try:
-        controls = Controls.from_dict(text["controls"])
-        raw = {**_SINCE, **text["line"]}
-        values = {name: from_plain(kind, raw[name]) for name, kind in _LINE.items()}
-        cursor = network.specification.open_codec().cursor(values["start"])
-        cursor.resume(text["cursor"])
-        overrides = {int(bar): dict(columns) for bar, columns in text["hand"].items()}
-        heard = {int(bar): array("i", told) for bar, told in text["heard"].items()}
-        revisions = {int(bar): int(n) for bar, n in text["revisions"].items()}
-        last = None if text.get("last") is None else int(text["last"])
-        step, seed, stream = int(text["step"]), int(text["seed"]), int(text["stream"])
-        states = {s.name: arrays[s.name].reshape(s.shape) for s in network.specification.states}
+        saved = _read(text, arrays, network)
+        drums = _read(text[_DRUMS], arrays, network, f"{_DRUMS}.") if _DRUMS in text else None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, PerpetuoError) as error:
         raise _damaged(str(error)) from error
-    composer = Composer(network, pool, seed, stream, controls)
-    pool.load(composer.row, SavedRow(step, step, states))
-    carried = pool.mark(composer.row).carried
-    line = BarLine(cursor=cursor, mark=Checkpoint(step, carried), **values)
-    composer.overrides, composer.heard, composer.revisions = overrides, heard, revisions
-    composer.last = last
-    composer.begin_at(line)
+    composer = saved.on(network, pool)
+    if drums is not None:
+        composer.percussion.take_up(lambda: drums.on(network, pool, DRAWN_APART))
     return composer
+
+
+class _Saved(NamedTuple):
+    """One composer as it was saved, read and checked. `line` has no mark yet."""
+
+    seed: int
+    stream: int
+    controls: Controls
+    row: SavedRow
+    line: dict[str, Any]
+    told: tuple[dict[int, dict[str, int]], dict[int, array[int]], dict[int, int]]
+    last: int | None
+
+    def on(self, network: Network, pool: Pool, apart: int = 0) -> Composer:
+        """It, on a row of this pool."""
+        composer = Composer(network, pool, self.seed, self.stream, self.controls, apart=apart)
+        pool.load(composer.row, self.row)
+        carried = pool.mark(composer.row).carried
+        composer.overrides, composer.heard, composer.revisions = self.told
+        composer.last = self.last
+        composer.begin_at(BarLine(mark=Checkpoint(self.row.step, carried), **self.line))
+        return composer
+
+
+def _read(
+    text: dict[str, Any], arrays: dict[str, Any], network: Network, prefix: str = ""
+) -> _Saved:
+    raw = {**_SINCE, **text["line"]}
+    values = {name: from_plain(kind, raw[name]) for name, kind in _LINE.items()}
+    cursor = network.specification.open_codec().cursor(values["start"])
+    cursor.resume(text["cursor"])
+    step = int(text["step"])
+    states = network.specification.states
+    tensors = {s.name: arrays[prefix + s.name].reshape(s.shape) for s in states}
+    return _Saved(
+        int(text["seed"]),
+        int(text["stream"]),
+        Controls.from_dict(text["controls"]),
+        SavedRow(step, step, tensors),
+        {**values, "cursor": cursor},
+        (
+            {int(bar): dict(columns) for bar, columns in text["hand"].items()},
+            {int(bar): array("i", told) for bar, told in text["heard"].items()},
+            {int(bar): int(n) for bar, n in text["revisions"].items()},
+        ),
+        None if text.get("last") is None else int(text["last"]),
+    )
 
 
 class SnapshotSummary(NamedTuple):

@@ -100,6 +100,10 @@ class StepContext:
             place.get(name, -1) for name in ("echo_pitch", "echo_wait", "echo_length", "echo_part")
         ]
 
+    def chord_at_tick(self, tick: int) -> int:
+        """The chord that is told at a tick of the bar."""
+        return self.chords[tick >= self.half][0]
+
     def at(self, tick: int, rank: int, count: int, voices: int) -> list[int]:
         """The context at `tick` of the bar with `rank` notes already there, `count` in the bar,
         `voices` still sounding. The list is reused."""

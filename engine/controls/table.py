@@ -26,16 +26,18 @@ from engine.controls.values import Control, control
 from engine.music.grids import GRIDS
 from engine.music.score import PARTS
 from engine.music.time import Metre
+from engine.performing.pedal import PEDALLING
 from engine.planning.form import FORMS, MAX_SECTION_BARS
 
 ROLES = {
     "conditioning": "told to the model, which has learned to follow it",
     "constraint": "kept strictly",
     "sampling": "how boldly is drawn",
+    "leaning": "what is drawn leans that way",
     "form": "shapes the plan over minutes",
     "performance": "how the notes are played",
 }
-CONDITIONING, CONSTRAINT, SAMPLING, FORM, PERFORMANCE = ROLES
+CONDITIONING, CONSTRAINT, SAMPLING, LEANING, FORM, PERFORMANCE = ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class ControlTable:
         "From staccato (small) to legato (1 and more): told to the model, and notes are let go "
         "or held accordingly; auto leaves it to the plan.")
 
+    breath: float = control(
+        NUMBER, FORM, "texture", 0.3, 0, 1, "",
+        "How far density, register, polyphony, dynamics and articulation move by themselves "
+        "around what is asked: 0 hardly, 1 from bar to bar and over minutes as music of the "
+        "style does.")
+
     key: Key = control(
         KEY, CONSTRAINT, "harmony", Key(0, "major"), 0, 0, "",
         "Home key: the tonic that sounds and its mode.")
@@ -97,6 +105,11 @@ class ControlTable:
     bars_per_chord: float = control(
         NUMBER, CONDITIONING, "harmony", 1.0, 0.5, 8, "bars",
         "How long each chord of the progression lasts.", choices=(0.5, 1.0, 2.0, 4.0, 8.0))
+
+    counterpoint: float = control(
+        NUMBER, LEANING, "harmony", 0.0, 0, 1, "",
+        "How strictly parts are led as voices: no parallel fifths and octaves, no unisons, no "
+        "crossings, leading notes that resolve, full chords.")
 
     low_pitch: int = control(
         INTEGER, CONSTRAINT, "range", 21, 0, 127, "MIDI pitch",
@@ -152,6 +165,14 @@ class ControlTable:
     humanise_velocity: float = control(
         NUMBER, PERFORMANCE, "performance", 0.0, 0, 30, "velocity",
         "Largest random change of a velocity.")
+    expression: float = control(
+        NUMBER, PERFORMANCE, "performance", 0.0, 0, 1, "",
+        "How much a player shapes tempo, timing and the loudness of voices: 0 not at all, 1 as "
+        "measured.")
+    pedal: str = control(
+        CHOICE, PERFORMANCE, "performance", PEDALLING[0], 0, 0, "",
+        "Sustain pedal of pianos, changed with the harmony: auto presses it where expression is "
+        "above 0.", choices=PEDALLING)
     # fmt: on
 
 

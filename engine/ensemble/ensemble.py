@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from common.errors import CapacityError, PlanError
 from engine.composing.composer import Composer, PlanOverrides
+from engine.composing.following import refuse_plan, refuse_unfollowed, without_unfollowed
 from engine.composing.primer import Primer
 from engine.composing.setting import setting_of
 from engine.controls.controls import Controls
@@ -172,16 +173,31 @@ class Ensemble:
         now: int,
         controls: Mapping[str, Json] | None = None,
         plan: PlanOverrides | None = None,
+        *,
+        by_preset: bool = False,
     ) -> int:
-        """Steer a stream; returns the first bar that is composed under the change."""
+        """Steer a stream; returns the first bar that is composed under the change. What the model
+        does not follow is refused, by a ControlError or PlanError; of a preset it is left out."""
         member = self.members[stream]
         assert not member.is_catching_up, "its script comes first"
+        controls = self._followed(member.composer, controls or {}, by_preset=by_preset)
+        refuse_plan(member.composer.spec, plan or {})
         member.pass_time(now, self.horizon)
         first = member.composer.change(controls, plan)
         member.awaited = first
         member.forget_revised()
         self._room.look_again(member)
         return first
+
+    def _followed(
+        self, composer: Composer, controls: Mapping[str, Json], *, by_preset: bool
+    ) -> Mapping[str, Json]:
+        spec, changed = composer.spec, composer.controls.with_values(controls)
+        if not by_preset:
+            refuse_unfollowed(spec, composer.table, changed, controls.keys())
+            return controls
+        _, left_out = without_unfollowed(spec, changed)
+        return {name: None if name in left_out else value for name, value in controls.items()}
 
     def due_of(self, stream: int, bar: int) -> int:
         """When a bar is due, from the one that sounds to the one after the one under way."""

@@ -44,7 +44,7 @@ class RowScheduler:
 
     def look_again(self, member: StreamClock) -> None:
         """When this one's music ends, or how far ahead it is, has changed from outside."""
-        if member.composer.lease.is_aside:
+        if member.composer.is_aside:
             self._queue(self._resting, 0, member)
 
     def settle(self, now: int) -> list[StreamClock]:

@@ -5,13 +5,14 @@ Plain values, read from JSON with care: a log may come from anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.music.bars import Bar
+from engine.music.bars import Bar, Pedal
 from engine.music.plan import BarPlan
 from engine.music.score import PARTS, Note
-from engine.music.time import Metre
+from engine.music.time import MAX_BAR_TICKS, Metre
 
 MAX_TICK = 2**50
 MAX_NOTES = 4096
@@ -21,12 +22,14 @@ TEMPOS = (10_000, 30_000_000)  # microseconds a quarter
 _SHIFT = 10_000_000
 _NOTE = ((1, PARTS), (0, 127), (0, 127), (0, 2**20), (0, 2**20), (-_SHIFT, _SHIFT), (0, 3))
 _NAMES = ("bar", "tick", "metre", "tempo", "key", "programs", "notes")
+_PEDALS = "pedals"  # left out where there are none
+_PEDAL = ((1, PARTS), (0, MAX_BAR_TICKS), (1, MAX_BAR_TICKS))  # part from 1, tick, length
 
 
 @dataclass(frozen=True, slots=True)
 class BarAsHeard:
     """One bar: `tick` of the stream at its bar line, `tempo` in microseconds a quarter, `key` as
-    it sounded, seven numbers a note as on the wire."""
+    it sounded, seven numbers a note and three a pedal as on the wire."""
 
     bar: int
     tick: int
@@ -35,23 +38,29 @@ class BarAsHeard:
     key: str
     programs: tuple[int, ...]
     notes: tuple[tuple[int, ...], ...]
+    pedals: tuple[tuple[int, ...], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
+        pedals = {_PEDALS: [list(pedal) for pedal in self.pedals]} if self.pedals else {}
         return plain | {
             "programs": list(self.programs),
             "notes": [list(note) for note in self.notes],
+            **pedals,
         }
 
     @classmethod
     def read(cls, plain: object) -> BarAsHeard:
         """ValueError, with a sentence, if it is none."""
-        if not isinstance(plain, dict) or set(plain) != set(_NAMES):
-            raise ValueError(f"it must have {', '.join(_NAMES)}, and nothing else")
+        if not isinstance(plain, dict) or set(plain) - {_PEDALS} != set(_NAMES):
+            raise ValueError(f"it must have {', '.join(_NAMES)}, perhaps {_PEDALS}, nothing else")
         notes = plain["notes"]
         if not isinstance(notes, list) or len(notes) > MAX_NOTES:
             raise ValueError(f"notes must be a list of at most {MAX_NOTES}")
+        pedals = plain.get(_PEDALS, [])
+        if not isinstance(pedals, list) or len(pedals) > MAX_NOTES:
+            raise ValueError(f"{_PEDALS} must be a list of at most {MAX_NOTES}")
         programs = plain["programs"]
         if not isinstance(programs, list) or len(programs) != PARTS:
             raise ValueError(f"programs must be a list of {PARTS}")
@@ -62,7 +71,8 @@ class BarAsHeard:
             _whole("tempo", plain["tempo"], *TEMPOS),
             _text("key", plain["key"]),
             tuple(_whole("a program", program, 0, 127) for program in programs),
-            tuple(map(_note, notes)),
+            tuple(_numbers("note", note, _NOTE) for note in notes),
+            tuple(_numbers("pedal", pedal, _PEDAL) for pedal in pedals),
         )
 
     def as_bar(self, start: int) -> Bar:
@@ -83,15 +93,16 @@ class BarAsHeard:
             BarPlan(),
             "",
             0.0,
+            tuple(Pedal(tick, length, part - 1) for part, tick, length in self.pedals),
         )
 
 
-def _note(values: object) -> tuple[int, ...]:
-    if not isinstance(values, list) or len(values) != len(_NOTE):
-        raise ValueError(f"a note is a list of {len(_NOTE)} numbers")
+def _numbers(what: str, values: object, ranges: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) != len(ranges):
+        raise ValueError(f"a {what} is a list of {len(ranges)} numbers")
     return tuple(
-        _whole("a number of a note", value, low, high)
-        for value, (low, high) in zip(values, _NOTE, strict=True)
+        _whole(f"a number of a {what}", value, low, high)
+        for value, (low, high) in zip(values, ranges, strict=True)
     )
 
 

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from engine.files.midi_reader import (
     DEFAULT_TEMPO,
     MAX_QUARTERS,
+    SUSTAIN,
     KeySignature,
     Smf,
     read,
     read_patterns,
 )
+from engine.music.bars import Pedal
 from engine.music.fields import DRUM_PITCHES
 from engine.music.score import DRUMS, NOTE, PARTS, Score, note_order
 from engine.music.time import COMMON_TIME, TICKS_PER_QUARTER, Metre
@@ -243,12 +245,14 @@ def write(
     names: Sequence[str] | None = None,
     shifts: NDArray[np.integer] | None = None,
     program_changes: Sequence[tuple[int, int, int]] = (),
+    pedals: Sequence[Pedal] = (),
 ) -> bytes:
     """A type-1 file of 480 ticks a quarter: tempo and metre first, then one track a part.
 
     `names` are track names by part; `shifts` moves each note of `score.notes` by so many 480ths
     of a quarter, not before the beginning. `program_changes` are (tick, part, program) after the
-    beginning. The channel is the part, drums on channel 10.
+    beginning, the ticks of `pedals` count from there too. The channel is the part, drums on
+    channel 10.
     """
     notes = score.notes.copy()
     notes["onset"] *= SHIFTS_PER_TICK
@@ -261,7 +265,8 @@ def write(
         label = names[part] if names is not None and part < len(names) else ""
         programs = [(0, score.programs[part])]
         programs += [(tick, program) for tick, p, program in program_changes if p == part]
-        tracks.append(_part_track(notes[notes["part"] == part], programs, label))
+        pressed = [pedal for pedal in pedals if pedal.part == part]
+        tracks.append(_part_track(notes[notes["part"] == part], programs, pressed, label))
     header = b"MThd" + (6).to_bytes(4, "big")
     for number in (1, len(tracks), WRITTEN_DIVISION):
         header += number.to_bytes(2, "big")
@@ -281,7 +286,12 @@ def _conductor(score: Score) -> bytes:
     return _chunk(events)
 
 
-def _part_track(notes: NDArray[np.void], programs: Sequence[tuple[int, int]], name: str) -> bytes:
+def _part_track(
+    notes: NDArray[np.void],
+    programs: Sequence[tuple[int, int]],
+    pedals: Sequence[Pedal],
+    name: str,
+) -> bytes:
     part = int(notes["part"][0])
     channel = DRUM_CHANNEL if part == DRUMS else part
     text = name.encode()
@@ -293,6 +303,10 @@ def _part_track(notes: NDArray[np.void], programs: Sequence[tuple[int, int]], na
     for onset, duration, pitch, velocity, _ in notes.tolist():
         events.append((onset + duration, 0, bytes([0x80 | channel, pitch, 64])))
         events.append((onset, 1, bytes([0x90 | channel, pitch, velocity or UNKNOWN_VELOCITY])))
+    for tick, length, _ in pedals:
+        up = (tick + length) * SHIFTS_PER_TICK
+        events.append((tick * SHIFTS_PER_TICK, 1, bytes([0xB0 | channel, SUSTAIN, 127])))
+        events.append((up, 0, bytes([0xB0 | channel, SUSTAIN, 0])))
     return _chunk(events)
 
 

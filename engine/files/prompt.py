@@ -10,6 +10,8 @@ from engine.controls.values import Json
 from engine.music.score import NOTE, PARTS, Score
 from engine.music.time import Metre
 
+# The controls that a prompt lends to a stream, where nothing else has set them.
+LENT = ("key", "metre", "tempo", "parts", "programs")
 MAX_TICK = 2**31 - 1
 _NOTE_LIMITS = ((0, MAX_TICK), (1, MAX_TICK), (0, 127), (0, 127), (0, PARTS - 1))
 

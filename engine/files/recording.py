@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.files.midi import WRITTEN_DIVISION
-from engine.music.bars import Bar
+from engine.music.bars import Bar, Pedal
 from engine.music.score import NOTE, PARTS, TIED_FROM, TIED_ON, Score
 from engine.music.time import file_ticks
 
@@ -55,6 +55,14 @@ def program_changes(bars: Sequence[Bar]) -> tuple[tuple[int, int, int], ...]:
         for before, bar in pairwise(bars)
         for part, (old, program) in enumerate(zip(before.programs, bar.programs, strict=True))
         if old != program
+    )
+
+
+def pedals(bars: Sequence[Bar]) -> tuple[Pedal, ...]:
+    """The pedals of all bars, their ticks from the beginning of the first."""
+    base = bars[0].start if bars else 0
+    return tuple(
+        pedal._replace(tick=bar.start - base + pedal.tick) for bar in bars for pedal in bar.pedals
     )
 
 

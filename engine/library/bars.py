@@ -14,7 +14,7 @@ from engine.composing.primer import primer_of
 from engine.composing.snapshot import restore
 from engine.files.control_log import ControlLog, LoggedChange
 from engine.files.midi import write
-from engine.files.recording import program_changes, score_of
+from engine.files.recording import pedals, program_changes, score_of
 from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.music.bars import Bar
@@ -76,11 +76,13 @@ def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -
     return composer
 
 
-def closing(composer: Composer, log: ControlLog, length: Length) -> ControlLog:
-    """The log of a stream that closes after so much; its composer, at the beginning, is told."""
-    last = composer.next_bar + length.counted(composer) - 1
+def closing(composer: Composer, log: ControlLog, length: Length) -> tuple[ControlLog, Length]:
+    """The log of a stream that closes after so much, and how many bars that is; its composer, at
+    the beginning, is told. The number stays, should the player's tempo make them longer."""
+    bars = length.counted(composer)
+    last = composer.next_bar + bars - 1
     composer.close_with(last)
-    return replace(log, last=last)
+    return replace(log, last=last), Length(bars)
 
 
 def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:
@@ -128,4 +130,4 @@ def notes_of(bar: Bar) -> int:
 def midi_bytes(bars: Sequence[Bar]) -> bytes:
     """The bars as a MIDI file."""
     score, shifts = score_of(bars)
-    return write(score, shifts=shifts, program_changes=program_changes(bars))
+    return write(score, shifts=shifts, program_changes=program_changes(bars), pedals=pedals(bars))

@@ -11,7 +11,7 @@ embedded model or a file (if none is given, that of the preset), and every contr
 its name. `seed` says which music it is: the same arguments always give the same; None is for music
 that was never heard. `prompt` is music to go on from: a MIDI file, `Music`, or what mido or
 pretty_midi have read. It lends its key, metre, tempo, parts and instruments where nothing else is
-said. What is wrong is told by a `PerpetuoError`.
+said, and where a preset leaves it to the seed. What is wrong is told by a `PerpetuoError`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def compose(
     composer, log = _begun(preset, model, seed, prompt, controls)
     length = Length(DEFAULT_BARS if bars is minutes is None else bars, minutes)
     if ending:
-        closing(composer, log, length)
+        _, length = closing(composer, log, length)
     found = tuple(length.of(composed_bars(composer)))
     return Music(found, log.seed, log.model, log.controls.as_dict())
 
@@ -100,11 +100,13 @@ def _begun(
 ) -> tuple[Composer, ControlLog]:
     """The composer of a stream before its first bar, and its log."""
     chosen = fresh_seed() if seed is None else whole_number("seed", seed, 0, MAX_SEED)
-    asked = request(None if preset is None else str(preset), plain_controls(controls, _ARGUMENTS))
+    asked = request(
+        None if preset is None else str(preset), plain_controls(controls, _ARGUMENTS), chosen
+    )
     name = str(model or asked.model or DEFAULT_MODEL)
     network = open_model(name)
     played = None if prompt is None else _prompt(prompt)
-    log = asked.log(network, name, chosen, None, played)
+    log = asked.log(network, name, None, played, partial(warnings.warn, stacklevel=4))
     return composer_of(network, log), log
 
 

@@ -7,10 +7,10 @@ package; a folder of one's own may add to them and replace them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from common.errors import ConfigError, ControlError, PerpetuoError
 from common.files import CONFIGURATION, MODEL, as_text, look_at
@@ -19,6 +19,7 @@ from common.tables import read_toml
 from common.words import nearest
 from engine.controls.controls import Controls
 from engine.controls.values import Json
+from engine.library.by_seed import NOTHING, BySeed, read_by_seed
 from engine.library.models import SUFFIX, model_file
 
 _PACKAGED = Path(__file__).parent / "shipped"
@@ -29,13 +30,36 @@ _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 @dataclass(frozen=True)
 class Preset:
     """A named setting: `controls` as plain JSON, valid together; what is left out is default.
-    `model` is the one that it is made for, if that is not any."""
+    `model` is the one that it is made for, if that is not any. What `by_seed` has is no setting
+    before a seed has chosen: see `of`."""
 
     name: str
     title: str
     help: str
     controls: Mapping[str, Json]
     model: str | None = None
+    by_seed: BySeed = NOTHING
+
+    def of(self, seed: int, stream: int = 0, *, without: Collection[str] = ()) -> Preset:
+        """As it is for this stream of this seed: nothing is left to choose. The seed has no say in
+        the controls that are named."""
+        chosen = self.by_seed.chosen(seed, stream).items()
+        free = {name: value for name, value in chosen if name not in without}
+        return replace(self, controls={**self.controls, **free}, by_seed=NOTHING)
+
+    def setting(self, seed: int, stream: int = 0) -> Controls:
+        """The controls of this stream of this seed."""
+        return Controls().with_values(self.of(seed, stream).controls)
+
+    def narrowest(self) -> Iterator[dict[str, Json]]:
+        """The controls with the least range of pitches that a seed can choose, of each of the
+        sets: what is valid on top of all these is valid on top of what any seed chooses."""
+        for ends in self.by_seed.ends():
+            controls = dict(self.controls)
+            for name, side in (("low_pitch", max), ("high_pitch", min)):
+                if name in ends:
+                    controls[name] = side(cast(list[int], ends[name]))
+            yield controls
 
     def fitting(self, styles: Collection[str]) -> dict[str, Json]:
         """The controls for a model that has these styles: others are left out of the mix."""
@@ -54,6 +78,7 @@ class _PresetFile(Table, frozen=True):
     help: Annotated[str, "What it sounds like, in one sentence."]
     controls: Annotated[Mapping[str, Any], "Controls by name, see controls.md."]
     model: Annotated[str | None, "Model that it is made for, if not any."] = None
+    by_seed: Annotated[Mapping[str, Any], "What the seed chooses, see configuration.md."] = {}
 
 
 def shipped_folder() -> Path:
@@ -70,7 +95,19 @@ def read_preset(path: Path) -> Preset:
     checked = checked_controls(source, "controls", read.controls)
     plain = {name: checked.plain(name) for name in read.controls}
     model = read.model and named_model(source, "model", read.model)
-    return Preset(path.stem, read.title, read.help, plain, model)
+    by_seed = read_by_seed(source, "by_seed", read.by_seed)
+    preset = Preset(path.stem, read.title, read.help, plain, model, by_seed)
+    _check_together(source, preset)
+    return preset
+
+
+def _check_together(source: Source, preset: Preset) -> None:
+    """A control is set or chosen, and whatever is chosen goes with the rest."""
+    for name in preset.by_seed.names:
+        if name in preset.controls:
+            source.refuse(f"by_seed.{name}", f"and controls.{name} exclude each other: keep one")
+    for controls in preset.narrowest():
+        checked_controls(source, "controls and by_seed", controls)
 
 
 def load_presets(own: Path | None = None) -> dict[str, Preset]:

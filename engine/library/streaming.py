@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from engine.composing.composer import Composer
+from engine.composing.following import refuse_unfollowed
 from engine.composing.snapshot import save
 from engine.controls.values import Json
 from engine.library import MOST_BARS
@@ -45,8 +46,11 @@ class MusicStream:
 
     def steer(self, **controls: object) -> None:
         """Set controls by name, heard from the next bar on. ControlError, and nothing changed, if
-        one is wrong."""
-        self._composer.change(plain_controls(controls))
+        one is wrong, or the model does not follow it."""
+        composer, asked = self._composer, plain_controls(controls)
+        changed = composer.controls.with_values(asked)
+        refuse_unfollowed(composer.spec, composer.table, changed, asked)
+        composer.change(asked)
 
     def snapshot(self) -> bytes:
         """The stream as it stands: `engine.resume` goes on with it, note for note."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.music.plan import BarPlan
 from engine.music.score import Note
 from engine.music.time import Metre, duration
+
+
+class Pedal(NamedTuple):
+    """The sustain pedal of a part (from 0) is down: from a tick after the bar line on, for so many
+    ticks, and never beyond its bar."""
+
+    tick: int
+    length: int
+    part: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,7 @@ class Bar:
     the one that listeners hold. `start` and the notes' onsets are ticks of the stream. `shifts`
     go note by note with `notes`: microseconds by which each is played later (or earlier), of
     swing and humanising. `programs` are General MIDI programs by part. `surprise` is the mean of
-    -log p a note, in nats.
+    -log p a note, in nats. `pedals` are in order, those of one part apart from each other.
     """
 
     index: int
@@ -31,6 +41,7 @@ class Bar:
     plan: BarPlan
     section: str
     surprise: float
+    pedals: tuple[Pedal, ...] = ()
 
     @property
     def end(self) -> int:

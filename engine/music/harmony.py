@@ -213,6 +213,7 @@ def _key_shift() -> NDArray[np.uint8]:
 
 # The tones of each chord, [CHORDS, 12]; open and no chord have none.
 CHORD_TONES = _chord_tones()
+CHORD_CLASSES = tuple(tuple(np.flatnonzero(tones).tolist()) for tones in CHORD_TONES)
 # CHORD_SHIFT[semitones % 12][chord] and KEY_SHIFT[semitones % 12][key]: the transposed id.
 CHORD_SHIFT = _chord_shift()
 KEY_SHIFT = _key_shift()

@@ -21,6 +21,7 @@ VERSION = 1
 METADATA_KEY = "perpetuo"
 PLANNER_KEY = "perpetuo.planner"
 NETWORKS = ("gpt", "lstm")
+PAIRED = "paired"  # the input that biases the second event field by the first; old bundles lack it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Specification:
     bits: int = 32
     parameters: int = 0
     card: dict[str, Any] = field(default_factory=dict)  # data, licence, credits, training, figures
+    # How far controls are obeyed, where that was measured: 0 as by chance, 1 at best.
+    follows: dict[str, float] = field(default_factory=dict)
     version: int = VERSION
 
     @property
@@ -91,6 +94,8 @@ class Specification:
                 raw[key] = tuple((str(name), int(size)) for name, size in raw[key])
             for key in ("styles", "step_frequencies", "tick_frequencies"):
                 raw[key] = tuple(raw[key])
+            follows = raw.get("follows", {}).items()
+            raw["follows"] = {str(name): float(figure) for name, figure in follows}
             specification = cls(**raw)
             specification._check(where)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -21,7 +21,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from common.errors import BundleError, CapacityError, ProviderError
-from engine.network.bundle import METADATA_KEY, PLANNER_KEY, Specification, StateTensor, unpack
+from engine.network.bundle import (
+    METADATA_KEY,
+    PAIRED,
+    PLANNER_KEY,
+    Specification,
+    StateTensor,
+    unpack,
+)
 from engine.network.seal import SEAL_KEY, changed, digest_of, is_sealed
 from engine.planning.planner_table import PlannerTable
 
@@ -81,6 +88,8 @@ class Network:
         packed = metadata.get(PLANNER_KEY, "")
         self.planner = unpack(packed, where) if packed else b""
         _check_graph(self.session, self.specification, where)
+        # Sizes of the first two event fields, if one may be biased by the other.
+        self.paired_sizes = _paired_sizes(self.session)
 
     @cached_property
     def planner_table(self) -> PlannerTable:
@@ -121,6 +130,13 @@ def open_session(data: bytes, where: str, device: str, threads: int) -> ort.Infe
     return session
 
 
+def _paired_sizes(session: ort.InferenceSession) -> tuple[int, int]:
+    for found in session.get_inputs():
+        if found.name == PAIRED:
+            return found.shape[1], found.shape[2]
+    return 0, 0
+
+
 def _check_graph(session: ort.InferenceSession, spec: Specification, where: str) -> None:
     """The specification and the graph must speak of the same tensors."""
     found = {i.name: tuple(i.shape[1:]) for i in session.get_inputs()}
@@ -128,6 +144,8 @@ def _check_graph(session: ort.InferenceSession, spec: Specification, where: str)
     wanted["mix"] = (spec.mix_width,)
     wanted["bias"] = wanted["noise"] = (spec.event_width,)
     wanted["inputs"] = ("T", len(spec.event) + len(spec.context))
+    if PAIRED in found:
+        wanted[PAIRED] = tuple(size for _, size in spec.event[:2])
     for name, shape in wanted.items():
         if name not in found:
             raise BundleError(f"{where}: its graph has no '{name}'; export it again")
@@ -141,9 +159,9 @@ def _check_graph(session: ort.InferenceSession, spec: Specification, where: str)
 class Pool:
     """Rows of state and inputs that are stepped together.
 
-    The caller fills the arrays of a row (`inputs`, `mix`, `bias`, `noise`, `sharpness`, `cut`,
-    `ticks`), calls `run` with the rows that take part, and reads `event` and `likelihood`. Other
-    rows are undisturbed.
+    The caller fills the arrays of a row (`inputs`, `mix`, `bias`, `paired`, `noise`, `sharpness`,
+    `cut`, `ticks`), calls `run` with the rows that take part, and reads `event` and `likelihood`.
+    Other rows are undisturbed.
     """
 
     def __init__(self, network: Network, rows: int, *, reveal: bool = False) -> None:
@@ -155,6 +173,8 @@ class Pool:
         self.inputs = np.zeros((size, 1, fields + len(spec.context)), np.int64)
         self.mix = np.zeros((size, spec.mix_width), np.float32)
         self.bias = np.zeros((size, spec.event_width), np.float32)
+        # By value of the first field, of the second: bundles of before have no such rows.
+        self.paired = np.zeros((size, *network.paired_sizes), np.float32)
         self.noise = np.zeros((size, spec.event_width), np.float32)
         self.sharpness = np.ones((size, fields), np.float32)
         self.cut = np.full((size, fields), -math.inf, np.float32)
@@ -293,6 +313,7 @@ class Pool:
             "inputs": self.inputs,
             "mix": self.mix,
             "bias": self.bias,
+            PAIRED: self.paired,
             "noise": self.noise,
             "sharpness": self.sharpness,
             "cut": self.cut,

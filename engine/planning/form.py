@@ -35,6 +35,12 @@ __all__ = [
 ]
 
 FORMS = ("off", "phrases", "song", "arc", "dance", "strains", "imitation")
+RESTING = (
+    "phrases",
+    "song",
+    "arc",
+    "imitation",
+)  # forms whose phrases may come to rest where they close
 HEARD = "heard"  # of a state: what was heard belongs to no form yet, and goes on in any
 KEEP_BARS = 3 * MAX_SECTION_BARS  # two themes and the section that is being composed
 

@@ -25,17 +25,20 @@ from engine.music.fields import (
 )
 from engine.music.harmony import CHORD_SHIFT, key_parts
 from engine.music.plan import BarPlan
+from engine.planning.closes import of_close
+from engine.planning.form_state import NO_CLOSE, FormBar
+from engine.planning.modes import fitted
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
-HELD = 0.3  # share of its natural wandering that an attribute keeps when it is asked for
+DRIFT_SECONDS = 300.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
 WANING = 1 / 256  # share by which the levels of a prompt go over into those of the styles, a bar
 MAX_ECHO_RUN = 16  # bars in a row that the planner echoes of its own accord
 
 _LEAVE, _KEY, _LEVEL, _SAME, _DISTANCE = range(5)
-_CHORD, _WANDER, _DITHER, _FREE = 5, 7, 13, 18
+_CHORD, _WANDER, _DITHER, _FREE, _DRIFT = 5, 7, 13, 18, 19
 _VARIETY = 4.0  # how strongly variety turns the odds of an echo
 _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 # An echoed bar keeps this share of its source's level, so that chains of echoes still come home.
@@ -49,8 +52,8 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
     remembered.
     """
     ground = _ground(scene)
-    wander = _wander(scene)
-    levels = dict(zip(_NAMES, _levels(scene, ground.model, wander), strict=True))
+    wander, drift = _wander(scene), _drift(scene)
+    levels = dict(zip(_NAMES, _levels(scene, ground.model, wander, drift), strict=True))
     plan = BarPlan(
         ground.key,
         ground.chord,
@@ -62,7 +65,7 @@ def plan_bar(scene: Scene, kept: Sequence[range] = ()) -> tuple[BarPlan, Planner
     )
     if scene.overrides:
         plan = plan._replace(**scene.overrides)
-    return plan, _after(scene, plan, ground.harmony, wander, kept)
+    return plan, _after(scene, plan, ground.harmony, (wander, drift), kept)
 
 
 def first_chord(scene: Scene) -> int:
@@ -108,6 +111,8 @@ def _is_free(scene: Scene, ending: int, copied: BarPlan | None) -> bool:
     closes is told; what comes back is as free as it was."""
     if scene.asked.progression or "half_chord" in scene.overrides or ending > ENDING_FAR:
         return False
+    if _closes(scene.form, 1):
+        return False
     if copied is not None:
         return not copied.half_chord
     return scene.draws[_FREE] < FREE_HALVES
@@ -117,7 +122,7 @@ def _after(
     scene: Scene,
     plan: BarPlan,
     harmony: int,
-    wander: tuple[float, ...],
+    deviations: tuple[tuple[float, ...], tuple[float, ...]],
     kept: Sequence[range],
 ) -> PlannerState:
     state, bar = scene.state, scene.bar
@@ -132,7 +137,8 @@ def _after(
         echo=max(plan.echo, ECHO_NEW),
         distance=bar - plan.source if echoes else 0,
         run=state.run + 1 if echoes and not scene.form.echo else 0,
-        wander=wander,
+        wander=deviations[0],
+        drift=deviations[1],
         memory=(*memory, (bar, plan)),
         lent=_waning(scene),
     )
@@ -164,6 +170,8 @@ def _chosen_echo(scene: Scene) -> tuple[int, int]:
         return ECHO_NEW, -1
     if form.echo:
         return form.echo, form.source
+    if _closes(form, 0):  # a close stands for itself
+        return ECHO_NEW, -1
     first = max(form.floor, scene.bar - MAX_ECHO)
     first = max(first, state.memory[0][0]) if state.memory else scene.bar
     if first >= scene.bar or state.run >= MAX_ECHO_RUN:
@@ -208,7 +216,7 @@ def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tupl
     asked = scene.asked
     before, last = scene.state.before, scene.state.last
     for half, column in enumerate(("chord", "half_chord")):
-        from_source = getattr(copied, column, 0) if ending < ENDING_LAST else 0
+        from_source = getattr(copied, column, 0) if _may_copy(scene, ending, half) else 0
         if column in scene.overrides:
             chord = scene.overrides[column]
         elif asked.progression:
@@ -219,9 +227,23 @@ def _chords(scene: Scene, key: int, ending: int, copied: BarPlan | None) -> tupl
     return before, last
 
 
+def _may_copy(scene: Scene, ending: int, half: int) -> bool:
+    """Whether a bar that comes back may bring this chord: not into a close, unless the form brings
+    back the close with it."""
+    if ending == ENDING_LAST:
+        return False
+    form = scene.form
+    return bool(form.echo) or not _closes(form, half)
+
+
+def _closes(form: FormBar, half: int) -> bool:
+    """Whether a half of a bar has a chord that its phrase closes with, or that leads there."""
+    return form.close != NO_CLOSE and (form.left == 0 or (form.left == 1 and half == 1))
+
+
 def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, ending: int) -> int:
     """A chord drawn in the local key as if that were C major or A minor, moved back from there."""
-    table = scene.table
+    table, form = scene.table, scene.form
     tonic, minor = key_parts(key)
     shift = (tonic - 9 * minor) % 12
     to_normal, back = CHORD_SHIFT[-shift % 12], CHORD_SHIFT[shift]
@@ -231,23 +253,54 @@ def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, endin
     if ending > ENDING_FAR:
         weights *= table.ending_tilt[int(minor), ending, half]
     else:
-        weights *= table.phrase_tilt[int(minor), scene.form.phrase, half]
+        weights *= table.phrase_tilt[int(minor), form.phrase, half]
     if closing:
         weights *= weights  # a close that is only likely is none
+    if _closes(form, half):
+        weights = of_close(weights, form.close, form.left, half, minor)
     weights[weights < RARE_CHORD * weights.max()] = 0
+    if scene.asked.scale:
+        weights = _in_scale(weights, scene.asked.scale, shift)
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
+
+
+def _in_scale(weights: Floats, scale: tuple[bool, ...], shift: int) -> Floats:
+    """The weights with each chord's given to the one that the scale has on its root."""
+    at_home = tuple(scale[(tone + shift) % 12] for tone in range(12))
+    kept = np.bincount(fitted(at_home), weights, minlength=len(weights)).astype(np.float64)
+    kept[0] = 0
+    return kept if kept.any() else weights
 
 
 def _wander(scene: Scene) -> tuple[float, ...]:
     """The deviations after one more bar: correlated in time and with each other, of unit spread."""
-    normals = _normals(scene.draws[_WANDER:_DITHER])[: len(ATTRIBUTES)]
-    steps = (scene.table.mixing @ np.array(normals)).tolist()
-    if not scene.state.wander:
-        return tuple(steps)
+    steps = _steps(scene, _WANDER)
     persistence = (scene.styles @ scene.table.persistence).tolist()
+    return _gone_on(scene.state.wander, steps, persistence)
+
+
+def _drift(scene: Scene) -> tuple[float, ...]:
+    """What lasts for minutes, as if the next piece of the style were coming slowly."""
+    persistence = exp(-scene.asked.bar_seconds / DRIFT_SECONDS)
+    return _gone_on(scene.state.drift, _steps(scene, _DRIFT), [persistence] * len(ATTRIBUTES))
+
+
+def _steps(scene: Scene, first: int) -> list[float]:
+    """Standard normal numbers that are correlated as the attributes are."""
+    normals = _normals(scene.draws[first : first + 6])[: len(ATTRIBUTES)]
+    found: list[float] = (scene.table.mixing @ np.array(normals)).tolist()
+    return found
+
+
+def _gone_on(
+    before: tuple[float, ...], steps: list[float], persistence: list[float]
+) -> tuple[float, ...]:
+    """Deviations of unit spread after one more bar, or the first ones."""
+    if not before:
+        return tuple(steps)
     return tuple(
         rho * old + sqrt(1 - rho * rho) * step
-        for rho, old, step in zip(persistence, scene.state.wander, steps, strict=True)
+        for rho, old, step in zip(persistence, before, steps, strict=True)
     )
 
 
@@ -270,16 +323,19 @@ def _waning(scene: Scene) -> tuple[float, ...]:
     )
 
 
-def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> list[int]:
+def _levels(
+    scene: Scene, model: BarPlan | None, wander: tuple[float, ...], drift: tuple[float, ...]
+) -> list[int]:
     """The attributes' buckets. Dithered, so that their mean over bars is what was asked."""
     table, offsets = scene.table, scene.form.offsets
     means = _means(scene)
     spreads = (scene.styles @ table.spreads).tolist()
+    between = (scene.styles @ table.between).tolist()
     levels = []
     for i, attribute in enumerate(ATTRIBUTES):
         top = attribute.buckets
         position, pull = scene.asked.positions[i], scene.nudge.offsets[i]
-        deviation = spreads[i] * wander[i] + offsets[i]
+        deviation = spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
         if position is None:
             level = means[i] + deviation
             inherited = getattr(model, attribute.name, 0)
@@ -289,7 +345,7 @@ def _levels(scene: Scene, model: BarPlan | None, wander: tuple[float, ...]) -> l
         else:
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
-            level = position + min(room, max(-room, HELD * deviation))
+            level = position + min(room, max(-room, scene.asked.breath * deviation))
         level = min(float(top), max(1.0, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels

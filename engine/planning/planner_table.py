@@ -56,6 +56,7 @@ _LAYOUT: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "key_moves": ("<f4", (_MODES, KEYS)),
     "means": ("<f4", ("S", _N)),
     "spreads": ("<f4", ("S", _N)),
+    "between": ("<f4", ("S", _N)),
     "persistence": ("<f4", ("S", _N)),
     "mixing": ("<f4", (_N, _N)),
     "echo_levels": ("<f4", ("S", LEVELS, PHRASE_BARS, LEVELS)),
@@ -86,8 +87,9 @@ class PlannerTable:
     its place in the phrase and its distance to the close. `key_leave` and `key_return` are
     probabilities a bar of leaving the home key and coming back, `key_moves` where to.
 
-    `means` and `spreads` of the attributes are in buckets, within a piece; `persistence` is their
-    correlation from bar to bar, `mixing` the lower triangle that correlates them with each other.
+    `means` and `spreads` of the attributes are in buckets, within a piece, `between` the spread of
+    the pieces' own means; `persistence` is their correlation from bar to bar, `mixing` the lower
+    triangle that correlates them with each other.
 
     `echo_levels[style, level of the bar before - 1, bar in phrase]` weighs the levels,
     `echo_distances[style, d - 1]` the distances; `echo_goes_on` is the probability that a bar
@@ -106,6 +108,7 @@ class PlannerTable:
     key_moves: NDArray[np.float32]
     means: NDArray[np.float32]
     spreads: NDArray[np.float32]
+    between: NDArray[np.float32]
     persistence: NDArray[np.float32]
     mixing: NDArray[np.float32]
     echo_levels: NDArray[np.float32]
@@ -182,6 +185,7 @@ class PlannerTable:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             text = arrays.pop("styles").tobytes().decode()
+            arrays.setdefault("between", np.zeros_like(arrays["spreads"]))  # tables of before
             table = cls(tuple(text.split("\n")) if text else (), **arrays)
             table._check()
         except Exception as error:  # what a damaged archive raises is anyone's guess
@@ -236,6 +240,7 @@ class PlannerTable:
             key_moves=_plain_moves(),
             means=np.array([[6.5, 6.5, 4.5, 6.5, 4.5]], np.float32),
             spreads=np.array([[1.0, 0.8, 0.7, 0.8, 0.7]], np.float32),
+            between=np.array([[0.8, 0.6, 0.5, 0.8, 0.5]], np.float32),
             persistence=np.full((1, _N), 0.6, np.float32),
             mixing=np.eye(_N, dtype=np.float32),
             echo_levels=levels,

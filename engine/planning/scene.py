@@ -17,7 +17,7 @@ from engine.planning.form import FormBar
 from engine.planning.guards import NEUTRAL, Nudge
 from engine.planning.planner_table import Floats, PlannerTable
 
-PLAN_DRAWS = 19  # uniforms that a bar takes
+PLAN_DRAWS = 25  # uniforms that a bar takes
 
 Memory = tuple[tuple[int, BarPlan], ...]
 
@@ -40,7 +40,8 @@ class PlanRequest:
 
     `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
     from `PlannerTable.weights`. `overrides` sets columns of BarPlan outright; PlanError if a value
-    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1.
+    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1, `breath`
+    is the share of its natural wandering that an attribute keeps when it is asked for.
     """
 
     styles: tuple[float, ...]
@@ -49,6 +50,10 @@ class PlanRequest:
     progression: Progression | None = None
     variety: float = 0.5
     overrides: tuple[tuple[str, int], ...] = ()
+    breath: float = 0.3
+    bar_seconds: float = 2.0
+    tonic: int | None = None  # pitch class of the home's tonic; None: C of major, A of minor
+    scale: tuple[bool, ...] = ()  # that chords keep to; empty: as major and minor have them
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +63,8 @@ class PlanRequest:
 
     @property
     def home(self) -> int:
-        return key_id(9 if self.minor else 0, self.minor)
+        tonic = self.tonic
+        return key_id((9 if self.minor else 0) if tonic is None else tonic, self.minor)
 
 
 def positions_of(values: Sequence[float | None]) -> tuple[float | None, ...]:
@@ -75,7 +81,8 @@ class PlannerState(NamedTuple):
     `before` and `last` are the chords of the two latest half bars, NO_CHORD where music begins:
     at the beginning and after a close; `key` is 0 at the beginning.
     `distance` is how far back the bar before echoed (0: not), `run` for how many bars in a row of
-    the planner's own accord. `wander` holds the attributes' deviations in units of their spread.
+    the planner's own accord. `wander` holds the attributes' deviations in units of their spread,
+    `drift` those that last for minutes.
     `memory` holds (bar, plan) of all bars that may be echoed, rising. `lent` are the mean levels
     of a prompt, in buckets and fractions, 0 where it has none, which go over into those of the
     styles bar by bar.
@@ -89,6 +96,7 @@ class PlannerState(NamedTuple):
     distance: int = 0
     run: int = 0
     wander: tuple[float, ...] = ()
+    drift: tuple[float, ...] = ()
     memory: Memory = ()
     lent: tuple[float, ...] = ()
 

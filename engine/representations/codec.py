@@ -6,7 +6,7 @@ only the interfaces below, so a new representation is one new module and one lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -135,6 +135,10 @@ class Codec(Protocol):
 
     def write_bias(self, bias: NDArray[np.float32], limits: Limits) -> None:
         """The part of the masks that holds for a whole bar."""
+        ...
+
+    def lean_to(self, bias: NDArray[np.float32], parts: Collection[int], weight: float) -> None:
+        """Have the next note lean to these parts, which are on, by so much log-weight."""
         ...
 
 

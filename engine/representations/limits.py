@@ -33,7 +33,8 @@ class Limits:
     pitch is not masked. `places`: ticks of a quarter where notes may begin, empty for all of them;
     `max_rest` leads from any of them to the next. No constraints but preferences are `voices`, how
     many notes are to sound if that is asked, and `lean`, as a codec's `leaning` gave it. `close` is
-    the last bar of a piece, from tick to tick: what begins, begins at its bar line or before.
+    the last bar of a piece, from tick to tick: what begins, begins at its bar line or before. From
+    tick to tick of a `hold` what begins at its beginning goes on, and nothing else does.
     """
 
     pitch_bias: NDArray[np.float32]
@@ -45,6 +46,7 @@ class Limits:
     voices: float | None = None
     lean: NDArray[np.float32] | None = None
     close: tuple[int, int] | None = None
+    hold: tuple[int, int] | None = None
 
 
 def limits_of(controls: Controls) -> Limits:

@@ -8,6 +8,7 @@ everything the plan asks of that place.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -171,6 +172,10 @@ class NotesCodec:
         if not any(limits.parts_on[:DRUMS]):
             pitches[1:_FIRST_DRUM] = MASKED
 
+    def lean_to(self, bias: NDArray[np.float32], parts: Collection[int], weight: float) -> None:
+        for part in parts:
+            bias[_SLICES[PART]][1 + part] = weight
+
 
 def velocity_of(value: int) -> int:
     """MIDI velocity of a field value: the middle of its step."""
@@ -250,9 +255,9 @@ class NotesCursor:
         reach = max(silent_from - self.tick, 0) + limits.max_rest
         highest = max(2 + bisect_right(LENGTHS, reach), lowest + 1)
         shortest, placed = _MOVES, bool(limits.places)
-        if limits.close is not None:
-            shortest, highest = self._before_close(limits.close, highest)
-            placed = placed and shortest == _MOVES
+        if limits.hold is not None and limits.close is None:
+            shortest, highest = self._around_hold(bias, limits, highest)
+        placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
@@ -266,14 +271,22 @@ class NotesCursor:
                 moves = slice(_MOVES, highest)
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
 
-    def _before_close(self, close: tuple[int, int], highest: int) -> tuple[int, int]:
-        """The first delta and the one after the last that are open: none leads past the beginning
-        of the last bar, and from there on only one, to its end."""
-        start, end = close
+    def _around_hold(
+        self, bias: NDArray[np.float32], limits: Limits, highest: int
+    ) -> tuple[int, int]:
+        """The first delta and the one after the last that are open where the music comes to rest
+        for a while: none leads past the beginning of that, nothing begins within it, and what
+        sounds there lasts."""
+        assert limits.hold is not None
+        start, end = limits.hold
         if self.tick < start:
             return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
-        only = 2 + bisect_left(LENGTHS, end - self.tick)
-        return only, only + 1
+        left = max(end - self.tick, 0)
+        durations = bias[_SLICES[DURATION]]
+        durations[1:] = 0.0 if limits.lean is None else limits.lean[_SLICES[DURATION]][1:]
+        durations[1 : 1 + bisect_left(LENGTHS, left)] = MASKED
+        shortest = max(_MOVES, 2 + bisect_left(LENGTHS, left))
+        return shortest, max(highest, shortest + 1)
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Which of these deltas lead to no place of the grid. Where all would, one short step
@@ -298,11 +311,10 @@ class NotesCursor:
                 part = limits.parts_on.index(True)
         event[PART] = part + 1
         onset = self.tick
+        if limits.close is not None:
+            self._keep_to_close(event, *limits.close)
         gap = DELTA_TICKS[event[DELTA]]
         duration = LENGTHS[event[DURATION] - 1]
-        if limits.close is not None and onset < limits.close[0] < onset + duration:
-            event[DURATION] = bisect_right(LENGTHS, limits.close[0] - onset)
-            duration = LENGTHS[event[DURATION] - 1]
         still = [end for end in self.sounding if end > onset + gap]
         if gap and duration > gap and len(still) + 1 >= limits.max_polyphony:
             duration = gap
@@ -313,3 +325,14 @@ class NotesCursor:
         self.tick = onset + gap
         self.rank = self.rank + 1 if not gap else 0
         return Note(onset, duration, pitch, velocity_of(event[VELOCITY]), part)
+
+    def _keep_to_close(self, event: list[int], start: int, end: int) -> None:
+        """What would pass the beginning of the last bar ends there; from there on time passes only
+        to its end. Nothing is masked for it: other events would be as much likelier."""
+        left = start - self.tick
+        if left > 0:
+            longest = bisect_right(LENGTHS, left)  # a duration counts from 1, a delta from 2
+            event[DURATION] = min(event[DURATION], longest)
+            event[DELTA] = min(event[DELTA], 1 + longest)
+        elif event[DELTA] > _ZERO_DELTA:
+            event[DELTA] = 2 + bisect_left(LENGTHS, end - self.tick)

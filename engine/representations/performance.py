@@ -7,6 +7,7 @@ faster or slower as a whole. One part.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import log2
 from typing import Any
 
@@ -146,6 +147,9 @@ class PerformanceCodec:
         bias[ON:OFF] = limits.pitch_bias
         bias[OFF:SHIFT] = MASKED  # opened for what sounds, note by note
 
+    def lean_to(self, bias: NDArray[np.float32], parts: Collection[int], weight: float) -> None:
+        """There is one part, and every note is its own."""
+
 
 def _level(limits: Limits, tokens: int | slice) -> NDArray[np.float32] | np.float32 | float:
     """The log-weight to which tokens are opened; all note-offs have the same."""
@@ -264,7 +268,7 @@ class PerformanceCursor:
         else:
             reach = max(0, min(MAX_SHIFT, self.silent_from + limits.max_rest - self.tick))
         stuck = self.rank >= MAX_EVENTS_AT_ONCE
-        if limits.close is not None and self.tick <= limits.close[0]:
+        if limits.close is not None and self.tick == limits.close[0]:
             reach = self._before_close(limits, limits.close[0], reach)
         # Where silence must end, a note-on stays open at any rank: then time can pass.
         shut = len(sounding) >= limits.max_polyphony or (stuck and reach > 0)
@@ -282,9 +286,7 @@ class PerformanceCursor:
         bias[SHIFT + reach : VELOCITY] = MASKED
 
     def _before_close(self, limits: Limits, start: int, reach: int) -> int:
-        """How far time may pass: not past the beginning of a last bar without a chord."""
-        if self.tick < start:
-            return min(reach, start - self.tick)
+        """How far time may pass at the beginning of the last bar: not until a chord is struck."""
         struck = sum(onset == start for _, onset, _ in self.held)
         wanted = min(CLOSING_CHORD, limits.max_polyphony, limits.voices or CLOSING_CHORD)
         return reach if struck >= wanted or self.rank >= MAX_EVENTS_AT_ONCE else 0
@@ -319,6 +321,9 @@ class PerformanceCursor:
                 bias[ON + pitch] = MASKED
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
+        if limits.close is not None and event[0] in range(SHIFT, VELOCITY):
+            left = limits.close[0] - self.tick  # no shift passes the beginning of the last bar
+            event[0] = min(event[0], SHIFT + left - 1) if left > 0 else event[0]
         return self.take(event[0])
 
     def take(self, token: int) -> Note | None:

@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="MAP",
-        help="rename a style: old=new, or a TOML file of such pairs (may be given again)",
+        help="rename a style: old=new, DATASET/old=new for one dataset, or a TOML file of such "
+        "pairs (may be given again)",
     )
     parser.add_argument(
         "--min-style-notes",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.controls.controls import Controls
     from engine.network.runtime import Network
+    from export.evaluation.composing import SettingOf
 
 HELP = "measure a model against real music"
 EPILOG = """\
@@ -211,10 +211,9 @@ def _against(args: argparse.Namespace) -> int:
     return 0
 
 
-def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, Controls]]:
+def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, SettingOf]]:
     """The model, and the presets that are asked for and made for it."""
     from common.errors import ConfigError
-    from engine.controls.controls import Controls
     from engine.library.loading import load_network
     from engine.library.models import model_file
     from engine.library.presets import load_presets, read_preset
@@ -222,10 +221,8 @@ def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, Controls]]:
     network = load_network(model_file(args.model), args.device, args.threads)
     named = args.presets or ()
     read = {path.stem: read_preset(path) for path in named} or load_presets()
-    presets = {
-        name: Controls().with_values(preset.controls)
-        for name, preset in read.items()
-        if preset.model in (None, args.model)
+    presets: dict[str, SettingOf] = {
+        name: preset.setting for name, preset in read.items() if preset.model in (None, args.model)
     }
     for name in read.keys() - presets.keys():
         print(f"{name} is left out: it is made for the model {read[name].model}", file=sys.stderr)

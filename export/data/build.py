@@ -70,7 +70,7 @@ def build(places: Sequence[Path], target: Path, options: DatasetOptions) -> dict
     ]
     choose_splits(pieces, pairs, options)
     pieces = [piece for i, piece in enumerate(pieces) if i not in dropped]
-    styles = [clean(piece.source.style, options.styles) for piece in pieces]
+    styles = [clean(piece.source.style, options.styles, piece.source.dataset) for piece in pieces]
     counts = [piece.scan.notes for piece in pieces]
     for piece, style in zip(
         pieces, gather_rare(styles, counts, options.least_style_notes), strict=True

@@ -188,12 +188,13 @@ def _attributes(bars: Bars, styles: int) -> dict[str, Any]:
     """Means, spreads within a piece, correlation from bar to bar and between attributes."""
     levels = np.stack([bars.plans[a.name] for a in ATTRIBUTES], axis=1)
     known = levels > 0
-    deviation = np.where(known, levels - _piece_means(levels, known, bars.piece), 0.0)
+    of_pieces = _piece_means(levels, known, bars.piece)
+    deviation = np.where(known, levels - of_pieces, 0.0)
     both = np.zeros_like(known)
     both[1:] = known[1:] & known[:-1] & (bars.piece[1:] == bars.piece[:-1])[:, None]
     product = deviation * np.roll(deviation, 1, axis=0)
     plain = PlannerTable.plain()
-    means, spreads, persistence = [], [], []
+    means, spreads, between, persistence = [], [], [], []
     for row in _rows(bars.style, styles):
         heard = known & row[:, None]
         count = heard.sum(axis=0)
@@ -203,13 +204,16 @@ def _attributes(bars: Bars, styles: int) -> dict[str, Any]:
         shared = (product * steps).sum(axis=0) / np.maximum(steps.sum(axis=0), 1)
         latent = np.maximum(variance - _ROUNDING, 0.05)
         told = count >= STYLE_BARS
+        apart = (np.where(heard, of_pieces - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count, 1)
         means.append(np.where(told, mean, plain.means[-1]))
         spreads.append(np.where(told, np.sqrt(latent), plain.spreads[-1]))
+        between.append(np.where(told, np.sqrt(apart), plain.between[-1]))
         rho = np.clip(shared / latent, 0, 0.98)
         persistence.append(np.where(told, rho, plain.persistence[-1]))
     return {
         "means": np.array(means, np.float32),
         "spreads": np.array(spreads, np.float32),
+        "between": np.array(between, np.float32),
         "persistence": np.array(persistence, np.float32),
         "mixing": _mixing(deviation, known),
     }

@@ -6,6 +6,7 @@ Both run in worker processes, so they take and return plain values.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from common.files import MUSIC, read_bytes
 from engine.files.midi import GridError, Smf, grid_error, read_patterns, to_score
 from engine.music.analysis import Analysis, analyse
 from engine.music.plan import BarPlan
+from engine.music.time import Metre
 from engine.representations.codec import Codec, Encoded, codec
 from export.data.finding import Location, Problem
 from export.data.likeness import Fingerprint, fingerprint
@@ -90,6 +92,7 @@ class Prepared:
     parts: int  # bit mask
     shift: int
     minor: bool
+    metre: Metre  # of most of it
     loss: Loss
     pitches: NDArray[np.int64]  # histograms over notes, and over bars
     durations: NDArray[np.int64]
@@ -179,6 +182,7 @@ def stored_form(coder: Codec, analysis: Analysis, encoded: Encoded) -> Prepared:
         parts=sum(1 << part for part in analysis.score.parts),
         shift=-analysis.shift,
         minor=analysis.minor,
+        metre=_usual_metre(analysis),
         loss=_loss(coder, encoded, analysis) if _is_sampled(notes) else Loss(),
         pitches=np.bincount(notes["pitch"], minlength=128),
         durations=np.bincount(np.minimum(notes["duration"], LONGEST - 1), minlength=LONGEST),
@@ -206,6 +210,13 @@ def _loss(coder: Codec, encoded: Encoded, analysis: Analysis) -> Loss:
         int((length > 0).sum()),
         float(length.sum()),
     )
+
+
+def _usual_metre(analysis: Analysis) -> Metre:
+    ticks: Counter[Metre] = Counter()
+    for metre in analysis.grid.metres:
+        ticks[metre] += metre.ticks
+    return ticks.most_common(1)[0][0]
 
 
 def _densities(analysis: Analysis) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from export.data.sources import SPLITS
 from export.data.statistics import Statistics
+from export.data.traits import lines as trait_lines
 from export.data.writing import write_json, write_text
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def text(figures: dict[str, Any]) -> str:
     if figures["repairs"]:
         lines += ["", "repaired files:"]
         lines += [f"  {count:6d}  {repair}" for repair, count in figures["repairs"].items()]
+    if figures["traits"]:
+        lines += ["", "what the pieces to learn from are:", *trait_lines(figures["traits"])]
     lines += _listing("left out", (f"{p['file']}: {p['reason']}" for p in figures["left_out"]))
     lines += _listing(
         "kept as written, for it is not clear how they are to be played",

@@ -16,6 +16,7 @@ from export.data.finding import Problem
 from export.data.prepare import DENSEST, LONGEST, Loss, Prepared, Scan
 from export.data.repeats import NOT_FOLLOWED
 from export.data.sources import SPLITS, Source
+from export.data.traits import Traits
 
 _MAX_CREDITS = 200
 _MAX_ORIGIN = 600  # characters
@@ -38,6 +39,7 @@ class Statistics:
     pieces: Counter[tuple[str, str]] = field(default_factory=Counter)
     datasets: dict[str, Counter[str]] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)  # of the first file of each dataset
+    traits: dict[str, Traits] = field(default_factory=dict)  # of a style, where it is learned from
     licences: Counter[tuple[str, str]] = field(default_factory=Counter)  # (dataset, licence)
     credits: Counter[str] = field(default_factory=Counter)
     events: int = 0
@@ -55,6 +57,8 @@ class Statistics:
     ) -> None:
         self.notes[style, split] += scan.notes
         self.pieces[style, split] += 1
+        if split == SPLITS[0]:
+            self.traits.setdefault(style, Traits()).add(piece)
         counts = self.datasets.setdefault(source.dataset, Counter())
         counts["pieces"] += 1
         counts["notes"] += scan.notes
@@ -100,6 +104,7 @@ class Statistics:
             "styles": {
                 style: self._totals(0, style) for style in sorted({s for s, _ in self.notes})
             },
+            "traits": {style: self.traits[style].figures() for style in sorted(self.traits)},
             "velocity_known_share": round(self.velocity_known / max(notes, 1), 4),
             "grid": {
                 "off_grid_share": round(self.off_grid / onsets, 4),

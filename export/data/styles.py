@@ -25,7 +25,6 @@ SYNONYMS = {
     "late-romantic": "romantic",
     "symphonic": "romantic",
     "classicism": "classical",
-    "study": "classical",
     "sacred-anonymous": "sacred",
     "chorales": "chorale",
     "hymns": "hymn",
@@ -33,7 +32,6 @@ SYNONYMS = {
     "medieval": "renaissance",
     "impressionism": "impressionist",
     "minimalism": "modern",
-    "minimal": "modern",
     "contemporary": "modern",
     "20th-century": "modern",
     "pop-leadsheet": "popular",
@@ -53,9 +51,12 @@ def slug(tag: str) -> str:
     return re.sub(r"[\W_]+", "-", tag.strip().lower()).strip("-")
 
 
-def clean(tag: str, mapping: Mapping[str, str]) -> str:
-    """The style that a tag stands for; `mapping` goes before the synonyms known here."""
+def clean(tag: str, mapping: Mapping[str, str], dataset: str = "") -> str:
+    """The style that a tag stands for; `mapping` goes before the synonyms known here, and what it
+    says of the tag of one dataset, "DATASET/TAG", before what it says of the tag."""
     name = slug(tag)
+    if dataset and (own := slug(f"{dataset}/{tag}")) in mapping:
+        return slug(mapping[own]) or OTHER
     if name in mapping:
         return slug(mapping[name]) or OTHER
     return SYNONYMS.get(name, name)

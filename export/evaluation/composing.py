@@ -25,6 +25,7 @@ SWEEP_VALUES, SWEEP_STYLES = 8, 6
 STRICT_KEYS = ("C major", "F# major", "Eb minor", "D dorian", "A harmonic minor", "E blues")
 
 Progress = Callable[[int], object]
+SettingOf = Callable[[int], Controls]  # the controls of a preset for a seed
 Pairs = dict[str, tuple[list[float], list[float]]]
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.composing.composer import Composer
-from engine.controls.controls import Controls
+from engine.controls.values import Json
 from engine.network.runtime import Network
-from export.evaluation.composing import bar_by_bar
+from export.evaluation.composing import SettingOf, bar_by_bar
 from export.evaluation.endurance import Endurance, Follower
 from export.evaluation.report import table
 
@@ -24,11 +24,20 @@ _NO_SPREAD = 1e-6  # where all bars are alike, any other is far away
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One stream: what became of it, and in how many bars each guard was awake."""
+    """One stream: what became of it, and in how many bars each guard was awake. `quarters` are in
+    a bar of it, `rest` are those of silence that its `controls` allow."""
 
     seed: int
     found: Endurance
     guards: Mapping[str, int]
+    quarters: float
+    rest: float
+    controls: Mapping[str, Json]
+
+    @property
+    def silence(self) -> float:
+        """The longest, in bars beyond what it allows."""
+        return max(0.0, self.found.longest_silence - self.rest) / self.quarters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,6 @@ class Lasting:
     """A preset, from several seeds."""
 
     name: str
-    quarters: float  # in a bar
-    rest: float  # quarters of silence that it allows
     courses: tuple[Course, ...]
 
     @property
@@ -51,8 +58,7 @@ class Lasting:
     @property
     def silence(self) -> float:
         """The longest, in bars beyond what the preset allows."""
-        longest = max(course.found.longest_silence for course in self.courses)
-        return max(0.0, longest - self.rest) / self.quarters
+        return max(course.silence for course in self.courses)
 
     @property
     def entropy(self) -> float:
@@ -67,19 +73,12 @@ class Lasting:
         )
 
     def drift(self, name: str) -> float:
-        """How far any block of any stream is from the mean of all, in standard deviations of the
-        preset's bars."""
-        means: list[float] = [
-            mean
+        """How far any block of any stream is from the mean of all that have the same controls, in
+        standard deviations of their bars."""
+        return max(
+            _drift([one for one in self.courses if one.controls == course.controls], name)
             for course in self.courses
-            for block in course.found.blocks
-            if (mean := getattr(block, name)) is not None
-        ]
-        spreads = [getattr(course.found.spread, name) for course in self.courses]
-        spread: float = sum(spreads) / len(spreads)
-        centre: float = sum(means) / max(len(means), 1)
-        furthest = max((abs(mean - centre) for mean in means), default=0.0)
-        return furthest / max(spread, _NO_SPREAD)
+        )
 
     def guarded(self, guard: str) -> float:
         """Share of bars in which a guard was awake."""
@@ -107,13 +106,27 @@ class Lasting:
         }
 
 
+def _drift(courses: Sequence[Course], name: str) -> float:
+    means: list[float] = [
+        mean
+        for course in courses
+        for block in course.found.blocks
+        if (mean := getattr(block, name)) is not None
+    ]
+    spreads = [getattr(course.found.spread, name) for course in courses]
+    spread: float = sum(spreads) / len(spreads)
+    centre: float = sum(means) / max(len(means), 1)
+    furthest = max((abs(mean - centre) for mean in means), default=0.0)
+    return furthest / max(spread, _NO_SPREAD)
+
+
 def _share(entropy: float, beginning: float) -> float:
     return entropy / beginning if beginning else 1.0
 
 
 def last(
     network: Network,
-    presets: Mapping[str, Controls],
+    presets: Mapping[str, SettingOf],
     seeds: Sequence[int],
     bars: int,
     progress: Callable[[int], object] = lambda bars: None,
@@ -130,7 +143,7 @@ def last(
 
 def _together(
     network: Network,
-    presets: Mapping[str, Controls],
+    presets: Mapping[str, SettingOf],
     seeds: Sequence[int],
     bars: int,
     progress: Callable[[int], object],
@@ -138,8 +151,8 @@ def _together(
     """Several presets on one pool: no stream hears the others, and a step serves them all."""
     pool = network.pool(len(presets) * len(seeds))
     composers = [
-        Composer(network, pool, seed, 0, controls)
-        for controls in presets.values()
+        Composer(network, pool, seed, 0, setting_of(seed))
+        for setting_of in presets.values()
         for seed in seeds
     ]
     followers = [Follower() for _ in composers]
@@ -147,13 +160,23 @@ def _together(
         followers[number].hear(bar)
         progress(1)
     courses = [
-        Course(composer.seed, follower.found(), _guards(composer))
+        _course(composer, follower.found())
         for follower, composer in zip(followers, composers, strict=True)
     ]
-    for i, (name, controls) in enumerate(presets.items()):
-        own = slice(i * len(seeds), (i + 1) * len(seeds))
-        quarters = composers[own][0].setting.metre.quarters
-        yield Lasting(name, quarters, controls.max_rest, tuple(courses[own]))
+    for i, name in enumerate(presets):
+        yield Lasting(name, tuple(courses[i * len(seeds) : (i + 1) * len(seeds)]))
+
+
+def _course(composer: Composer, found: Endurance) -> Course:
+    controls = composer.controls
+    return Course(
+        seed=composer.seed,
+        found=found,
+        guards=_guards(composer),
+        quarters=composer.setting.metre.quarters,
+        rest=controls.max_rest,
+        controls=controls.as_dict(),
+    )
 
 
 def _guards(composer: Composer) -> dict[str, int]:

@@ -230,7 +230,9 @@ def _copies(
 def _endurance(network: Network, options: EvaluationOptions) -> Endurance:
     """One stream with every control at its default."""
     with showing("endurance", options.endurance, "bars") as progress:
-        (alone,) = last(network, {"": Controls()}, [options.seed], options.endurance, progress)
+        (alone,) = last(
+            network, {"": lambda seed: Controls()}, [options.seed], options.endurance, progress
+        )
     return alone.courses[0].found
 
 

@@ -1,10 +1,11 @@
 """The ONNX graph of one step, written node by node from a network's weights.
 
 Inputs: `inputs` [B,T,E+C] field values, `mix` [B,M], `bias`, `noise` [B,V], `sharpness`, `cut`
-[B,E] and the state. Outputs: `event` [B,E], `likelihood` [B,E] (log-probabilities of what was
-drawn, before bias and temperature), `log_p0` … (those of every value of each field, computed only
-if they are bound) and the state. T is 1 while composing; a prompt may bring up
-to ring − window steps at once, and only the last one's successor is drawn.
+[B,E], of networks with several fields `paired` [B,V0,V1], a bias of the second field's values by
+the value that was drawn for the first, and the state. Outputs: `event` [B,E], `likelihood` [B,E]
+(log-probabilities of what was drawn, before bias and temperature), `log_p0` … (those of every value
+of each field, computed only if they are bound) and the state. T is 1 while composing; a prompt may
+bring up to ring − window steps at once, and only the last one's successor is drawn.
 
 Attention keeps keys and values in a ring: step s is written to slot s mod ring, in place, and a
 slot is seen if it is younger than the window. So nothing ever moves, rewinding is going back to
@@ -21,7 +22,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from engine.network.bundle import StateTensor
+from engine.network.bundle import PAIRED, StateTensor
 from export.networks.modules import Shape
 from export.networks.onnx_builder import Builder, Weights, stored_weights
 
@@ -219,13 +220,16 @@ class _Step(Builder):
             )
         }
         z = self.norm(hidden, "heads.norm")
-        drawn, likelihoods = [], []
+        drawn: list[str] = []
+        likelihoods = []
         for i, size in enumerate(sizes):
             # Value 0 is "open" and never drawn.
             never = np.zeros(size, np.float32)
             never[0] = FAR
             logits = self.op("Add", [self.linear(z, f"heads.readers.{i}"), self.constant(never)])
             biased = self.op("Add", [logits, pieces["bias"][i]])
+            if i == 1:
+                biased = self.op("Add", [biased, self._paired(drawn[0])])
             tempered = self.op("Mul", [biased, pieces["sharpness"][i]])
             value = self._sample(tempered, pieces["cut"][i], pieces["noise"][i])
             drawn.append(value)
@@ -243,6 +247,12 @@ class _Step(Builder):
         likelihood = self.op("Concat", likelihoods, axis=-1) if fields > 1 else likelihoods[0]
         self.output("event", event, TensorProto.INT64, ["B", fields])
         self.output("likelihood", likelihood, TensorProto.FLOAT, ["B", fields])
+
+    def _paired(self, first: str) -> str:
+        """What is added to the second field's log-weights, now that the first is drawn."""
+        sizes = self.shape.event_sizes
+        paired = self.input(PAIRED, TensorProto.FLOAT, ["B", sizes[0], sizes[1]])
+        return self.op("GatherND", [paired, first], batch_dims=1)
 
     def _pieces(self, name: str, splits: str, fields: int, width: int) -> list[str]:
         """An input of all fields side by side, cut into one piece a field."""

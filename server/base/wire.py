@@ -41,6 +41,15 @@ class WireNote(msgspec.Struct, frozen=True, array_like=True):
     ]
 
 
+class WirePedal(msgspec.Struct, frozen=True, array_like=True):
+    """The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as
+    127, and as 0 at the end. It is up at every bar line."""
+
+    part: Annotated[int, Meta(title="part", description="1 … 7.")]
+    tick: Annotated[int, Meta(title="tick", description="Since the bar line.")]
+    length: Annotated[int, Meta(title="length", description="In ticks; never beyond the bar.")]
+
+
 class WireBar(msgspec.Struct, frozen=True):
     """One composed bar, as it sounds; a higher revision replaces what a listener holds."""
 
@@ -65,6 +74,10 @@ class WireBar(msgspec.Struct, frozen=True):
             description="Made from bars before it, because the composed one was not there in time."
         ),
     ] = False
+    pedals: Annotated[
+        tuple[WirePedal, ...],
+        Meta(description="When the sustain pedal of a part is down. May be passed over."),
+    ] = ()
 
     @property
     def length(self) -> int:

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     network, log = begun(args)
     composer, length = composer_of(network, log), Length(log.bars, args.minutes)
     if not args.no_ending:
-        log = closing(composer, log, length)
+        log, length = closing(composer, log, length)
     record(composer, log, length, args)
     return 0
 
@@ -104,13 +104,13 @@ def begun(args: argparse.Namespace) -> tuple[Network, ControlLog]:
     from engine.library.beginning import fresh_seed, read_prompt, request
     from server.base.console import complain
 
-    asked = request(args.preset, dict(parse_assignment(text) for text in args.set))
+    seed = fresh_seed() if args.seed is None else args.seed
+    asked = request(args.preset, dict(parse_assignment(text) for text in args.set), seed)
     model = args.model or asked.model or DEFAULT_MODEL
     network = open_model(model, args.device, args.threads)
     prompt = read_prompt(args.prompt, complain) if args.prompt else None
-    seed = fresh_seed() if args.seed is None else args.seed
     bars = None if args.minutes else args.bars or DEFAULT_BARS
-    return network, asked.log(network, model, seed, bars, prompt)
+    return network, asked.log(network, model, bars, prompt, complain)
 
 
 def refuse_outputs(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,8 @@ def _inspect(path: Path, *, as_json: bool) -> int:
 
 
 def _everything(path: Path, network: Network) -> dict[str, Any]:
+    from engine.composing.following import unfollowed
+
     spec = network.specification
     return {
         "file": str(path),
@@ -123,6 +125,7 @@ def _everything(path: Path, network: Network) -> dict[str, Any]:
         "planner_bytes": len(network.planner),
         "state_bytes": network.pool(1).state_bytes,
         "controls": _learned_controls(network),
+        "unfollowed": unfollowed(spec),
         "vocabularies": {field.name: field.help for field in spec.open_codec().fields},
         **asdict(spec),
     }
@@ -130,17 +133,19 @@ def _everything(path: Path, network: Network) -> dict[str, Any]:
 
 def _learned_controls(network: Network) -> list[str]:
     """The controls that this network has learned to follow."""
+    from engine.composing.following import unfollowed
     from engine.controls.table import CONDITIONING, CONTROLS
 
     spec = network.specification
     fields = {name for name, _ in spec.context}
     # Controls whose field goes by another name.
-    told = fields | ({"chords", "bars_per_chord"} if "chord" in fields else set())
-    told |= {"style"} if spec.styles else set()
+    told = fields | {"chords", "bars_per_chord", "style"}
+    told -= unfollowed(spec).keys()
     return [c.name for c in CONTROLS if c.role == CONDITIONING and c.name in told]
 
 
 def _page(path: Path, network: Network) -> Iterator[str]:
+    from engine.composing.following import unfollowed
     from engine.music.fields import CONTEXT
 
     spec = network.specification
@@ -157,7 +162,11 @@ def _page(path: Path, network: Network) -> Iterator[str]:
         yield from _entry("attention", f"window of {spec.window} events, ring of {spec.ring}")
     yield from _entry("planner", f"{len(network.planner)} bytes" if network.planner else "none")
     yield from _entry("styles", ", ".join(spec.styles) or "none")
-    yield from _entry("follows", ", ".join(_learned_controls(network)) or "no control")
+    followed = (_with_figure(name, spec.follows) for name in _learned_controls(network))
+    yield from _entry("follows", ", ".join(followed) or "no control")
+    for reason in dict.fromkeys(unfollowed(spec).values()):
+        names = [name for name, why in unfollowed(spec).items() if why == reason]
+        yield from _entry("refuses", f"{', '.join(names)}: {reason}")
     yield ""
     yield paint(f"one event of '{spec.codec}', fields in the order they are drawn", "bold")
     for field in spec.open_codec().fields:
@@ -174,6 +183,10 @@ def _page(path: Path, network: Network) -> Iterator[str]:
         yield ""
         yield paint("card", "bold")
         yield from _tree(spec.card, 1)
+
+
+def _with_figure(name: str, figures: Mapping[str, float]) -> str:
+    return f"{name} ({figures[name]:.2f})" if name in figures else name
 
 
 def _tree(value: dict[str, Any], depth: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from server.base.console import columns, paint
 
 if TYPE_CHECKING:
+    from engine.library.by_seed import BySeed, Choice
     from engine.library.presets import Preset
 
 HELP = "list the presets, or show what one sets"
@@ -51,6 +52,7 @@ def _json(presets: list[Preset]) -> list[str]:
                 "help": p.help,
                 "model": p.model,
                 "controls": dict(p.controls),
+                "by_seed": list(p.by_seed.names),
             },
             ensure_ascii=False,
         )
@@ -78,4 +80,29 @@ def _page(preset: Preset) -> str:
     if preset.model is not None:
         lines[-1:] = [f"Made for the model {preset.model}.", ""]
     lines += [f"  {name:<{width}}  {setting.spelled(name)}" for name in preset.controls]
-    return "\n".join(lines)
+    return "\n".join((*lines, *_by_seed(preset.by_seed)))
+
+
+def _by_seed(chosen: BySeed) -> list[str]:
+    """What the seed chooses: a paragraph for each control, and for values that go together."""
+    if not chosen.names:
+        return []
+    lines = ["", f"By seed: {', '.join(chosen.names)}."]
+    paragraphs = [f"{name}: {_spelled(name, one)}" for name, one in chosen.alone.items()]
+    paragraphs += [
+        ", ".join(f"{name} {_spelled(name, one)}" for name, one in together.items())
+        for together in chosen.sets
+    ]
+    for paragraph in paragraphs:
+        lines += textwrap.wrap(
+            paragraph, columns() - 2, initial_indent="- ", subsequent_indent="  "
+        )
+    return lines
+
+
+def _spelled(name: str, choice: Choice) -> str:
+    from engine.controls.controls import CONTROL
+    from engine.library.by_seed import Between
+
+    spelled = [CONTROL[name].spell(CONTROL[name].parse(value)) for value in choice.ends()]
+    return " to ".join(spelled) if isinstance(choice, Between) else " or ".join(spelled)

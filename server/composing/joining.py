@@ -5,6 +5,7 @@ from __future__ import annotations
 from common.errors import MidiError, SnapshotError
 from common.files import SNAPSHOT, read_bytes
 from engine.composing.composer import Composer
+from engine.composing.following import refuse_unfollowed, unfollowed, without_unfollowed
 from engine.composing.primer import Primer, primer_of
 from engine.composing.snapshot import restore
 from engine.controls.controls import Controls
@@ -19,16 +20,24 @@ LEAD, LEAD_STEPS = 250_000, 40
 STEPS_A_BAR = 20
 
 
-def joined(order: JoinOrder, loaded_model: LoadedModel, now: int) -> Controls:
-    """Have a stream begin, or go on, among those of its model; the controls that it has then."""
+def joined(
+    order: JoinOrder, loaded_model: LoadedModel, now: int
+) -> tuple[Controls, tuple[str, ...]]:
+    """Have a stream begin, or go on, among those of its model; the controls that it has then, and
+    the names of those that were left out because the model does not follow them. ControlError if
+    they are among those that it must follow."""
+    network = loaded_model.network
+    asked = Controls.from_dict(order.controls)
+    refuse_unfollowed(network.specification, network.planner_table, asked, order.asked)
     if order.resume is not None:
-        return _resumed(order, order.resume, loaded_model, now)
-    controls, primer = _opening(order, loaded_model)
+        return _resumed(order, order.resume, loaded_model, now), ()
+    followed, left_out = without_unfollowed(network.specification, asked)
+    controls, primer = _opening(order, followed, loaded_model)
     due = order.due or now + _lead(loaded_model, LEAD_STEPS)
     composer = loaded_model.ensemble.join(
         order.stream, order.seed, due, controls, number=order.number, primer=primer
     )
-    return composer.controls
+    return composer.controls, left_out
 
 
 def _resumed(
@@ -49,7 +58,8 @@ def _resumed(
                     " what was changed between them is not known"
                 )
         else:
-            controls, primer = _opening(order, loaded_model)
+            begun_with = Controls.from_dict(order.controls)
+            controls, primer = _opening(order, begun_with, loaded_model)
             composer = Composer(network, pool, order.seed, order.number, controls, primer)
         start = composer.next_bar
         return composer
@@ -68,17 +78,20 @@ def _resumed(
     return controls
 
 
-def _opening(order: JoinOrder, loaded_model: LoadedModel) -> tuple[Controls, Primer | None]:
+def _opening(
+    order: JoinOrder, controls: Controls, loaded_model: LoadedModel
+) -> tuple[Controls, Primer | None]:
     """The controls that a stream begins with, what its prompt lends included, and the primer."""
-    controls = Controls.from_dict(order.controls)
     if order.prompt is None:
         return controls, None
     try:
         score = Prompt.read(order.prompt).score()
     except ValueError as error:
         raise MidiError(f"the prompt is not understood: {error}") from None
-    primer, suggested = primer_of(score, loaded_model.network.specification)
-    free = {name: value for name, value in suggested.items() if name not in order.controls}
+    spec = loaded_model.network.specification
+    primer, suggested = primer_of(score, spec)
+    taken = {*order.controls, *unfollowed(spec)}
+    free = {name: value for name, value in suggested.items() if name not in taken}
     return controls.with_values(free), primer
 
 

@@ -37,6 +37,7 @@ class JoinOrder(msgspec.Struct, frozen=True, tag="join"):
     due: int = 0
     prompt: Any = None
     resume: ResumePoint | None = None
+    asked: tuple[str, ...] = ()  # controls that the model must follow; others are left out
 
 
 class PastChange(msgspec.Struct, frozen=True):
@@ -84,6 +85,7 @@ class ChangeOrder(msgspec.Struct, frozen=True, tag="change"):
     set: dict[str, Any]
     plan: dict[int, dict[str, int]] = {}
     change: int = 0
+    by_preset: bool = False  # what the model does not follow is left out, not refused
 
 
 class ShiftOrder(msgspec.Struct, frozen=True, tag="shift"):
@@ -158,6 +160,8 @@ class JoinReport(msgspec.Struct, frozen=True, tag="joined"):
     first: int
     due: int  # when that one sounds
     styles: tuple[str, ...] = ()  # that the model knows
+    unfollowed: dict[str, str] = {}  # controls that it does not follow, with a sentence each
+    left_out: tuple[str, ...] = ()  # those of them that the order had set
 
 
 class RefusalReport(msgspec.Struct, frozen=True, tag="refused"):

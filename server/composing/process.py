@@ -185,7 +185,7 @@ class ComposerProcess:
 
     def _begin_in(self, order: messages.JoinOrder, loaded_model: LoadedModel) -> None:
         loaded_model.ensemble.elsewhere = self.models.share_beside(loaded_model)
-        controls = joined(order, loaded_model, self.now())
+        controls, left_out = joined(order, loaded_model, self.now())
         member = loaded_model.ensemble.members[order.stream]
         kept = member.first - order.stream % self.settings.keep_every
         composed = self.composed_streams[order.stream] = ComposedStream(
@@ -193,7 +193,7 @@ class ComposerProcess:
         )
         if order.resume is not None:
             composed.changed(0, order.resume.change)
-        self.connection.report(reports.joined(order, loaded_model, controls))
+        self.connection.report(reports.joined(order, loaded_model, controls, left_out))
 
     def _leave(self, stream: int, *, forget: bool) -> None:
         for joins in self.waiting.values():
@@ -222,7 +222,7 @@ class ComposerProcess:
 
     def _change(self, composed: ComposedStream, order: messages.ChangeOrder) -> None:
         ensemble, stream = composed.loaded_model.ensemble, composed.stream
-        bar = ensemble.change(stream, self.now(), order.set, order.plan)
+        bar = ensemble.change(stream, self.now(), order.set, order.plan, by_preset=order.by_preset)
         composed.changed(bar, order.change)
         self.connection.report(reports.changed(order, composed.loaded_model, bar))
 

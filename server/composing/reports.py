@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable
 
 from common.errors import PerpetuoError, StreamError
 from engine.composing.composer import Composer
+from engine.composing.following import sentence, unfollowed
 from engine.controls.controls import Controls
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
 from engine.music.bars import Bar
 from engine.music.fields import NO_CHORD
 from engine.music.harmony import CHORD_SHIFT, KEY_SHIFT, chord_name, key_id, key_name
 from engine.planning.guards import report as guard_report
-from server.base.wire import WireBar, WireNote, encode_bar
+from server.base.wire import WireBar, WireNote, WirePedal, encode_bar
 from server.composing.load_meter import LoadMeter
 from server.composing.messages import (
     BarReport,
@@ -60,6 +61,7 @@ def wire_bar(bar: Bar, key: Key, transposition: int) -> WireBar:
             )
             for note, shift in zip(bar.notes, bar.shifts, strict=True)
         ),
+        pedals=tuple(WirePedal(part + 1, tick, length) for tick, length, part in bar.pedals),
     )
 
 
@@ -83,8 +85,11 @@ def ready(model: str, loaded_model: LoadedModel) -> ComposerReady:
     return ComposerReady(model, network.digest, styles, loaded_model.pace.speed, os.getpid())
 
 
-def joined(order: JoinOrder, loaded_model: LoadedModel, controls: Controls) -> JoinReport:
+def joined(
+    order: JoinOrder, loaded_model: LoadedModel, controls: Controls, left_out: tuple[str, ...]
+) -> JoinReport:
     member = loaded_model.ensemble.members[order.stream]
+    spec = loaded_model.network.specification
     return JoinReport(
         order.request,
         order.stream,
@@ -93,7 +98,9 @@ def joined(order: JoinOrder, loaded_model: LoadedModel, controls: Controls) -> J
         controls.complete(),
         member.first,
         member.dues[member.first],
-        loaded_model.network.specification.styles,
+        spec.styles,
+        {name: sentence(spec, name, reason) for name, reason in unfollowed(spec).items()},
+        left_out,
     )
 
 

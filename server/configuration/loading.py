@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_type_hints
 
@@ -23,6 +23,7 @@ from common.files import (
 from common.settings import Source, form
 from common.tables import read_toml
 from common.words import nearest
+from engine.controls.values import Json
 from engine.library.presets import Preset, checked_controls, load_presets, named_model
 from server.audio.libraries import check_soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
@@ -97,8 +98,16 @@ def _check_stations(source: Source, configuration: Configuration) -> None:
                 at, f"'{station.preset[:40]}' is no preset: {nearest(station.preset, presets)}"
             )
     for station, at in _numbered(configuration.stations, "controls"):
-        base = presets[station.preset].controls if station.preset else {}
-        checked_controls(source, at, station.controls, base)
+        for base in _bases(station, presets):
+            checked_controls(source, at, station.controls, base)
+
+
+def _bases(station: StationSettings, presets: Mapping[str, Preset]) -> Iterable[Mapping[str, Json]]:
+    """What the station's preset may set: one possibility if the seed is known."""
+    if station.preset is None:
+        return [{}]
+    preset = presets[station.preset]
+    return preset.narrowest() if station.seed is None else [preset.of(station.seed).controls]
 
 
 def _check_outputs(source: Source, configuration: Configuration) -> None:

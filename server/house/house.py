@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -25,6 +25,7 @@ from engine.library.presets import Preset
 from server.base.clock import monotonic_us
 from server.composing.messages import ResumePoint
 from server.house.events import Panicked, StateTurned, StreamListener
+from server.house.house_preset import HousePreset
 from server.house.metrics import Counters
 from server.house.requests import ModelRequest, RequestDone, StreamRequest
 from server.house.resume_state import ResumeState
@@ -114,12 +115,8 @@ class House:
             raise StreamError(f"there is no preset '{name[:40]}': {nearest(name, self.presets)}")
         return found
 
-    def _preset_of(self, name: str) -> tuple[Mapping[str, Json], str | None]:
-        """A preset's controls, without styles that the default model does not know, and the model
-        that it is made for, if it is for one."""
-        preset = self.preset(name)
-        is_plain = preset.model is not None or not self.styles
-        return preset.controls if is_plain else preset.fitting(self.styles), preset.model
+    def _preset_of(self, name: str) -> HousePreset:
+        return HousePreset(self.preset(name), self.styles)
 
     def models(self) -> dict[str, str]:
         """What may be loaded, by the names that everybody may know: the models of stations and
@@ -187,10 +184,12 @@ class House:
         kept: ResumeState | None = None,
         bar: int = 0,
         usual_model: str | None = None,
+        asked: Collection[str] | None = None,
     ) -> Stream:
         """Begin a station; with what was kept of it, at this bar. `controls` are those with which
-        it first began; no `model` is the preset's, or the house's."""
-        stream = self._new(name, preset, seed, controls, model, prompt, usual_model)
+        it first began; no `model` is the preset's, or the house's. ControlError if the model does
+        not follow the controls that are `asked` for: all of them, if nothing is said."""
+        stream = self._new(name, preset, seed, controls, model, prompt, usual_model, asked)
         if kept is None:
             await self._begin(stream, "begun")
         else:
@@ -213,19 +212,22 @@ class House:
         model: str | None,
         prompt: Prompt | None,
         usual_model: str | None = None,
+        asked: Collection[str] | None = None,
     ) -> Stream:
-        base, made_for = self._preset_of(preset) if preset else ({}, None)
-        setting = Controls().with_values({**base, **controls})
         chosen = secrets.randbelow(MAX_SEED) if seed is None else seed
+        found = self._preset_of(preset) if preset else None
+        base = found.controls(chosen, prompted=prompt is not None) if found else {}
+        setting = Controls().with_values({**base, **controls})
         usual = model or self.rules.model
         return Stream(
             name,
             chosen,
-            model or made_for or usual,
+            model or (found and found.model) or usual,
             setting,
             preset,
             usual_model=usual_model or usual,
             prompt=prompt,
+            asked=frozenset(controls if asked is None else asked),
             counts=self.counters.promises,
             sealed_before=self.rules.sealed,
         )

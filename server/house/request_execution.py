@@ -13,6 +13,7 @@ from engine.controls.controls import Controls, control_named
 from engine.controls.values import Json
 from server.composing.messages import ChangeOrder, ChangeReport
 from server.house.events import BarsMoved, ChangeAnnounced, StateTurned
+from server.house.house_preset import HousePreset
 from server.house.requests import (
     ChangeRequest,
     ContinueRequest,
@@ -32,8 +33,7 @@ from server.house.stream_composing import StreamComposing
 
 RESUME_LEAD = 120_000  # microseconds from a "continue" to the bar that goes on
 
-# A preset's controls, and the model that it is made for, if it is for one.
-PresetOf = Callable[[str], tuple[Mapping[str, Json], str | None]]
+PresetOf = Callable[[str], HousePreset]
 
 
 class RequestExecution:
@@ -108,11 +108,16 @@ class RequestExecution:
         plan: Mapping[int, Mapping[str, int]],
         by: Mapping[str, str],
         preset: str | None,
+        *,
+        by_preset: bool = False,
     ) -> list[ChangeAnnounced]:
-        """Make a change, and promise in which bar it is heard; an event for each who asked."""
+        """Make a change, and promise in which bar it is heard; an event for each who asked. Of a
+        preset is left out what the model does not follow."""
         stream.changes += 1
         by_bar = {bar: dict(columns) for bar, columns in plan.items()}
-        order = ChangeOrder(0, stream.number, dict(values), by_bar, stream.changes)
+        order = ChangeOrder(
+            0, stream.number, dict(values), by_bar, stream.changes, by_preset=by_preset
+        )
         asked = self._asked[stream] = _PendingChange(stream.changes, plan, by, preset)
         try:
             await self._composing.ask(order, ChangeReport)
@@ -143,14 +148,19 @@ class RequestExecution:
         composing.time.watch.expect(stream)
 
     async def _use_preset(self, stream: Stream, request: PresetRequest) -> ChangeAnnounced:
-        controls, model = self._preset_of(request.name)
-        setting = Controls().with_values(controls)
-        model = model or stream.usual_model
+        preset = self._preset_of(request.name)
+        model = preset.model or stream.usual_model
         if model == stream.model:
+            setting = Controls().with_values(preset.controls(stream.seed))
             by = dict.fromkeys(setting.complete(), request.by)
-            (event,) = await self._change(stream, setting.complete(), {}, by, request.name)
+            values = setting.complete()
+            (event,) = await self._change(stream, values, {}, by, request.name, by_preset=True)
             return event
-        opening = replace(self.as_it_is(stream), model=model, controls=setting, preset=request.name)
+        now = self.as_it_is(stream)
+        setting = Controls().with_values(
+            preset.controls(stream.seed, prompted=now.prompt is not None)
+        )
+        opening = replace(now, model=model, controls=setting, preset=request.name)
         await self.begin_anew(stream, opening, f"preset {request.name} by {request.by}")
         # With what a prompt lends to what the preset leaves open.
         known = stream.controls.complete()
@@ -161,16 +171,31 @@ class RequestExecution:
     def _opening(self, stream: Stream, request: StreamRequest) -> tuple[EpochStart, str]:
         """With what a stream begins anew, and why."""
         opening, by = self.as_it_is(stream), request.by
+        preset = self._preset_that(stream)
         match request:
             case SeedRequest(seed=seed):
-                return replace(opening, seed=seed, prompt=None), f"seed {seed} by {by}"
+                controls = opening.controls
+                if preset is not None:
+                    controls = preset.reseeded(controls, stream.seed, seed)
+                changed = replace(opening, seed=seed, prompt=None, controls=controls)
+                return changed, f"seed {seed} by {by}"
             case ModelRequest(model=model):
                 changed = replace(opening, model=model, usual_model=model)
                 return changed, f"model {model} by {by}"
             case PromptRequest(prompt=prompt):
-                return replace(opening, prompt=prompt), f"prompt by {by}"
+                controls = opening.controls
+                if preset is not None:
+                    controls = preset.prompted(controls, stream.seed)
+                return replace(opening, prompt=prompt, controls=controls), f"prompt by {by}"
         assert isinstance(request, StartRequest), "everything else does not begin anew"
         return opening, f"started by {by}"
+
+    def _preset_that(self, stream: Stream) -> HousePreset | None:
+        """The preset that was chosen last, unless it is gone since the presets were read again."""
+        try:
+            return self._preset_of(stream.preset) if stream.preset else None
+        except StreamError:
+            return None
 
     def as_it_is(self, stream: Stream) -> EpochStart:
         return replace(stream.opening, preset=stream.preset, controls=stream.controls)

@@ -70,4 +70,7 @@ def heard_as(bar: WireBar) -> BarAsHeard:
     notes = tuple(
         (n.part, n.pitch, n.velocity, n.tick, n.length, n.shift, n.tie) for n in bar.notes
     )
-    return BarAsHeard(bar.index, bar.tick, bar.metre, bar.tempo, bar.key, bar.programs, notes)
+    pedals = tuple((pedal.part, pedal.tick, pedal.length) for pedal in bar.pedals)
+    return BarAsHeard(
+        bar.index, bar.tick, bar.metre, bar.tempo, bar.key, bar.programs, notes, pedals
+    )

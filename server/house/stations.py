@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.errors import PerpetuoError, StreamError
+from common.errors import ConfigError, ControlError, PerpetuoError, StreamError
 from engine.files.prompt import Prompt
 from server.composing.messages import SnapshotOrder
 from server.composing.messages import SnapshotReport as KeptReport
@@ -67,13 +67,16 @@ class StationKeeper:
         seed = station.seed
         if seed is None and place is not None:
             seed = place.seed  # drawn once, then kept
-        stream = await self.house.add_station(
-            station.name,
-            preset=station.preset,
-            seed=seed,
-            controls=station.controls,
-            model=station.model,
-        )
+        try:
+            stream = await self.house.add_station(
+                station.name,
+                preset=station.preset,
+                seed=seed,
+                controls=station.controls,
+                model=station.model,
+            )
+        except ControlError as error:
+            raise ConfigError(f"station '{station.name}': {error}") from error
         return stream, False
 
     def _place(
@@ -100,6 +103,7 @@ class StationKeeper:
             kept=place.kept,
             bar=place.bar,
             usual_model=station.model or self.model,
+            asked=station.controls,
         )
         log.info("%s goes on at bar %d", station.name, place.bar)
         if place.state == STOPPED:

@@ -45,6 +45,7 @@ class EpochStart:
     preset: str | None
     controls: Controls
     prompt: Prompt | None = None
+    asked: frozenset[str] = frozenset()  # controls that the model must follow, or it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,14 @@ class Stream:
         *,
         usual_model: str | None = None,
         prompt: Prompt | None = None,
+        asked: frozenset[str] = frozenset(),
         counts: PromiseCounts | None = None,
         sealed_before: int = SEALED_BEFORE,
     ) -> None:
         """`sealed_before`: microseconds before its bar line from which on a bar is not revised."""
         self.name = name
-        self.opening = EpochStart(seed, model, usual_model or model, preset, controls, prompt)
+        usual = usual_model or model
+        self.opening = EpochStart(seed, model, usual, preset, controls, prompt, asked)
         self.sealed_before = sealed_before
         self.title = name  # as it is shown to people
         self.is_station = True
@@ -82,6 +85,7 @@ class Stream:
         self.preset = preset  # that was chosen last
         self.sha256 = ""
         self.styles: tuple[str, ...] = ()
+        self.unfollowed: dict[str, str] = {}  # controls that its model does not follow, and why
         self.controls = controls  # in force for what is composed from now on
         self.begun_with = controls  # when this epoch began
         self.state = PLAYING

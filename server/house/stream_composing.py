@@ -120,7 +120,7 @@ class StreamComposing:
         right before its listeners are told."""
         number, joined = await self._join(stream, opening, opening.controls, due, resume)
         before, kept = stream.number, stream.kept
-        lent = replace(opening, controls=Controls.from_dict(joined.controls))
+        lent = replace(opening, controls=Controls.from_dict(joined.controls), asked=frozenset())
         begins = await self._bar_line(stream, joined.due)
         if stream.state == ENDED:
             raise self._gone(stream, number)
@@ -128,13 +128,14 @@ class StreamComposing:
             self.composers.send(ShiftOrder(number, joined.first, begins - joined.due))
         stream.begin(lent, number, joined.first, begins)
         stream.sha256, stream.styles = joined.sha256, joined.styles
+        stream.unfollowed = joined.unfollowed
         if resume is not None:
             stream.kept, stream.begun_with = kept, opening.controls
         self._by_number.pop(before, None)
         if before >= 0:
             self.composers.send(LeaveOrder(before))
         admit()
-        stream.tell(StateTurned(PLAYING, stream.epoch, reason))
+        stream.tell(StateTurned(PLAYING, stream.epoch, reason + _without(stream, joined)))
         self.time.watch.expect(stream)
         self._take_early(stream)
 
@@ -189,6 +190,7 @@ class StreamComposing:
             due,
             opening.prompt.plain() if opening.prompt else None,
             resume,
+            tuple(sorted(opening.asked)),
         )
         try:
             joined = await self.ask(order, JoinReport)
@@ -303,3 +305,12 @@ class StreamComposing:
         if number in self._without:
             self._without.discard(number)
             self._lost(stream)
+
+
+def _without(stream: Stream, joined: JoinReport) -> str:
+    """What is added to the reason why a stream began, where controls had to be left out of it."""
+    if not joined.left_out:
+        return ""
+    for name in joined.left_out:
+        log.warning("%s begins without %s: %s", stream.name, name, joined.unfollowed[name])
+    return f"; without {', '.join(joined.left_out)}, which the model does not follow"

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from server.playing.outputs import ClockStart, ClockStop, ClockTick, Event, NoteOff, NoteOn, Program
+from server.playing.outputs import (
+    ClockStart,
+    ClockStop,
+    ClockTick,
+    Event,
+    NoteOff,
+    NoteOn,
+    Program,
+    Sustain,
+)
 from server.playing.schedule import TICKS_PER_SIXTEENTH
 
 Message = tuple[int, ...]
@@ -25,6 +34,8 @@ def messages(event: Event, channel_of: Callable[[int], int]) -> list[Message]:
             return [(NOTE_OFF | channel_of(part) - 1, pitch, 64)]
         case Program(part, program):
             return [(PROGRAM | channel_of(part) - 1, program)]
+        case Sustain(part, down):
+            return [(CONTROL | channel_of(part) - 1, SUSTAIN, 127 if down else 0)]
         case ClockTick():
             return [(CLOCK,)]
         case ClockStart(0):

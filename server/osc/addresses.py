@@ -43,6 +43,7 @@ SERVER_WORDS = {
 NEWS = {
     "note": "part, pitch, velocity, seconds, beat",
     "off": "part, pitch",
+    "sustain": "part, 1 or 0",
     "bar": "index, beat, tempo, metre, key",
     "chord": "name",
     "section": "name",

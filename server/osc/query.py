@@ -117,6 +117,7 @@ def _control(path: str, control: Control, stream: Stream) -> Node:
     elif tags is None:
         value = stream.controls.spelled(control.name)
         text = f" {control.form[0].upper()}{control.form[1:]}."
+    text += f" Refused: {why}." if (why := stream.unfollowed.get(control.name)) else ""
     node = _leaf(path, control.help + text, tags or "s", value, BOTH)
     if control.choices:
         node["RANGE"] = [{"VALS": list(control.choices)}]

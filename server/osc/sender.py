@@ -22,7 +22,8 @@ from server.osc.settings import AHEAD, BARS, CHORDS, CONTROLS, DUE, NOTES, SECTI
 from server.osc.subscribers import DatagramSender, Subscribers
 from server.osc.timetags import TimerHandle, Timers
 from server.osc.values import arguments_of
-from server.playing.outputs import BarBegin, ClockTick, Event, NoteOff, NoteOn
+from server.playing.outputs import BarBegin, ClockTick, Event, NoteOff, NoteOn, Sustain
+from server.playing.pedals import timed_pedals
 
 if TYPE_CHECKING:
     from server.house.house import House
@@ -48,7 +49,7 @@ class _Addresses:
         root = f"/perpetuo/{station}"
         self.note, self.bar, self.chord = f"{root}/note", f"{root}/bar", f"{root}/chord"
         self.section, self.silence = f"{root}/section", f"{root}/silence"
-        self.off = f"{root}/off"
+        self.off, self.sustain = f"{root}/off", f"{root}/sustain"
 
 
 class OscOutput:
@@ -77,6 +78,8 @@ class OscOutput:
             case NoteOff(part, pitch):
                 if due < self._ends.pop((part, pitch), 0) - SOONER:
                     self._tell(NOTES, self._to.off, part, pitch)
+            case Sustain(part, down):
+                self._tell(NOTES, self._to.sustain, part, int(down))
             case BarBegin():
                 self._begin(event, due)
             case ClockTick() if self._next_chord and due >= self._next_chord[0]:
@@ -187,7 +190,7 @@ class AheadSender:
         chords = [(planned.due, first), (middle, second if second != first else "")]
         self._tell([(due, encode(to.chord, name)) for due, name in chords if name], CHORDS)
         if self._audience.of(self._stream.name, NOTES, AHEAD):
-            self._tell(list(self._notes(planned)), NOTES)
+            self._tell([*self._notes(planned), *self._pedals(planned)], NOTES)
 
     def _notes(self, planned: PlannedBar) -> Iterable[tuple[int, bytes]]:
         bar, timeline = planned.bar, planned.bar.timeline(planned.due)
@@ -199,6 +202,11 @@ class AheadSender:
             seconds = self._length(bar, note) / 1_000_000
             values = (note.part, note.pitch, note.velocity, seconds, beat)
             yield due, encode(self._to.note, *values)
+
+    def _pedals(self, planned: PlannedBar) -> Iterable[tuple[int, bytes]]:
+        for part, down, up in timed_pedals(planned.bar, planned.bar.timeline(planned.due)):
+            yield down, encode(self._to.sustain, part, 1)
+            yield up, encode(self._to.sustain, part, 0)
 
     def _length(self, bar: WireBar, note: WireNote) -> int:
         """Microseconds, with what the bars planned now add to a note that is tied on."""

@@ -25,6 +25,13 @@ class Program(NamedTuple):
     program: int  # from 0
 
 
+class Sustain(NamedTuple):
+    """The sustain pedal of a part goes down or comes up."""
+
+    part: int
+    down: bool
+
+
 @dataclass(frozen=True, slots=True)
 class BarBegin:
     """A bar begins; for outputs that show or count bars."""
@@ -50,7 +57,7 @@ class ClockStop(NamedTuple):
     pass
 
 
-Event = NoteOn | NoteOff | Program | BarBegin | ClockTick | ClockStart | ClockStop
+Event = NoteOn | NoteOff | Program | Sustain | BarBegin | ClockTick | ClockStart | ClockStop
 
 
 class Output(Protocol):
@@ -70,7 +77,7 @@ class Output(Protocol):
         ...
 
     def silence(self) -> None:
-        """End everything: all notes off, all sound off. Must not raise."""
+        """End everything: pedals up, all notes off, all sound off. Must not raise."""
         ...
 
     def is_alive(self) -> bool:

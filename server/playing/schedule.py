@@ -2,7 +2,8 @@
 
 No clock and no thread: feed it bars, ask it what is due. Times are integer microseconds, whatever
 happens late keeps the time at which it *should* have happened. Its laws: every note-on has exactly
-one note-off, no pitch of a part is struck while it sounds, and the clock has 24 ticks a quarter
+one note-off, every pedal that goes down comes up, at the end of its bar at the latest, no pitch of
+a part is struck while it sounds, and the clock has 24 ticks a quarter
 that fall exactly between the bar lines.
 """
 
@@ -24,7 +25,9 @@ from server.playing.outputs import (
     NoteOff,
     NoteOn,
     Program,
+    Sustain,
 )
+from server.playing.pedals import PressedPedals, timed_pedals
 
 MAX_EARLY = 100_000  # by how much a note's shift may bring it before its bar line
 STALE = 100_000  # a note or clock tick that is later than this is not played any more
@@ -92,6 +95,7 @@ class Schedule:
         self._clock: int | None = None  # the position of its next tick, while it runs
         self._carried: dict[Key, _TiedNote] = {}
         self._sounding: dict[Key, int] = {}  # the number of the note that sounds
+        self._pedals = PressedPedals()
         self._numbers = self._pushed = 0
         self._heap: list[tuple[int, int, int, Event | None, int]] = []
 
@@ -157,8 +161,9 @@ class Schedule:
         self._push(line, _EDGE, None, self._bars)
 
     def silence(self, now: int) -> list[TimedEvent]:
-        """End what sounds; the music goes on at the next note."""
+        """End what sounds, pedals included; the music goes on at the next note."""
         ended = [TimedEvent(now, NoteOff(*key)) for key in sorted(self._sounding)]
+        ended += [TimedEvent(now, event) for event in self._pedals.release()]
         self._sounding.clear()
         return ended
 
@@ -226,7 +231,14 @@ class Schedule:
         if self.wants_clock:
             for tick in range(bar.tick, bar.tick + bar.ticks):
                 self._push(planned.timeline.time_of(tick), _TICK, ClockTick(tick))
+        self._begin_pedals(planned)
         self._begin_notes(planned, carried)
+
+    def _begin_pedals(self, planned: ScheduledBar) -> None:
+        for part, down, up in timed_pedals(planned.bar, planned.timeline):
+            self._numbers += 1
+            self._push(down, _ON, Sustain(part, down=True), self._numbers)
+            self._push(up, _OFF, Sustain(part, down=False), self._numbers)
 
     def _begin_programs(self, planned: ScheduledBar) -> None:
         programs, before = planned.bar.programs, self.programs
@@ -328,6 +340,10 @@ class Schedule:
             if self._sounding.get((event.part, event.pitch)) == number:
                 del self._sounding[event.part, event.pitch]
                 yield timed
+        elif isinstance(event, Sustain):
+            stale = timed.due < now - STALE
+            for sent in self._pedals.events(event, number, stale=stale):
+                yield TimedEvent(timed.due, sent)
         elif isinstance(event, ClockTick):
             yield from self._tick(timed, event, now)
         else:

@@ -10,6 +10,10 @@ from msgspec import Meta, Struct
 from server.base.wire import WireBar
 from server.web.terms import Controls, Plan, RequestId, Whole
 
+Unfollowed = Annotated[
+    dict[str, str],
+    Meta(description="Controls that its model does not follow, each with a sentence why."),
+]
 StreamState = Literal["playing", "stopped", "ended"]
 Microseconds = Annotated[int, Meta(description="Microseconds of the server's monotonic clock.")]
 Event = Annotated[
@@ -62,6 +66,10 @@ class PresetRow(Struct, frozen=True, kw_only=True):
     title: str
     help: str
     controls: Controls
+    by_seed: Annotated[
+        tuple[str, ...],
+        Meta(description="Controls that the seed chooses, which are not among `controls`."),
+    ] = ()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -137,6 +145,7 @@ class State(ServerMessage, frozen=True, kw_only=True, tag="state"):
     bars: Annotated[int, Meta(description="How many messages `bar` follow at once.")]
     late_bars: Annotated[int, Meta(description="Bars so far that had to be bridged.")]
     history: Annotated[tuple[Change, ...], Meta(description="The latest changes, oldest first.")]
+    unfollowed: Unfollowed = {}
     event: Event = 0
 
 
@@ -200,6 +209,7 @@ class TurnedMessage(ServerMessage, frozen=True, kw_only=True, tag="turned"):
     styles: tuple[str, ...]
     preset: str | None
     controls: dict[str, Any]
+    unfollowed: Unfollowed = {}
     event: Event = 0
 
 

@@ -112,6 +112,7 @@ def _body(stream: Stream, event: StreamEvent) -> Body:
                     styles=stream.styles,
                     preset=stream.preset,
                     controls=stream.controls.complete(),
+                    unfollowed=stream.unfollowed,
                 )
             )
         case Panicked():
@@ -161,6 +162,7 @@ def state_of(stream: Stream, now: int, bars: int, id: int | None = None) -> Stat
             )
             for e in history
         ),
+        unfollowed=stream.unfollowed,
     )
 
 
@@ -184,6 +186,7 @@ def preset_row(preset: Preset) -> PresetRow:
         title=preset.title,
         help=preset.help,
         controls=dict(preset.controls),
+        by_seed=preset.by_seed.names,
     )
 
 

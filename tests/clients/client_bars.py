@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hypothesis import strategies as st
-from perpetuo_client.bars import Bar, Note
+from perpetuo_client.bars import Bar, Note, Pedal
 
 QUARTER = 500_000
 BAR = 4 * QUARTER
@@ -44,12 +44,13 @@ def plain(value: Bar) -> dict[str, Any]:
     """The bar as JSON would carry it."""
     fields = asdict(value)
     del fields["due"], fields["epoch"]
-    return fields | {"notes": [list(n) for n in value.notes], "chords": list(value.chords)}
+    lists = {name: [list(one) for one in getattr(value, name)] for name in ("notes", "pedals")}
+    return fields | lists | {"chords": list(value.chords)}
 
 
 @st.composite
 def bars(draw: st.DrawFn, count: int = 4) -> list[Bar]:
-    """Bars in a row, with ties that do or do not go on in the next one."""
+    """Bars in a row, with ties that do or do not go on in the next one, and pedals."""
     found = []
     for index in range(count):
         notes = []
@@ -60,5 +61,9 @@ def bars(draw: st.DrawFn, count: int = 4) -> list[Bar]:
             shift = 0 if tie & 2 else draw(st.integers(-20_000, 20_000))
             part, pitch = draw(st.sampled_from([1, 2, 8])), draw(st.integers(60, 62))
             notes.append(Note(part, pitch, 80, tick, length, shift, tie))
-        found.append(bar(index, *notes))
+        downs = draw(st.lists(st.integers(0, 95), max_size=3))
+        pedals = [
+            Pedal(draw(st.sampled_from([1, 2])), t, draw(st.integers(1, 96 - t))) for t in downs
+        ]
+        found.append(bar(index, *notes, pedals=tuple(pedals)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perpetuo_client.bars import bar_from
+from perpetuo_client.bars import Pedal, bar_from
 from perpetuo_client.clock import DRIFT, ClockSample, ServerClock
 from perpetuo_client.errors import ProtocolError
 
@@ -13,15 +13,23 @@ from tests.clients.client_bars import bar, note, plain
 
 
 def test_a_bar_is_read_from_its_json_and_unknown_fields_are_passed_over() -> None:
-    sent = bar(3, note(60, tie=1), note(64, shift=-300), late=True)
+    sent = bar(3, note(60, tie=1), note(64, shift=-300), late=True, pedals=(Pedal(1, 5, 91),))
     read = bar_from(plain(sent) | {"colour": "blue"}, due=sent.due, epoch=0)
     assert read == sent
     assert (read.length, read.end, read.bpm) == (2_000_000, 8_000_000, 120)
+    assert read.span_of(read.pedals[0]) == (read.due + 5 * 500_000 // 24, read.end)
     assert (read.notes[0].goes_on, read.notes[0].goes_on_from_before) == (True, False)
 
 
+def test_a_server_of_before_pedals_sends_none() -> None:
+    told = plain(bar(3))
+    del told["pedals"]
+    assert bar_from(told, due=6_000_000, epoch=0) == bar(3)
+
+
 @pytest.mark.parametrize(
-    "broken", [{"index": None}, {"notes": [[1, 2]]}, {"tempo": "fast"}, {"notes": 7}]
+    "broken",
+    [{"index": None}, {"notes": [[1, 2]]}, {"tempo": "fast"}, {"notes": 7}, {"pedals": [[1]]}],
 )
 def test_a_bar_that_cannot_be_read_is_an_error_of_the_protocol(broken: dict[str, object]) -> None:
     with pytest.raises(ProtocolError, match="cannot be read"):

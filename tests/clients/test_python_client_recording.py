@@ -9,7 +9,7 @@ from typing import Any
 import mido
 import pytest
 from hypothesis import given
-from perpetuo_client.bars import Bar
+from perpetuo_client.bars import Bar, Pedal
 from perpetuo_client.recording import Recording
 
 from tests.clients.client_bars import BAR, PROGRAMS, bar, bars, note
@@ -100,6 +100,23 @@ def test_ties_are_joined_and_shifts_are_kept() -> None:
         (0, 64, QUARTER + 24, 2 * QUARTER + 24),
         (0, 65, 4 * QUARTER + 240 - 24, 5 * QUARTER + 240 - 24),
     ]
+
+
+def test_pedals_are_in_the_track_of_their_part() -> None:
+    file = recorded(
+        bar(3, note(), note(part=2), pedals=(Pedal(1, 6, 90), Pedal(2, 0, 12))),
+        bar(4, note(), pedals=(Pedal(1, 5, 91),)),
+    )
+    pedals = [
+        [(tick, m.channel, m.value) for tick, m in timed(track) if m.type == "control_change"]
+        for track in file.tracks
+    ]
+    bars_end = 4 * QUARTER
+    assert pedals[1] == [
+        *((120, 0, 127), (bars_end, 0, 0)),
+        *((bars_end + 100, 0, 127), (2 * bars_end, 0, 0)),
+    ]
+    assert pedals[2] == [(0, 1, 127), (240, 1, 0)]
 
 
 def test_a_bar_that_is_heard_again_stands_once_and_missing_bars_keep_their_room() -> None:

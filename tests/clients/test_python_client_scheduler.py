@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perpetuo_client.bars import Bar
+from perpetuo_client.bars import Bar, Pedal
 from perpetuo_client.errors import PortError
 from perpetuo_client.player import MidiPlayer, local_now
 from perpetuo_client.scheduler import STALE, MidiMessage, Scheduler
+from perpetuo_client.smf import SUSTAIN
 
 from tests.clients.client_bars import BAR, PROGRAMS, QUARTER, bar, bars, note
 
@@ -25,6 +26,7 @@ class FakeSynth:
     def __init__(self, breaks: int | None = None) -> None:
         self.messages: list[MidiMessage] = []
         self.sounding: Counter[tuple[int, int]] = Counter()
+        self.pressed: set[int] = set()
         self.breaks = breaks
         self.heard = threading.Event()
         self.silent = threading.Event()
@@ -34,6 +36,8 @@ class FakeSynth:
             raise RuntimeError("unplugged")
         self.messages.append(tuple(message))
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
+        if message[0] & 0xF0 == 0xB0 and message[1] == SUSTAIN:
+            self._press(channel, message[2])
         if kind == 0x90:
             self.sounding[channel, message[1]] += 1
             assert self.sounding[channel, message[1]] == 1, "begun twice"
@@ -44,6 +48,13 @@ class FakeSynth:
             assert self.sounding[channel, message[1]] == 0, "ended twice"
             if not any(self.sounding.values()):
                 self.silent.set()
+
+    def _press(self, channel: int, value: int) -> None:
+        if value:
+            assert channel not in self.pressed, "pressed twice"
+            self.pressed.add(channel)
+        else:
+            self.pressed.discard(channel)
 
 
 def on_time(scheduler: Scheduler) -> Sent:
@@ -107,6 +118,43 @@ def test_parts_have_channels_and_programs_come_before_their_first_note() -> None
     assert on_time(scheduler) == [(2 * BAR, (0xC0, 5))]
 
 
+def pedals_in(sent: Sent) -> Sent:
+    return [entry for entry in sent if entry[1][0] & 0xF0 == 0xB0]
+
+
+PEDALLED = bar(0, note(60), pedals=(Pedal(1, 6, 42), Pedal(2, 0, 96), Pedal(1, 54, 42)))
+
+
+def test_a_pedal_is_controller_64_down_and_up_before_what_the_next_bar_strikes() -> None:
+    scheduler = Scheduler()
+    scheduler.add(PEDALLED, 0)
+    scheduler.add(bar(1, note(62)), 0)
+    sent = on_time(scheduler)
+    assert pedals_in(sent) == [
+        (0, (0xB1, 64, 127)),
+        (QUARTER // 4, (0xB0, 64, 127)),
+        (2 * QUARTER, (0xB0, 64, 0)),
+        (2 * QUARTER + QUARTER // 4, (0xB0, 64, 127)),
+        (BAR, (0xB1, 64, 0)),
+        (BAR, (0xB0, 64, 0)),
+    ]
+    assert sent.index((BAR, (0xB0, 64, 0))) < sent.index((BAR, (0x90, 62, 80)))
+
+
+def test_who_joins_late_presses_no_pedal_that_went_down_before() -> None:
+    scheduler = Scheduler()
+    scheduler.add(PEDALLED, QUARTER)
+    assert [m for _, m in pedals_in(on_time(scheduler))] == [(0xB0, 64, 127), (0xB0, 64, 0)]
+
+
+def test_silence_lifts_all_pedals_and_their_end_is_not_sent_again() -> None:
+    scheduler = Scheduler()
+    scheduler.add(PEDALLED, 0)
+    list(scheduler.take(QUARTER))
+    assert (0xB1, 64, 0) in scheduler.silence()
+    assert [m for _, m in pedals_in(on_time(scheduler))] == [(0xB0, 64, 127), (0xB0, 64, 0)]
+
+
 def test_who_joins_within_a_bar_hears_its_rest_and_no_burst() -> None:
     scheduler = Scheduler()
     scheduler.add(bar(0, note(60), note(62, tick=48)), 2 * QUARTER)
@@ -155,6 +203,7 @@ def test_whatever_happens_every_note_that_begins_ends(
     for _, message in scheduler.take(now + 100 * BAR):
         synth.send_message(message)
     assert not any(synth.sounding.values())
+    assert not synth.pressed
     assert not scheduler.sounding
     assert scheduler.next_due is None
 

@@ -53,6 +53,7 @@ def test_notes_sound_when_they_should(case: dict[str, Any]) -> None:
     assert list(bar.notes) == [tuple(note) for note in case["meaning"]["bar"]["notes"]]
     scheduler = Scheduler()
     scheduler.add(bar, bar.due)
+    assert [[p.part, *bar.span_of(p)] for p in bar.pedals] == case["pressed"]
     begun, ended = {}, {}
     while scheduler.next_due is not None:
         for due, (kind, *rest) in scheduler.take(scheduler.next_due):

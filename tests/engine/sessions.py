@@ -34,6 +34,8 @@ CHANGES: tuple[dict[str, Json], ...] = (
     {"low_pitch": 50, "high_pitch": 70},
     {"swing": 0.6, "humanise_time": 15, "humanise_velocity": 9, "tempo_drift": 6},
     {"programs": {"1": 40}},
+    {"expression": 0.9},
+    {"expression": 0.3, "pedal": "on"},
     {},
 )
 _COLUMNS = st.dictionaries(st.sampled_from(["chord", "half_chord", "density"]), st.integers(0, 8))
@@ -99,6 +101,8 @@ class Session:
 
     def _change(self, change: tuple[Mapping[str, Json], PlanOverrides]) -> None:
         controls, offsets = change
+        if not self.composer.codec.metrical:
+            controls = {n: v for n, v in controls.items() if n not in ("expression", "pedal")}
         expected = self.composer.first_open
         plan = {expected + k: columns for k, columns in offsets.items() if columns}
         first = self.composer.change(controls, plan)
@@ -135,6 +139,7 @@ def check_bars(bars: Sequence[Bar]) -> None:
         assert list(bar.notes) == sorted(bar.notes)
         assert len(bar.shifts) == len(bar.notes)
         assert len(bar.programs) == 8
+        check_pedals(bar)
         for note in bar.notes:
             assert bar.start <= note.onset < bar.end
             assert note.duration > 0
@@ -144,6 +149,15 @@ def check_bars(bars: Sequence[Bar]) -> None:
                 assert note.onset == bar.start
             if note.tie & TIED_ON:
                 assert note.onset + note.duration == bar.end
+
+
+def check_pedals(bar: Bar) -> None:
+    """They are in order and in their bar, and those of one part apart from each other."""
+    assert list(bar.pedals) == sorted(bar.pedals)
+    up = dict.fromkeys(range(8), 0)
+    for tick, length, part in bar.pedals:
+        assert up[part] <= tick < tick + length <= bar.metre.ticks
+        up[part] = tick + length
 
 
 def joined(bars: Sequence[Bar]) -> list[Note]:

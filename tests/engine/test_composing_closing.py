@@ -125,10 +125,11 @@ def test_a_rewind_and_a_snapshot_close_alike(name: str) -> None:
 @pytest.mark.parametrize("length", [Length(6), Length(None, 0.3), Length(20, 0.4)])
 def test_a_log_says_where_it_closes_and_closes_there_again(name: str, length: Length) -> None:
     network = NETWORKS[name]
-    controls = Controls.from_dict({"tempo_drift": 20, "metre": "3/4"})
+    player: dict[str, Json] = {"expression": 1} if name == "notes" else {}
+    controls = Controls.from_dict({"tempo_drift": 20, "metre": "3/4", **player})
     log = ControlLog("m", "0" * 64, 9, controls=controls)
     composer = composer_of(network, log)
-    log = closing(composer, log, length)
+    log, length = closing(composer, log, length)
     bars = list(length.of(composed_bars(composer)))
     assert log.last == bars[-1].index
     assert bars[-1].plan.ending == ENDING_LAST

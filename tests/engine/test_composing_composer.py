@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from engine.composing.step_context import recalled
 from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.music.bars import Bar
-from engine.music.fields import ECHO_EXACT, LENGTHS
+from engine.music.fields import ECHO_EXACT, ENDING_LAST, LENGTHS
 from engine.music.harmony import chord_id
 from engine.music.score import DRUMS, TIED_FROM, TIED_ON
 from engine.music.time import Metre
@@ -341,6 +342,13 @@ def test_a_grid_that_cannot_be_kept_is_refused_with_advice() -> None:
         stream(controls={"grid": "1/4", "max_rest": 0.5})
 
 
+@pytest.mark.parametrize("controls", [{"expression": 0.5}, {"pedal": "on"}])
+def test_a_player_who_is_in_the_music_is_not_put_on_it(controls: dict[str, object]) -> None:
+    name = next(iter(controls))
+    with pytest.raises(ControlError, match=rf"{name}=.*this model .* set {name} to"):
+        stream("performance", controls=controls)
+
+
 @each_codec
 def test_the_key_only_moves_what_is_composed(name: str) -> None:
     wide = {"low_pitch": 0, "high_pitch": 127}
@@ -374,6 +382,32 @@ def test_programs_and_tempo_are_said_in_every_bar() -> None:
     assert {bar.microseconds_per_quarter for bar in bars} == {750_000}
     performance = compose(stream("performance"), 1)[0]
     assert (performance.microseconds_per_quarter, performance.metre) == (240_000, Metre(8, 4))
+
+
+def test_expression_moves_tempo_timing_touch_and_pedal_and_not_a_note() -> None:
+    plain = compose(stream(), 16)
+    played = compose(stream(controls={"expression": 1}), 16)
+    check_bars(played)
+    assert [[n._replace(velocity=1) for n in bar.notes] for bar in played] == [
+        [n._replace(velocity=1) for n in bar.notes] for bar in plain
+    ]
+    assert len({bar.microseconds_per_quarter for bar in played}) > 4
+    assert all(any(bar.shifts) for bar in played if bar.notes)
+    assert any(bar.pedals for bar in played)
+    assert not any(bar.pedals for bar in plain)
+    closing = [bar.plan.ending for bar in played].index(ENDING_LAST)
+    tempos = [bar.microseconds_per_quarter for bar in played]
+    assert tempos[closing] > 1.05 * tempos[closing - 3]
+
+
+def test_the_pedal_goes_by_itself_too() -> None:
+    plain = compose(stream(), 6)
+    pressed = compose(stream(controls={"pedal": "on"}), 6)
+    assert [replace(bar, pedals=()) for bar in pressed] == plain
+    assert any(bar.pedals for bar in pressed)
+    lifted = compose(stream(controls={"expression": 1, "pedal": "off"}), 6)
+    organ = {"expression": 1, "programs": {str(part): 19 for part in range(1, 9)}}
+    assert not any(bar.pedals for bar in lifted + compose(stream(controls=organ), 6))
 
 
 def test_performing_controls_do_not_change_what_is_composed() -> None:

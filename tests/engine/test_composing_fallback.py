@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.composing.fallback import PHRASE, FallbackNote, PastBar, fallback, fallback_bar
-from engine.music.bars import Bar
+from engine.music.bars import Bar, Pedal
 from engine.music.plan import BarPlan
 from engine.music.score import DRUMS, Note
 from engine.music.time import Metre
@@ -163,10 +164,12 @@ def test_a_bar_of_the_engine_follows_on_with_its_ties_resolved() -> None:
     plan = BarPlan(key=1, chord=5)
     tied = (Note(96, 48, 60, 80, 0, 2), Note(168, 24, 64, 80, 0, 1))
     heard = Bar(1, 2, 96, METRES[0], 500_000, tied, (0, 900), (0,) * 8, plan, "A", 2.0)
+    heard = replace(heard, pedals=(Pedal(5, 91, 0),))
     bar = fallback_bar([heard], ["C major"], ())
     assert (bar.index, bar.revision, bar.start, bar.end) == (2, 0, 192, 288)
     assert bar.notes == (Note(192, 48, 60, 72, 0), Note(264, 24, 64, 72, 0))
     assert bar.shifts == (0, 900)
+    assert bar.pedals == ()
     assert bar.plan.source == 1
     further = fallback_bar([heard, bar], ["C major"] * 2, {2})
     assert further.start == 288

@@ -15,7 +15,7 @@ from engine.ensemble.ensemble import Ensemble
 from engine.files.bar_as_heard import BarAsHeard
 from engine.files.control_log import ControlLog, LoggedChange, read, with_leap, write
 from engine.library.bars import Length
-from engine.music.bars import Bar, moved
+from engine.music.bars import Bar, Pedal, moved
 from server.commands.offline import compose
 from tests.bundles import NETWORKS, tiny
 from tests.fakes import TableNetwork
@@ -35,7 +35,9 @@ def heard_as(bar: Bar) -> BarAsHeard:
         for n, shift in zip(bar.notes, bar.shifts, strict=True)
     )
     quarter = bar.microseconds_per_quarter
-    return BarAsHeard(bar.index, bar.start, str(bar.metre), quarter, "", bar.programs, notes)
+    pedals = tuple((part + 1, tick, length) for tick, length, part in bar.pedals)
+    metre = str(bar.metre)
+    return BarAsHeard(bar.index, bar.start, metre, quarter, "", bar.programs, notes, pedals)
 
 
 class Live:
@@ -224,6 +226,18 @@ def test_a_heard_bar_survives_its_log() -> None:
     assert BarAsHeard.read(heard.plain()) == heard
     bar = heard.as_bar(700)
     assert (bar.index, bar.start, bar.notes[0].pitch) == (7, 700, 31)
+    assert "pedals" not in heard.plain()
+    pedalled = replace(heard, pedals=((1, 5, 91), (2, 5, 91)))
+    assert BarAsHeard.read(pedalled.plain()) == pedalled
+    assert pedalled.as_bar(700).pedals == (Pedal(5, 91, 0), Pedal(5, 91, 1))
+
+
+@pytest.mark.parametrize(
+    "pedals", [5, [[1, 5]], [[0, 5, 9]], [[1, 5, 0]], [[1, -1, 9]], [["1", 5, 9]]]
+)
+def test_pedals_of_a_heard_bar_are_read_with_care(pedals: object) -> None:
+    with pytest.raises(ValueError, match="pedal"):
+        BarAsHeard.read(fallback_at(7, 700).plain() | {"pedals": pedals})
 
 
 def test_numbers_only_rise_in_what_is_taken_up() -> None:

@@ -21,6 +21,7 @@ from engine.files.midi import (
     write,
 )
 from engine.files.midi_reader import MAX_QUARTERS
+from engine.music.bars import Pedal
 from engine.music.fields import DRUM_PITCHES
 from engine.music.score import DRUMS, NOTE, PARTS, Score, bar_grid, note_order
 from engine.music.time import MAX_BAR_TICKS, Metre
@@ -364,3 +365,15 @@ def test_shifts_move_onsets_and_leave_no_note_hanging(score: Score, data: st.Dat
 def test_the_same_score_gives_the_same_bytes(score: Score) -> None:
     shuffled = Score(score.notes[::-1], score.metres, score.tempos, score.programs)
     assert write(score) == write(shuffled)
+
+
+def test_a_pedal_is_written_byte_for_byte() -> None:
+    notes = np.array([(0, 24, 60, 80, 0), (96, 24, 62, 80, 0)], NOTE)
+    data = write(Score(notes), pedals=[Pedal(5, 91, 0), Pedal(0, 24, 1)])
+    track = data[data.rindex(b"MTrk") + 8 :]
+    assert track == bytes.fromhex(
+        "00c000 00903c50 64b0407f 827c803c40"  # down at 5 ticks, 100 of the file
+        "8b20b04000 00903e50 8360803e40 00ff2f00"  # up before what the next bar strikes
+    )
+    pedals = read(data).pedals
+    assert pedals.tolist() == [(100, 0, 127), (1920, 0, 0)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.files.recording import program_changes, score_of
-from engine.music.bars import Bar
+from engine.files.recording import pedals, program_changes, score_of
+from engine.music.bars import Bar, Pedal
 from engine.music.plan import BarPlan
 from engine.music.score import TIED_FROM, TIED_ON, Note
 from engine.music.time import COMMON_TIME, Metre
@@ -68,3 +68,12 @@ def test_instruments_change_where_a_bar_has_others() -> None:
 def test_nothing_is_an_empty_piece() -> None:
     score, shifts = score_of([])
     assert len(score.notes) == len(shifts) == 0
+
+
+def test_pedals_count_from_the_beginning() -> None:
+    pressed = [
+        replace(bar(7, 700), pedals=(Pedal(5, 43, 0), Pedal(53, 43, 0))),
+        replace(bar(8, 796), pedals=(Pedal(5, 91, 1),)),
+    ]
+    assert pedals(pressed) == (Pedal(5, 43, 0), Pedal(53, 43, 0), Pedal(101, 91, 1))
+    assert pedals([]) == ()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from common.errors import DatasetError, OutputError
+from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
 from engine.files.midi import read, to_score, write
 from engine.music.analysis import analyse
 from engine.music.score import Score, note_order
@@ -90,6 +91,28 @@ def test_bad_files_are_listed_with_their_reason(music: Path, tmp_path: Path) -> 
     assert "too short" in reasons["short.mid"]
     assert "bad.xml: bad XML" in (tmp_path / "set/report.txt").read_text()
     assert json.loads((tmp_path / "set/report.json").read_text()) == figures
+
+
+def test_a_report_tells_what_the_pieces_to_learn_from_are(music: Path, tmp_path: Path) -> None:
+    """Of each style the shares of keys, metres and parts, as they were before the home key."""
+    figures = build([music], tmp_path / "set", DatasetOptions())
+    data = Dataset.open(tmp_path / "set")
+    for style, traits in figures["traits"].items():
+        wanted = data.style_names.index(style)
+        pieces = data.pieces[data.pieces_of("train")]
+        pieces = pieces[pieces["style"] == wanted]
+        assert traits["minor"] == pytest.approx(pieces["minor"].mean(), abs=0.001)
+        for name, share in traits["keys"].items():
+            key = Key.parse(name)
+            home = np.where(pieces["minor"] > 0, HOME_MINOR, HOME_MAJOR)
+            same = (home + pieces["transposed"]) % 12 == key.tonic
+            same &= (pieces["minor"] > 0) == key.minor
+            assert share == pytest.approx(same.mean(), abs=0.001)
+        assert traits["metres"] == {"4/4": 1.0}
+        assert traits["parts"] == {"1 2": 1.0}
+    text = (tmp_path / "set/report.txt").read_text()
+    assert "  metres  4/4 100%\n" in text
+    assert set(figures["traits"]) == {"folk", "rag-time"}
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes(music: Path, tmp_path: Path) -> None:

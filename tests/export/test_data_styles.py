@@ -32,6 +32,14 @@ def test_what_the_user_maps_goes_first() -> None:
     assert clean("minimal", read_mapping(["Minimal=Calm"])) == "calm"
 
 
+def test_a_dataset_may_have_a_mapping_of_its_own() -> None:
+    mapping = read_mapping(["mutopia/study=classical", "rag=dance"])
+    assert clean("study", mapping, "mutopia") == "classical"
+    assert clean("study", mapping, "invention") == "study"
+    assert clean("study", mapping) == "study"
+    assert clean("rag", mapping, "mutopia") == "dance"
+
+
 @given(st.text())
 def test_cleaning_twice_changes_nothing(tag: str) -> None:
     assert slug(slug(tag)) == slug(tag)

@@ -196,7 +196,7 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
     with opened(tmp_path, "notes") as dataset:
         real = RealSide(read_music(dataset, "test", dataset.codec, 0, 0))
     told = []
-    rows = against(network, {"plain": Controls()}, real, range(4), 16, told.append)
+    rows = against(network, {"plain": lambda seed: Controls()}, real, range(4), 16, told.append)
     assert sum(told) == 64
     (row,) = rows
     assert (row.streams, row.bars) == (4, 64)
@@ -213,8 +213,23 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
         word in page for word in ("plain", "AUC", "parallel fifths", "alike after 8", "keys")
     )
     assert against_picture(rows).startswith(b"\x89PNG")
-    again = against(network, {"plain": Controls()}, real, range(4), 16)
+    again = against(network, {"plain": lambda seed: Controls()}, real, range(4), 16)
     assert again == rows
+
+
+def test_streams_of_a_preset_are_as_their_seeds_have_them(tmp_path) -> None:
+    for seed in range(12):
+        (tmp_path / f"{seed}.mid").write_bytes(write(tune(seed, 200)))
+    network = tiny("gpt")
+    with opened(tmp_path, "notes") as dataset:
+        real = RealSide(read_music(dataset, "test", dataset.codec, 0, 0))
+
+    def by_seed(seed: int) -> Controls:
+        key, metre = ("D minor", "F major", "G major")[seed % 3], ("3/4", "4/4")[seed % 2]
+        return Controls().with_values({"key": key, "metre": metre, "tempo": 60 + 10 * seed})
+
+    (row,) = against(network, {"open": by_seed}, real, range(4), 16)
+    assert (row.variety.keys, row.variety.tempos, row.variety.metres) == (3, 4, 2)
 
 
 def test_who_goes_on_with_the_same_motif_in_the_same_place_is_told_so() -> None:

@@ -143,8 +143,11 @@ def test_a_return_that_was_asked_for_is_no_fault(echo, unasked):
 
 
 def lasting(*streams, rest=4.0):
-    courses = tuple(Course(i, endure(bars), GUARDS) for i, bars in enumerate(streams))
-    return Lasting("calm", 4.0, rest, courses)
+    return Lasting("calm", tuple(course(i, bars, {}, rest) for i, bars in enumerate(streams)))
+
+
+def course(seed, bars, controls, rest=4.0):
+    return Course(seed, endure(bars), GUARDS, 4.0, rest, controls)
 
 
 def lively(index, pitch=60, velocity=64):
@@ -183,10 +186,27 @@ def test_silence_that_a_preset_allows_is_none():
     assert lasting(streams, rest=4.0).silence == pytest.approx(3, abs=0.2)
 
 
+def test_a_stream_is_held_against_those_of_the_same_controls():
+    """Two seeds of a preset that choose other parts are not one that drifts."""
+    low, high = ([lively(i, pitch) for i in range(BLOCK_BARS)] for pitch in (50, 80))
+    few, many = {"parts": [1]}, {"parts": [1, 2]}
+    seeds = tuple(
+        course(seed, low, few) if seed % 2 else course(seed, high, many) for seed in range(4)
+    )
+    assert Lasting("calm", seeds).faults == []
+    assert Lasting("calm", (*seeds, course(4, low, many))).faults == ["pitch"]
+
+
 def test_a_preset_is_followed_from_each_seed():
     network = tiny("gpt")
     told = []
-    calm, bold = Controls(), Controls().with_value("temperature", 1.5)
+
+    def calm(seed):
+        return Controls()
+
+    def bold(seed):
+        return Controls().with_value("temperature", 1.5)
+
     row, other = last(network, {"calm": calm, "bold": bold}, [3, 4], 24, told.append)
     assert (row.name, other.name) == ("calm", "bold")
     assert [course.seed for course in row.courses] == [3, 4]

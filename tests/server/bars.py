@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from server.base.wire import WireBar, WireNote
+from server.base.wire import WireBar, WireNote, WirePedal
 
 TEMPO = 480_000  # 20 ms a tick
 
@@ -23,8 +23,10 @@ def bar(
     key: str = "C major",
     revision: int = 0,
     late: bool = False,
+    pedals: Iterable[tuple[int, int, int]] = (),
 ) -> WireBar:
-    """Notes are (part, pitch, tick, length) with shift and tie after them if wanted."""
+    """Notes are (part, pitch, tick, length) with shift and tie after them if wanted, pedals
+    (part, tick, length)."""
     wired = (
         WireNote(part, pitch, 80, onset, length, *[*rest, 0, 0][:2])
         for part, pitch, onset, length, *rest in notes
@@ -43,6 +45,7 @@ def bar(
         programs=programs,
         notes=tuple(wired),
         late=late,
+        pedals=tuple(WirePedal(*pedal) for pedal in pedals),
     )
 
 
@@ -59,8 +62,16 @@ NOTES = st.builds(
 
 
 @st.composite
+def pedals_within(draw: st.DrawFn, ticks: int) -> tuple[WirePedal, ...]:
+    """Pedals of a bar, which no engine makes: those of one part may overlap."""
+    spans = draw(st.lists(st.tuples(st.integers(0, ticks - 1), st.integers(1, ticks)), max_size=4))
+    parts = st.sampled_from([1, 2])
+    return tuple(WirePedal(draw(parts), tick, min(most, ticks - tick)) for tick, most in spans)
+
+
+@st.composite
 def streams(draw: st.DrawFn, most: int = 5) -> list[WireBar]:
-    """Bars in a row, with whatever notes and ties, their tempo changing."""
+    """Bars in a row, with whatever notes, ties and pedals, their tempo changing."""
     bars: list[WireBar] = []
     tick = 0
     for index in range(draw(st.integers(1, most))):
@@ -80,6 +91,7 @@ def streams(draw: st.DrawFn, most: int = 5) -> list[WireBar]:
                 echo=-1,
                 programs=(draw(st.integers(0, 127)),) * 8,
                 notes=tuple(note for note in notes if note.tick < ticks),
+                pedals=draw(pedals_within(ticks)),
             )
         )
         tick += ticks

@@ -13,6 +13,7 @@ from engine.library.presets import Preset
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.messages import ChangeOrder, ChangeReport
 from server.house.events import BarPlanned, BarsMoved, Panicked, PlannedBar, StateTurned
+from server.house.house_preset import HousePreset
 from server.house.metrics import Counters
 from server.house.requests import ChangeRequest, ModelRequest, RequestDone, StreamRequest
 from server.house.steering import Steering
@@ -48,10 +49,10 @@ class OscHouse:
             raise StreamError(f"there is no model '{request.model}'")
         return self.steering.post(stream, request)
 
-    def _preset_of(self, name: str) -> tuple[Mapping[str, Any], None]:
+    def _preset_of(self, name: str) -> HousePreset:
         if name not in self.presets:
             raise StreamError(f"there is no preset '{name}'")
-        return self.presets[name].controls, None
+        return HousePreset(self.presets[name])
 
     def _close(self, stream: Stream, reason: str) -> None:
         raise AssertionError("nothing is lost here")

@@ -18,6 +18,7 @@ import pytest
 from common.errors import PerpetuoError
 from engine.files.control_log import ControlLog, read
 from engine.library.bars import Length, composer_of
+from engine.library.by_seed import BySeed, OneOf
 from engine.library.presets import Preset
 from engine.network.runtime import Network
 from server.base.wire import WireBar
@@ -48,10 +49,14 @@ MILLISECOND = 1000
 SPIN = 6  # turns of the loop after which everything that can go on has gone on
 # 2/4 at 240: a bar lasts half a second.
 BRISK: dict[str, Any] = {"tempo": 240, "metre": "2/4", "density": 3}
+KEYS = OneOf(("C major", "D minor", "F major", "G minor", "A major"), (1, 1, 1, 1, 1))
 PRESETS = {
     "calm": Preset("calm", "Calm", "Soft.", {**BRISK, "density": 1.0}),
     "busy": Preset("busy", "Busy", "Much.", {**BRISK, "density": 6.0}),
     "other": Preset("other", "Other", "Another network.", BRISK, "lstm"),
+    "open": Preset(
+        "open", "Open", "Another key from another seed.", BRISK, by_seed=BySeed({"key": KEYS})
+    ),
 }
 T = TypeVar("T")
 

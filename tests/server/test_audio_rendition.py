@@ -16,7 +16,7 @@ from server.audio.messages import BarOrder, MoveOrder, NameOrder, TurnOrder
 from server.audio.rendition import STEP, Rendition
 from server.audio.synth import FluidSynth
 from server.base.wire import WireBar, encode_bar
-from server.midi.messages import NOTE_OFF, NOTE_ON, PROGRAM, Message
+from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, SUSTAIN, Message
 from tests.server.bars import TEMPO, bar, streams
 from tests.server.sound import need_libraries
 
@@ -45,10 +45,13 @@ class Scribe:
         return [(frame, message) for frame, message in self.heard if message[0] & 0xF0 == kind]
 
     def hanging(self) -> Counter[tuple[int, int]]:
+        """Channels and pitches that sound, and channels whose pedal is down with -1."""
         sounding: Counter[tuple[int, int]] = Counter()
         for _, (status, *rest) in self.heard:
             if status & 0xF0 in (NOTE_ON, NOTE_OFF):
                 sounding[status & 15, rest[0]] += 1 if status & 0xF0 == NOTE_ON else -1
+            elif status & 0xF0 == CONTROL and rest[0] == SUSTAIN:
+                sounding[status & 15, -1] += 1 if rest[1] else -1
         return +sounding
 
 
@@ -102,6 +105,20 @@ def test_percussion_has_its_channel_and_the_others_their_seats() -> None:
     assert (PROGRAM | 9, 8) in [message for _, message in scribe.of(PROGRAM)]
     rows = {message[0] & 15 for _, message in scribe.heard[:7]}
     assert rows == set(range(7))
+
+
+def test_a_pedal_reaches_the_instrument_and_is_lifted_at_a_stop() -> None:
+    scribe = Scribe()
+    rendition = Rendition(scribe, BEGIN)
+    told(rendition, [bar(i, [(1, 60, 0, 12)], pedals=[(1, 24, 72)]) for i in range(2)])
+    rendition.tell(TurnOrder("x", BEGIN + BAR + BAR // 2, "stop"))
+    render(rendition, BEGIN + 2 * BAR)
+    pressed = [(f, m) for f, m in scribe.of(CONTROL) if m[1] == SUSTAIN]
+    assert [message[2] for _, message in pressed] == [127, 0, 127, 0]
+    assert {message[0] for _, message in pressed} == {CONTROL}
+    wanted = (24 * TICK, BAR, BAR + 24 * TICK, BAR + BAR // 2)
+    for (frame, _), time in zip(pressed, wanted, strict=True):
+        assert abs(frame - frames_of(time)) <= GRAIN
 
 
 def test_what_is_told_is_obeyed_when_the_sound_gets_there() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.files.control_log import ControlLog
-from server.base.wire import WireBar, WireNote
+from server.base.wire import WireBar, WireNote, WirePedal
 from server.benches.live import under_load
 from server.benches.live.change_accounts import BarPlace, Fate, Known, fate, marks
 from server.benches.live.processes import at_once, busy
@@ -278,6 +278,7 @@ def test_the_same_music_is_equal_whatever_its_revisions_and_the_order_of_a_chord
         {"metre": "3/4"},
         {"programs": (1,) * 8},
         {"notes": NOTES[:1]},
+        {"pedals": (WirePedal(1, 5, 9),)},
         {"notes": (NOTES[0], msgspec.structs.replace(NOTES[1], shift=1))},
     ],
 )

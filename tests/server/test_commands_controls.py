@@ -48,3 +48,20 @@ def test_one_control_is_explained(capsys: pytest.CaptureFixture[str], control: o
 def test_an_unknown_control_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["controls", "densty"]) == 1
     assert "did you mean 'density'?" in capsys.readouterr().err
+
+
+def test_with_a_model_it_says_what_that_one_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["controls", "--model", "performance"]) == 0
+    followed, refused = capsys.readouterr().out.split("not followed by the model 'performance'")
+    assert "\n  density " in followed
+    assert "\n  chords " not in followed
+    assert "it was never told a chord" in refused
+    assert main(["controls", "--model", "default"]) == 0
+    assert "follows all of them" in capsys.readouterr().out
+    assert main(["controls", "--json", "--model", "performance"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["density"]["follows"]
+    assert not rows["chords"]["follows"]
+    assert "does not follow chords" in rows["chords"]["why"]
+    assert main(["controls", "chords", "--model", "performance"]) == 0
+    assert "does not follow chords" in capsys.readouterr().out

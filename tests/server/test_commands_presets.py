@@ -9,6 +9,7 @@ import pytest
 
 from engine.controls.controls import Controls
 from engine.files.control_log import read as read_log
+from engine.library import DEFAULT_SEED
 from engine.library.presets import load_presets
 from server.commands.cli import main
 from tests.bundles import STYLES, tiny_bytes
@@ -33,10 +34,32 @@ def test_one_preset_shows_what_it_sets(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["presets", "study"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == study.title
-    shown = dict(line.split(maxsplit=1) for line in lines if line.startswith("  "))
+    told = lines.index(f"By seed: {', '.join(study.by_seed.names)}.")
+    shown = dict(line.split(maxsplit=1) for line in lines[:told] if line.startswith("  "))
     assert Controls().with_values(shown) == Controls.from_dict(study.controls)
     assert main(["presets", "study", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["controls"] == study.controls
+    row = json.loads(capsys.readouterr().out)
+    assert row["controls"] == study.controls
+    assert row["by_seed"] == list(study.by_seed.names)
+
+
+def test_what_the_seed_chooses_from_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'title = "O"\nhelp = "O."\n[controls]\nswing = 1\n[by_seed]\nkey = ["C", "D minor"]\n'
+        'parts = { "1 2" = 2 }\n[[by_seed.sets]]\nmetre = "3/4"\ntempo = { from = 50, to = 60 }\n'
+    )
+    assert main(["presets", str(own)]) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "  swing  1",
+        "",
+        "By seed: tempo, metre, key, parts.",
+        "- key: C major or D minor",
+        "- parts: 1 2",
+        "- metre 3/4, tempo 50 to 60",
+    ]
 
 
 def test_a_wrong_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,13 +77,16 @@ def composed(tmp_path: Path, *words: str) -> Controls:
 
 
 def test_a_preset_is_composed_under_and_what_is_set_by_hand_goes_before(tmp_path: Path) -> None:
-    fitting = Controls.from_dict(load_presets()["ragtime"].fitting(STYLES))
+    ragtime = load_presets()["ragtime"]
+    fitting = Controls.from_dict(ragtime.of(DEFAULT_SEED).fitting(STYLES))
     assert fitting.style == ()
     assert composed(tmp_path, "--preset", "ragtime") == fitting
     overrides = ("--set", "tempo=44", "--set", "style=calm")
     expected = fitting.with_values({"tempo": 44, "style": "calm"})
     assert composed(tmp_path, "--preset", "ragtime", *overrides) == expected
     assert composed(tmp_path, *overrides, "--preset", "ragtime") == expected
+    other = Controls.from_dict(ragtime.of(5).fitting(STYLES))
+    assert composed(tmp_path, "--preset", "ragtime", "--seed", "5") == other != fitting
 
 
 def test_a_file_of_ones_own_is_a_preset_too(tmp_path: Path) -> None:

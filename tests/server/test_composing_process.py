@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from common.errors import (
     BundleError,
@@ -31,6 +32,7 @@ from server.composing.messages import (
     ChangeOrder,
     ChangeReport,
     JoinOrder,
+    JoinReport,
     LeaveOrder,
     PastChange,
     ResumePoint,
@@ -158,6 +160,34 @@ def test_what_cannot_be_done_is_refused_by_kind_and_the_music_goes_on(
             await ear.until_bar(0, reached + 3)
             bars = ear.heard(0)
             assert bars == expected(tiny("gpt"), 0, len(bars))
+
+    asyncio.run(play())
+
+
+def test_what_a_model_does_not_follow_is_refused_to_hands_and_left_out_of_presets(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "free.onnx"
+    path.write_bytes(tiny_bytes("gpt", "performance"))
+
+    async def play() -> None:
+        async with linked(model=str(path)) as (client, ear):
+            order = JoinOrder(0, 1, "one", str(path), 7, 0, {"chords": "Am F", "density": 3})
+            with pytest.raises(ControlError, match="does not follow chords"):
+                await client.request(structs.replace(order, asked=("chords",)))
+            joined = await client.request(structs.replace(order, stream=2, asked=("density",)))
+            assert isinstance(joined, JoinReport)
+            assert joined.left_out == ("chords",)
+            assert joined.controls["chords"] is None
+            assert joined.controls["density"] == 3
+            assert "does not follow swing" in joined.unfollowed["swing"]
+            await ear.until_bar(2, 1)
+            with pytest.raises(ControlError, match="does not follow chords"):
+                await change(client, 2, {"chords": "Am F"})
+            preset = ChangeOrder(0, 2, {"chords": "Am F", "density": 2}, by_preset=True)
+            answer = await client.request(preset)
+            assert isinstance(answer, ChangeReport)
+            assert answer.controls == {"chords": None, "density": 2}
 
     asyncio.run(play())
 

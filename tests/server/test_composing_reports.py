@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from engine.composing.composer import Composer
 from engine.controls.controls import Controls
@@ -39,6 +40,9 @@ def wired(controls: dict[str, object], bars: int = 6) -> list[WireBar]:
             bar.section,
             bar.programs,
         )
+        assert [(p.part - 1, p.tick, p.length) for p in made.pedals] == [
+            (pedal.part, pedal.tick, pedal.length) for pedal in bar.pedals
+        ]
         assert decode_bar(encode_bar(made)) == made
         found.append(made)
     return found
@@ -49,6 +53,17 @@ def test_notes_and_times_are_those_of_the_bar() -> None:
         assert (bar.metre, bar.ticks) == ("3/4", 72)
         assert bar.length == 72 * bar.tempo // 24
         assert all(1 <= note.part <= 8 and 0 <= note.tick < 72 for note in bar.notes)
+
+
+def test_pedals_are_the_last_of_a_bar_and_may_be_missing() -> None:
+    bars = [bar for bar in wired({"pedal": "on"}) if bar.pedals]
+    assert bars
+    for bar in bars:
+        spelled = ",".join(f"[{p.part},{p.tick},{p.length}]" for p in bar.pedals)
+        encoded, ending = encode_bar(bar), f',"pedals":[{spelled}]}}'.encode()
+        assert encoded.endswith(ending)
+        without = encoded.removesuffix(ending) + b"}"
+        assert decode_bar(without) == replace(bar, pedals=())
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ class Happenings(RuleBasedStateMachine):
     def load(self, which: int, by: str, model: str) -> None:
         self._ask(which, ModelRequest(by=by, model=model))
 
-    @rule(which=st.integers(0, 3), by=PEOPLE, name=st.sampled_from(["calm", "busy", "other"]))
+    @rule(
+        which=st.integers(0, 3), by=PEOPLE, name=st.sampled_from(["calm", "busy", "other", "open"])
+    )
     def preset(self, which: int, by: str, name: str) -> None:
         self._ask(which, PresetRequest(by=by, name=name))
 

@@ -23,6 +23,7 @@ from server.playing.outputs import (
     NoteOff,
     NoteOn,
     Program,
+    Sustain,
 )
 
 channel_of = PortSettings().channel_of
@@ -36,6 +37,8 @@ channel_of = PortSettings().channel_of
         (NoteOn(8, 36, 200, 9), [(0x99, 36, 127)]),
         (NoteOff(2, 60), [(0x81, 60, 64)]),
         (Program(8, 25), [(0xC9, 25)]),
+        (Sustain(3, down=True), [(0xB2, 64, 127)]),
+        (Sustain(3, down=False), [(0xB2, 64, 0)]),
         (ClockTick(7), [(0xF8,)]),
         (ClockStart(0), [(0xFA,)]),
         (ClockStart(96), [(0xF2, 16, 0), (0xFB,)]),

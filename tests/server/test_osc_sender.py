@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server.base.wire import WirePedal
 from server.house.events import ChangeAnnounced
 from server.osc.packets import PacketBundle, decode, encode, time_of
 from server.osc.sender import AheadSender, OscOutput, tell_news
@@ -21,6 +22,7 @@ from server.playing.outputs import (
     NoteOn,
     Output,
     Program,
+    Sustain,
 )
 from tests.server.osc_house import FakeTimers, OscHouse, RecordingOutlet, wire_bar
 
@@ -76,6 +78,14 @@ def test_a_note_is_these_bytes() -> None:
             b"\0\0\0\1\0\0\0\x3c\0\0\0\x40\x3f\0\0\0\x3f\x80\0\0",
         )
     ]
+
+
+def test_a_pedal_is_these_bytes() -> None:
+    stage = Stage(("notes",))
+    stage.output.send(Sustain(2, down=True), 500_000)
+    stage.output.send(Sustain(2, down=False), 900_000)
+    head = b"/perpetuo/study/sustain\0,ii\0\0\0\0\2"
+    assert stage.outlet.sent == [(YOU, head + b"\0\0\0\1"), (YOU, head + b"\0\0\0\0")]
 
 
 def test_bars_sections_and_chords_are_told_at_their_time() -> None:
@@ -223,6 +233,15 @@ def test_a_bar_is_sent_ahead_with_the_time_of_each_note() -> None:
         (SECOND + 750_000, f"{STUDY}/note", 1, 62, 64, 0.25, 1.5),
     ]
     assert room.advance(10) == []
+
+
+def test_pedals_go_ahead_down_and_up() -> None:
+    room = Foreroom()
+    room.plan(0, SECOND, (), pedals=(WirePedal(1, 6, 42),))
+    assert room.advance(1) == [
+        (SECOND + 125_000, f"{STUDY}/sustain", 1, 1),
+        (2 * SECOND, f"{STUDY}/sustain", 1, 0),
+    ]
 
 
 def test_everything_else_goes_ahead_too() -> None:

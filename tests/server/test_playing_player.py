@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from server.playing.dispatch import Dispatch, OutputState, PortReport
-from server.playing.outputs import ClockStart, ClockStop, ClockTick, Event, NoteOff, NoteOn, Program
+from server.playing.outputs import (
+    ClockStart,
+    ClockStop,
+    ClockTick,
+    Event,
+    NoteOff,
+    NoteOn,
+    Program,
+    Sustain,
+)
 from server.playing.player import Player
 from tests.server.bars import bar
 
@@ -189,10 +198,13 @@ def test_a_fault_in_one_stream_leaves_the_others_playing(
 def test_on_any_end_what_sounds_is_ended(stage: Stage, end: str) -> None:
     output = Recorder(wants_clock=True)
     stage.add(output)
-    stage.dispatch.offer("study", 0, 0, BEGIN, bar(0, [(1, 60, 0, 96)]))
+    pressed = bar(0, [(1, 60, 0, 96)], pedals=[(1, 0, 96)])
+    stage.dispatch.offer("study", 0, 0, BEGIN, pressed)
     stage.play_until(BEGIN)
+    assert output.of(Sustain) == [Sustain(1, down=True)]
     getattr(stage.dispatch, end)(*([] if end == "close" else ["study"]))
-    assert [event for _, event in output.heard][-2:] == [NoteOff(1, 60), ClockStop()]
+    ended = [event for _, event in output.heard][-3:]
+    assert ended == [NoteOff(1, 60), Sustain(1, down=False), ClockStop()]
     assert output.calls == ([] if end == "stop" else ["silence", "close"])
     stage.play_until(BEGIN + BAR)
     assert output.notes() == [("on", 60), ("off", 60)]

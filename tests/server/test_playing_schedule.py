@@ -1,4 +1,5 @@
-"""What is played and when: every note ends once, nothing is struck twice, the clock is exact."""
+"""What is played and when: every note ends once, nothing is struck twice, every pedal comes up, the
+clock is exact."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from server.playing.outputs import (
     NoteOff,
     NoteOn,
     Program,
+    Sustain,
 )
 from server.playing.schedule import MAX_EARLY, PREPARED, SHORTEST, STALE, Schedule, TimedEvent
 from tests.server.bars import bar, streams
@@ -77,6 +79,28 @@ def check_notes(events: Sequence[Event]) -> None:
     assert not sounding
 
 
+def check_pedals(events: Sequence[Event]) -> None:
+    """Every pedal that goes down comes up once before it goes down again, and at the end all are
+    up."""
+    pressed: set[int] = set()
+    for event in events:
+        if isinstance(event, Sustain) and event.down:
+            assert event.part not in pressed
+            pressed.add(event.part)
+        elif isinstance(event, Sustain):
+            pressed.remove(event.part)
+    assert not pressed
+
+
+def pedals(events: Iterable[TimedEvent]) -> list[tuple[int, bool, int]]:
+    """(part, whether it goes down, ticks since the beginning) for bars of `TEMPO`."""
+    return [
+        (event.part, event.down, (due - BEGIN) // TICK)
+        for due, event in events
+        if isinstance(event, Sustain)
+    ]
+
+
 def check_clock(events: Sequence[Event]) -> None:
     """Ticks come only between start and stop, and count on from where it was started."""
     position: int | None = None
@@ -101,6 +125,7 @@ def test_bars_in_a_row_strike_what_is_written_and_end_all(bars: list[WireBar]) -
     events = played(bars, wants_clock=True)
     assert [due for due, _ in events] == sorted(due for due, _ in events)
     check_notes([event for _, event in events])
+    check_pedals([event for _, event in events])
     check_clock([event for _, event in events])
     ticks = [event.position for _, event in events if isinstance(event, ClockTick)]
     assert ticks == list(range(sum(planned.ticks for planned in bars)))
@@ -110,7 +135,9 @@ def test_bars_in_a_row_strike_what_is_written_and_end_all(bars: list[WireBar]) -
 
 
 @given(streams(), st.data())
-def test_whatever_happens_every_note_ends_once(bars: list[WireBar], data: st.DataObject) -> None:
+def test_whatever_happens_notes_end_once_and_pedals_come_up(
+    bars: list[WireBar], data: st.DataObject
+) -> None:
     schedule = Schedule(wants_clock=True)
     events: list[TimedEvent] = []
     now = dues = BEGIN - 100_000
@@ -145,6 +172,7 @@ def test_whatever_happens_every_note_ends_once(bars: list[WireBar], data: st.Dat
     events += play(schedule, begin=now)
     events += schedule.stop(now)
     check_notes([event for _, event in events])
+    check_pedals([event for _, event in events])
     check_clock([event for _, event in events])
 
 
@@ -362,3 +390,50 @@ def test_after_a_panic_the_music_goes_on() -> None:
     play(schedule, BEGIN)
     assert schedule.silence(BEGIN + 1) == [TimedEvent(BEGIN + 1, NoteOff(1, 60))]
     assert notes(play(schedule)) == [("on", 64, 48), ("off", 64, 72)]
+
+
+# -- pedals ----------------------------------------------------------------------------------------
+
+PEDALLED = bar(0, [(1, 60, 0, 12)], pedals=[(1, 5, 43), (2, 5, 91), (1, 53, 43)])
+
+
+def test_a_pedal_is_down_from_its_tick_to_its_end_and_up_before_the_next_bar() -> None:
+    assert pedals(played([PEDALLED, bar(1, [(1, 64, 0, 12)])])) == [
+        *((1, True, 5), (2, True, 5), (1, False, 48), (1, True, 53)),
+        *((2, False, 96), (1, False, 96)),
+    ]
+    events = played([PEDALLED, bar(1, [(1, 64, 0, 12)])])
+    line = [event for due, event in events if due == BEGIN + BAR]
+    assert line[:2] == [Sustain(2, down=False), Sustain(1, down=False)]
+    assert isinstance(line[-1], NoteOn)
+
+
+@pytest.mark.parametrize("end", ["stop", "silence"])
+def test_what_ends_the_music_lifts_the_pedals_and_their_end_is_not_told_again(end: str) -> None:
+    schedule = Schedule()
+    offer(schedule, [PEDALLED])
+    events = play(schedule, BEGIN + 20 * TICK)
+    ended = getattr(schedule, end)(BEGIN + 20 * TICK)
+    assert pedals(ended) == [(1, False, 20), (2, False, 20)]
+    later = pedals(play(schedule, begin=BEGIN + 20 * TICK))
+    assert later == ([] if end == "stop" else [(1, True, 53), (1, False, 96)])
+    check_pedals([event for _, event in events + ended])
+
+
+def test_a_bar_that_is_void_before_it_begins_presses_nothing() -> None:
+    schedule = Schedule()
+    offer(schedule, [PEDALLED])
+    events = play(schedule, BEGIN - PREPARED)
+    schedule.restart(BEGIN - PREPARED)
+    assert pedals(events + play(schedule, begin=BEGIN - PREPARED)) == []
+
+
+def test_a_pedal_that_is_late_is_left_out_with_its_end() -> None:
+    schedule = Schedule()
+    offer(schedule, [PEDALLED])
+    events = schedule.due_events(BEGIN + 5 * TICK + STALE + 1)
+    assert pedals(events) == []
+    assert pedals(play(schedule, begin=BEGIN + 5 * TICK + STALE + 1)) == [
+        (1, True, 53),
+        (1, False, 96),
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from server.playing.pedals import timed_pedals
 from server.web.incoming import decode_request
 from server.web.outgoing import BarMessage, decode, encode
 from server.web.sessions import Sessions
@@ -64,6 +65,7 @@ def test_notes_sound_when_the_vectors_say() -> None:
         assert bar.timeline(due).time_of(bar.tick + tick) == on - shift
         sounds.append([part, pitch, velocity, None if tie & 2 else on, None if tie & 1 else off])
     assert sounds == case["sounds"]
+    assert [list(pedal) for pedal in timed_pedals(bar, bar.timeline(due))] == case["pressed"]
 
 
 @pytest.mark.parametrize("case", cases("clock"))

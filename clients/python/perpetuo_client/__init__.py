@@ -8,7 +8,7 @@
 `perpetuo_client.sync` has the same without async.
 """
 
-from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar, Note, TimedNote
+from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar, Note, Pedal, TimedNote
 from perpetuo_client.capabilities import Capabilities, Control, Preset, Station
 from perpetuo_client.errors import (
     ClientError,
@@ -35,6 +35,7 @@ __all__ = [
     "Disconnected",
     "Heard",
     "Note",
+    "Pedal",
     "PortError",
     "Postponed",
     "Preset",

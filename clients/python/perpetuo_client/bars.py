@@ -38,6 +38,15 @@ class Note(NamedTuple):
         return bool(self.tie & TIED_FROM)
 
 
+class Pedal(NamedTuple):
+    """The sustain pedal of a part is down, for so many ticks since a tick of its bar, and up at
+    every bar line. Music may be played without."""
+
+    part: int
+    tick: int
+    length: int
+
+
 class TimedNote(NamedTuple):
     """A note and when it sounds: microseconds of the server's clock, or, from
     `Server.local_notes`, seconds of `time.monotonic`.
@@ -70,6 +79,7 @@ class Bar:
     programs: tuple[int, ...]  # General MIDI programs by part, from 0
     notes: tuple[Note, ...]
     late: bool = False  # a stand-in, because the composed bar was not there in time
+    pedals: tuple[Pedal, ...] = ()
 
     @property
     def length(self) -> int:
@@ -102,6 +112,11 @@ class Bar:
         start = self.start_of(note)
         return max(self.end if note.goes_on else start + self.time_of(note.length), start + 1)
 
+    def span_of(self, pedal: Pedal) -> tuple[int, int]:
+        """When a pedal of this bar goes down and comes up."""
+        down = self.due + self.time_of(pedal.tick)
+        return down, max(self.due + self.time_of(pedal.tick + pedal.length), down + 1)
+
     def time_of(self, ticks: int) -> int:
         """Microseconds that so many ticks of this bar last."""
         return ticks * self.tempo // TICKS_PER_QUARTER
@@ -126,6 +141,7 @@ def bar_from(plain: WireBar, *, due: int, epoch: int) -> Bar:
             programs=tuple(int(program) for program in plain["programs"]),
             notes=tuple(Note(*map(int, note[:7])) for note in plain["notes"]),
             late=bool(plain.get("late", False)),
+            pedals=tuple(Pedal(*map(int, pedal[:3])) for pedal in plain.get("pedals", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"The server sent a bar that cannot be read: {error!r}.") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
@@ -45,12 +45,14 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Values of controls under a name; those it does not hold stand at their default."""
+    """Values of controls under a name; those it does not hold stand at their default, but for those
+    that the seed of a stream chooses."""
 
     name: str
     title: str
     help: str
     controls: Mapping[str, Any]
+    by_seed: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

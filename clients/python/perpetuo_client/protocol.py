@@ -264,6 +264,8 @@ class PresetRow(TypedDict):
     help: str
     # Values by name, see controls.md.
     controls: Mapping[str, Any]
+    # Controls that the seed chooses, which are not among `controls`.
+    by_seed: NotRequired[Sequence[str]]
 
 
 class Limits(TypedDict):
@@ -306,6 +308,8 @@ class State(TypedDict):
     late_bars: int
     # The latest changes, oldest first.
     history: Sequence[Change]
+    # Controls that its model does not follow, each with a sentence why.
+    unfollowed: NotRequired[Mapping[str, str]]
     # Number of this message in its session, rising by 1 from 1.
     event: NotRequired[int]
 
@@ -366,6 +370,8 @@ class WireBar(TypedDict):
     notes: Sequence[WireNote]
     # Made from bars before it, because the composed one was not there in time.
     late: NotRequired[bool]
+    # When the sustain pedal of a part is down. May be passed over.
+    pedals: NotRequired[Sequence[WirePedal]]
 
 
 class SteeredMessage(TypedDict):
@@ -429,6 +435,8 @@ class TurnedMessage(TypedDict):
     styles: Sequence[str]
     preset: str | None
     controls: Mapping[str, Any]
+    # Controls that its model does not follow, each with a sentence why.
+    unfollowed: NotRequired[Mapping[str, str]]
     # Number of this message in its session, rising by 1 from 1.
     event: NotRequired[int]
 
@@ -552,3 +560,7 @@ FromServer: TypeAlias = (
 
 # A note, as an array of seven numbers.
 WireNote: TypeAlias = Sequence[int]
+
+# The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
+# and as 0 at the end. It is up at every bar line.
+WirePedal: TypeAlias = Sequence[int]

@@ -44,6 +44,7 @@ class Recording:
             for of, start, end, pitch, velocity in notes:
                 if of == part:
                     events += smf.note(start, end, channel_of(part), pitch, velocity)
+            events += _pedals(placed, part)
             tracks.append(events)
         return smf.midi_file(tracks)
 
@@ -99,6 +100,14 @@ def _conductor(placed: list[tuple[int, Bar]]) -> list[smf.Event]:
             events.append(smf.tempo(place * _PER_TICK, bar.tempo))
         metre, tempo = bar.metre, bar.tempo
     return events
+
+
+def _pedals(placed: list[tuple[int, Bar]], part: int) -> Iterator[smf.Event]:
+    for place, bar in placed:
+        for pedal in bar.pedals:
+            if pedal.part == part:
+                down = (place + pedal.tick) * _PER_TICK
+                yield from smf.sustain(down, down + pedal.length * _PER_TICK, channel_of(part))
 
 
 def _programs(placed: list[tuple[int, Bar]], part: int) -> Iterator[smf.Event]:

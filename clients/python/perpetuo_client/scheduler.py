@@ -1,4 +1,5 @@
-"""From bars to what is sent to a synthesizer, and when: every note-on finds its note-off.
+"""From bars to what is sent to a synthesizer, and when: every note-on finds its note-off,
+every pedal that goes down comes up.
 
 Times are microseconds of one clock, that of `Bar.due`; knows no port and no thread.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perpetuo_client.bars import DRUMS, Bar, Note
+from perpetuo_client.smf import SUSTAIN
 
 STALE = 30_000  # a note-on later than this is left out: better a missing note than a burst
 SLACK = (
@@ -44,13 +46,30 @@ class ScheduledNote:
         return self.pieces[-1][1]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ScheduledPedal:
+    """A pedal that is to go down or is down; `line` is when its bar begins."""
+
+    part: int
+    line: int
+    down: int
+    up: int
+
+    def message(self, value: int) -> MidiMessage:
+        return 0xB0 | channel_of(self.part), SUSTAIN, value
+
+
+Scheduled = ScheduledNote | ScheduledPedal | MidiMessage
+
+
 class Scheduler:
     """Feed it committed bars, ask it what is due; what it has begun it ends, whatever comes."""
 
     def __init__(self) -> None:
-        self._queue: list[tuple[int, int, int, ScheduledNote | MidiMessage]] = []
+        self._queue: list[tuple[int, int, int, Scheduled]] = []
         self._count = 0  # keeps what is due together in the order in which it came
         self._sounding: dict[tuple[int, int], ScheduledNote] = {}
+        self._pressed: dict[int, ScheduledPedal] = {}  # by part
         self._going_on: dict[tuple[int, int], ScheduledNote] = {}  # past the end of the last bar
         self._last_bar_end: int | None = None
         self._programs: tuple[int, ...] = ()
@@ -67,6 +86,7 @@ class Scheduler:
     def add(self, bar: Bar, now: int) -> None:
         """A committed bar, before it begins; of one that sounds already, the notes yet to come."""
         self._change_programs(bar)
+        self._add_pedals(bar, now)
         joined = self._last_bar_end is not None and abs(bar.due - self._last_bar_end) <= SLACK
         before, self._going_on = self._going_on if joined else {}, {}
         for note in bar.notes:
@@ -83,6 +103,14 @@ class Scheduler:
                 self._going_on[note.part, note.pitch] = scheduled
         self._last_bar_end = bar.end
 
+    def _add_pedals(self, bar: Bar, now: int) -> None:
+        for pedal in bar.pedals:
+            down, up = bar.span_of(pedal)
+            if down >= now - STALE:
+                scheduled = ScheduledPedal(pedal.part, bar.due, down, up)
+                self._push(down, _BEGIN, scheduled)
+                self._push(up, _END, scheduled)
+
     def _change_programs(self, bar: Bar) -> None:
         for part, program in enumerate(bar.programs, 1):
             if self._programs[part - 1 : part] != (program,):
@@ -98,7 +126,7 @@ class Scheduler:
         self._push(start, _BEGIN, scheduled)
         return scheduled
 
-    def _push(self, due: int, kind: int, what: ScheduledNote | MidiMessage) -> None:
+    def _push(self, due: int, kind: int, what: Scheduled) -> None:
         self._count += 1
         heapq.heappush(self._queue, (due, kind, self._count, what))
 
@@ -108,11 +136,25 @@ class Scheduler:
             due, kind, _, what = heapq.heappop(self._queue)
             if isinstance(what, tuple):
                 yield due, what
+            elif isinstance(what, ScheduledPedal):
+                for message in self._pedal(what, kind, is_late=due < now - STALE):
+                    yield due, message
             elif kind == _END:
                 if what.sounds and what.off == due:
                     yield due, self._end(what)
             elif due >= now - STALE:
                 yield from self._begin(what, due)
+
+    def _pedal(self, pedal: ScheduledPedal, kind: int, *, is_late: bool) -> Iterator[MidiMessage]:
+        if kind == _END:
+            if self._pressed.get(pedal.part) is pedal:
+                del self._pressed[pedal.part]
+                yield pedal.message(0)
+        elif not is_late:
+            if pedal.part in self._pressed:
+                yield pedal.message(0)
+            self._pressed[pedal.part] = pedal
+            yield pedal.message(127)
 
     def _begin(self, scheduled: ScheduledNote, due: int) -> Iterator[tuple[int, MidiMessage]]:
         note = scheduled.note
@@ -139,6 +181,8 @@ class Scheduler:
                 if not what.pieces:
                     continue
                 due = what.on if kind == _BEGIN else what.off
+            if isinstance(what, ScheduledPedal) and what.line > now:
+                continue
             kept.append((due, kind, count, what))
         self._queue = kept
         heapq.heapify(self._queue)
@@ -153,7 +197,8 @@ class Scheduler:
     def silence(self) -> list[MidiMessage]:
         """End all that sounds; what is planned stays."""
         ends = [self._end(scheduled) for scheduled in list(self._sounding.values())]
-        for controller in (ALL_NOTES_OFF, ALL_SOUND_OFF):
+        self._pressed.clear()
+        for controller in (SUSTAIN, ALL_NOTES_OFF, ALL_SOUND_OFF):
             for part in range(1, DRUMS + 1):
                 ends.append((0xB0 | channel_of(part), controller, 0))
         return ends

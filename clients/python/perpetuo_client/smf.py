@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 DIVISION = 480  # file ticks a quarter
+SUSTAIN = 64  # the controller of the pedal
 LONGEST = 2**24 - 1  # microseconds a quarter that a file can hold
 
 # (file tick, rank among what happens at that tick, message)
@@ -41,6 +42,12 @@ def program(tick: int, channel: int, number: int) -> Event:
 def note(start: int, end: int, channel: int, pitch: int, velocity: int) -> Iterable[Event]:
     yield start, NOTE_ON, bytes([0x90 | channel, pitch, velocity])
     yield end, NOTE_OFF, bytes([0x80 | channel, pitch, 64])
+
+
+def sustain(down: int, up: int, channel: int) -> Iterable[Event]:
+    """The pedal of a channel, down after what is struck with it and up before."""
+    yield down, NOTE_ON, bytes([0xB0 | channel, SUSTAIN, 127])
+    yield up, NOTE_OFF, bytes([0xB0 | channel, SUSTAIN, 0])
 
 
 def _meta(kind: int, body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from export.evaluation.against.prompts import Prompted
 from export.evaluation.against.two_sample import LEAST_PIECES, Sample, TwoSample, two_sample
 from export.evaluation.against.variety import Variety, variety
 from export.evaluation.against.windows import at_home, windows
-from export.evaluation.composing import score_of, streams_of
+from export.evaluation.composing import SettingOf, score_of, streams_of
 from export.evaluation.music import RealMusic
 
 ROWS = 16  # streams that are composed together
@@ -93,7 +93,7 @@ def together(samples: Sequence[Sample]) -> Sample:
 
 def against(
     network: Network,
-    presets: Mapping[str, Controls],
+    presets: Mapping[str, SettingOf],
     real: RealSide,
     seeds: Sequence[int],
     bars: int,
@@ -101,30 +101,32 @@ def against(
 ) -> list[Against]:
     """Each preset from each seed over so many bars."""
     found = []
-    for name, controls in presets.items():
-        streams = _composed(network, controls, seeds, bars, progress)
-        found.append(_compare(name, controls, streams, real))
+    for name, setting_of in presets.items():
+        settings = [(seed, setting_of(seed)) for seed in seeds]
+        streams = _composed(network, settings, bars, progress)
+        found.append(_compare(name, [controls for _, controls in settings], streams, real))
     return found
 
 
 def _composed(
     network: Network,
-    controls: Controls,
-    seeds: Sequence[int],
+    settings: Sequence[tuple[int, Controls]],
     bars: int,
     progress: Callable[[int], object],
 ) -> list[list[Bar]]:
     streams: list[list[Bar]] = []
-    for first in range(0, len(seeds), ROWS):
-        some = seeds[first : first + ROWS]
+    for first in range(0, len(settings), ROWS):
+        some = settings[first : first + ROWS]
         pool = network.pool(len(some))
-        composers = [Composer(network, pool, seed, 0, controls) for seed in some]
+        composers = [Composer(network, pool, seed, 0, controls) for seed, controls in some]
         streams += streams_of(composers, bars, progress)
     return streams
 
 
-def _compare(name: str, controls: Controls, streams: list[list[Bar]], real: RealSide) -> Against:
-    styles, chosen = real.of(style for style, _ in controls.style)
+def _compare(
+    name: str, settings: Sequence[Controls], streams: list[list[Bar]], real: RealSide
+) -> Against:
+    styles, chosen = real.of(dict.fromkeys(s for one in settings for s, _ in one.style))
     ours = [at_home(score_of(bars)) for bars in streams]
     composed = sample(ours, [str(i) for i in range(len(ours))])
     samples = real.sample(chosen)
@@ -137,7 +139,7 @@ def _compare(name: str, controls: Controls, streams: list[list[Bar]], real: Real
         test=two_sample(samples, composed),
         part_writing=(rates(list(map(part_writing, ours))), rates(real.part_writing(chosen))),
         form=(form_of(ours), form_of(real.scores(chosen))),
-        variety=variety(composed, samples, streams),
+        variety=variety(composed, samples, streams, settings),
     )
 
 

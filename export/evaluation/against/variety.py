@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.controls.controls import Controls
 from engine.music.bars import Bar
 from export.evaluation.against.two_sample import Sample
 
@@ -14,7 +15,8 @@ from export.evaluation.against.two_sample import Sample
 @dataclass(frozen=True, slots=True)
 class Variety:
     """`spread` is that of the streams as a share of the real pieces', by the median feature.
-    `keys`, `tempos` and `metres` are how many different ones the first bars have."""
+    `keys` is how many different ones they were begun in, `tempos` and `metres` are how many their
+    first bars have."""
 
     spread: float | None
     keys: int
@@ -22,11 +24,16 @@ class Variety:
     metres: int
 
 
-def variety(composed: Sample, real: Sample, streams: Sequence[Sequence[Bar]]) -> Variety:
+def variety(
+    composed: Sample,
+    real: Sample,
+    streams: Sequence[Sequence[Bar]],
+    settings: Sequence[Controls],
+) -> Variety:
     first = [bars[0] for bars in streams]
     return Variety(
         _spread(composed, real),
-        len({bar.plan.key for bar in first}),
+        len({controls.key for controls in settings}),
         len({round(bar.microseconds_per_quarter, -4) for bar in first}),
         len({bar.metre for bar in first}),
     )

@@ -19,7 +19,7 @@ from server.composing.heard_bars import heard_again
 from server.composing.reports import wire_bar
 from server.house.log_writer import logs_of
 
-MUSIC = ("tick", "ticks", "metre", "tempo", "programs", "notes")  # what is heard of a bar
+MUSIC = ("tick", "ticks", "metre", "tempo", "programs", "notes", "pedals")  # what is heard of a bar
 
 
 class Compared(NamedTuple):

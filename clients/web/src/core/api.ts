@@ -59,6 +59,17 @@ export interface Note {
   readonly length: number;
 }
 
+/** When the sustain pedal of a part is down; it is up at every bar line. */
+export interface Pedal {
+  readonly part: number;
+  /** Microseconds after the bar line. */
+  readonly down: number;
+  readonly up: number;
+  /** Ticks since the bar line, and its length in ticks. */
+  readonly tick: number;
+  readonly length: number;
+}
+
 /** A bar as it is planned. Immutable: whatever changes comes as another object. */
 export interface Bar {
   /** Unlike that of any other bar, the same for all its revisions. */
@@ -83,6 +94,7 @@ export interface Bar {
   readonly echo: number;
   readonly programs: readonly number[];
   readonly notes: readonly Note[];
+  readonly pedals: readonly Pedal[];
   /** A stand-in of the server, because the composed bar was not there in time. */
   readonly late: boolean;
   /** When this revision came, in milliseconds of `performance.now()`. */
@@ -152,6 +164,8 @@ export interface StreamState {
   readonly preset: string | null;
   /** All controls, in force for what is composed from now on. */
   readonly controls: Controls;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed: Readonly<Record<string, string>>;
   /** Whether this client may change it. */
   readonly steerable: boolean;
   /** Why the state is what it is; "" if nothing was told. */

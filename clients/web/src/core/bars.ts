@@ -1,8 +1,8 @@
 /** Bars as the page has them: made of those of the wire, with times instead of ticks. */
 
-import type { Bar, Note } from "./api";
+import type { Bar, Note, Pedal } from "./api";
 import { GOES_ON, GOES_ON_FROM_BEFORE, TICKS_PER_QUARTER } from "./messages";
-import type { BarMessage, WireBar, WireNote } from "./protocol";
+import type { BarMessage, WireBar, WireNote, WirePedal } from "./protocol";
 
 /** Microseconds of so many ticks. */
 export const durationOf = (ticks: number, tempo: number): number =>
@@ -27,6 +27,11 @@ function noteOf(wire: WireNote, bar: WireBar, length: number): Note {
   };
 }
 
+function pedalOf([part, tick, length]: WirePedal, { tempo }: WireBar): Pedal {
+  const down = durationOf(tick, tempo);
+  return { part, down, up: Math.max(durationOf(tick + length, tempo), down + 1), tick, length };
+}
+
 /** `id` names it among all bars that the page has met; `arrived` is the page's time. */
 export function barOf(message: BarMessage, id: string, arrived: number): Bar {
   const { bar, due, epoch } = message;
@@ -48,6 +53,7 @@ export function barOf(message: BarMessage, id: string, arrived: number): Bar {
     echo: bar.echo,
     programs: bar.programs,
     notes: bar.notes.map((note) => noteOf(note, bar, length)),
+    pedals: (bar.pedals ?? []).map((pedal) => pedalOf(pedal, bar)),
     late: bar.late ?? false,
     arrived,
     previous: null,

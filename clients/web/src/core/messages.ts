@@ -78,6 +78,8 @@ function wrongField(value: Values, fields: Checks): string | undefined {
 
 const isNote: Check = (value) => Array.isArray(value) && value.length >= 7 && value.every(isWhole);
 
+const isPedal: Check = (value) => Array.isArray(value) && value.length >= 3 && value.every(isWhole);
+
 const isBar = shaped<WireBar>({
   index: isWhole,
   revision: isWhole,
@@ -92,6 +94,7 @@ const isBar = shaped<WireBar>({
   programs: isListOf(isWhole),
   notes: isListOf(isNote),
   late: orAbsent(isFlag),
+  pedals: orAbsent(isListOf(isPedal)),
 });
 
 const isStation = shaped<StationRow>({
@@ -106,6 +109,7 @@ const isPreset = shaped<PresetRow>({
   title: isText,
   help: isText,
   controls: isTable,
+  by_seed: orAbsent(isListOf(isText)),
 });
 const isControl = shaped<ControlRow>({ name: isText, kind: isText, group: isText, help: isText });
 
@@ -131,6 +135,7 @@ const description: Checks<State | TurnedMessage> = {
   styles: isListOf(isText),
   preset: orNull(isText),
   controls: isTable,
+  unfollowed: orAbsent(isTable),
 };
 
 const FIELDS: {

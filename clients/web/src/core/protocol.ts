@@ -240,6 +240,8 @@ export interface PresetRow {
   readonly help: string;
   /** Values by name, see controls.md. */
   readonly controls: Readonly<Record<string, unknown>>;
+  /** Controls that the seed chooses, which are not among `controls`. */
+  readonly by_seed?: ReadonlyArray<string>;
 }
 
 /** What the server allows one client. */
@@ -280,6 +282,8 @@ export interface State {
   readonly late_bars: number;
   /** The latest changes, oldest first. */
   readonly history: ReadonlyArray<Change>;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed?: Readonly<Record<string, string>>;
   /** Number of this message in its session, rising by 1 from 1. */
   readonly event?: number;
 }
@@ -337,10 +341,16 @@ export interface WireBar {
   readonly notes: ReadonlyArray<WireNote>;
   /** Made from bars before it, because the composed one was not there in time. */
   readonly late?: boolean;
+  /** When the sustain pedal of a part is down. May be passed over. */
+  readonly pedals?: ReadonlyArray<WirePedal>;
 }
 
 /** A note, as an array of seven numbers. */
 export type WireNote = readonly [part: number, pitch: number, velocity: number, tick: number, length: number, shift: number, tie: number];
+
+/** The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
+ * and as 0 at the end. It is up at every bar line. */
+export type WirePedal = readonly [part: number, tick: number, length: number];
 
 /** Somebody changed controls or the plan; heard from `bar` on. `preset` is the one that was chosen
  * last. */
@@ -399,6 +409,8 @@ export interface TurnedMessage {
   readonly styles: ReadonlyArray<string>;
   readonly preset: string | null;
   readonly controls: Readonly<Record<string, unknown>>;
+  /** Controls that its model does not follow, each with a sentence why. */
+  readonly unfollowed?: Readonly<Record<string, string>>;
   /** Number of this message in its session, rising by 1 from 1. */
   readonly event?: number;
 }

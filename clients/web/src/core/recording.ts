@@ -36,6 +36,7 @@ export function recording(bars: readonly Bar[]): Uint8Array<ArrayBuffer> {
       .flatMap((fileNote) =>
         smf.note(fileNote.start, fileNote.end, channelOf(part), fileNote.pitch, fileNote.velocity),
       ),
+    ...pedals(placed, part),
   ]);
   return smf.midiFile([conductor(placed), ...tracks]);
 }
@@ -109,6 +110,16 @@ function conductor(placed: readonly PlacedBar[]): smf.FileEvent[] {
     last = bar;
   }
   return events;
+}
+
+function pedals(placed: readonly PlacedBar[], part: number): smf.FileEvent[] {
+  return placed.flatMap(({ bar, at }) =>
+    bar.pedals
+      .filter((pedal) => pedal.part === part)
+      .flatMap(({ tick, length }) =>
+        smf.sustain((at + tick) * PER_TICK, (at + tick + length) * PER_TICK, channelOf(part)),
+      ),
+  );
 }
 
 /** At the beginning and wherever the part changes its instrument. */

@@ -1,5 +1,6 @@
 /**
- * From bars to what is struck and ended, and when: every note-on finds its note-off.
+ * From bars to what is struck and ended, and when: every note-on finds its note-off,
+ * every pedal that goes down comes up.
  *
  * Pure: it knows no clock, no synthesizer and no port, and runs in the page (for MIDI) and on the
  * audio thread (for sound) alike. Feed it bars as they come, and take what is due by some time.
@@ -7,7 +8,7 @@
  * Times are microseconds of the server's clock.
  */
 
-import type { Bar, Note } from "./api";
+import type { Bar, Note, Pedal } from "./api";
 
 /** A note-on later than this is left out: better a missing note than a burst. */
 export const STALE = 30_000;
@@ -20,9 +21,12 @@ export type ScheduledNote = Pick<
   "part" | "pitch" | "velocity" | "onset" | "end" | "goesOn" | "goesOnFromBefore"
 >;
 
+export type ScheduledPedal = Pick<Pedal, "part" | "down" | "up">;
+
 /** As much of a bar as counts here. */
 export interface ScheduledBar extends Pick<Bar, "id" | "due" | "end" | "programs"> {
   readonly notes: readonly ScheduledNote[];
+  readonly pedals: readonly ScheduledPedal[];
 }
 
 export type Action =
@@ -39,6 +43,12 @@ export type Action =
       readonly time: number;
       readonly part: number;
       readonly program: number;
+    }
+  | {
+      readonly kind: "sustain";
+      readonly time: number;
+      readonly part: number;
+      readonly down: boolean;
     };
 
 /** What a bar has happen at one instant, in this order. What ends does so between bar lines, which
@@ -46,11 +56,13 @@ export type Action =
 const BAR_LINE = 0;
 const PROGRAMS = 1;
 const BEGIN = 2;
+const PRESS = 3;
 
 interface Step {
   readonly time: number;
-  readonly order: typeof BAR_LINE | typeof PROGRAMS | typeof BEGIN;
-  readonly note: ScheduledNote | null;
+  readonly order: typeof BAR_LINE | typeof PROGRAMS | typeof BEGIN | typeof PRESS;
+  readonly note?: ScheduledNote;
+  readonly pedal?: ScheduledPedal;
 }
 
 interface QueuedBar {
@@ -67,10 +79,15 @@ interface SoundingNote {
   goesOn: boolean;
 }
 
+interface PressedPedal {
+  readonly part: number;
+  readonly end: number;
+}
+
 const keyOf = (part: number, pitch: number): number => part * 128 + pitch;
 
 function stepsOf(bar: ScheduledBar): Step[] {
-  const steps: Step[] = [{ time: bar.due - SLACK / 2, order: BAR_LINE, note: null }];
+  const steps: Step[] = [{ time: bar.due - SLACK / 2, order: BAR_LINE }];
   let first = bar.due;
   for (const note of bar.notes) {
     if (note.goesOnFromBefore) continue;
@@ -78,13 +95,16 @@ function stepsOf(bar: ScheduledBar): Step[] {
     first = Math.min(first, time);
     steps.push({ time, order: BEGIN, note });
   }
-  steps.push({ time: first, order: PROGRAMS, note: null });
+  steps.push({ time: first, order: PROGRAMS });
+  for (const pedal of bar.pedals) steps.push({ time: bar.due + pedal.down, order: PRESS, pedal });
   return steps.sort((a, b) => a.time - b.time || a.order - b.order);
 }
 
 export class Scheduler {
   #queue: QueuedBar[] = [];
   readonly #sounding = new Map<number, SoundingNote>();
+  /** Pedals that are down, by part. */
+  readonly #pressed = new Map<number, PressedPedal>();
   readonly #programs = new Map<number, number>();
   /** Everything up to here was taken. */
   #taken = Number.NEGATIVE_INFINITY;
@@ -146,16 +166,16 @@ export class Scheduler {
     for (;;) {
       const queued = this.#earliestStep();
       const step = queued?.steps[queued.next];
-      const sounding = this.#earliestEnd();
+      const ending = this.#earliestEnd();
       const stepTime = step?.time ?? Number.POSITIVE_INFINITY;
-      const endTime = sounding?.end ?? Number.POSITIVE_INFINITY;
+      const endTime = ending?.end ?? Number.POSITIVE_INFINITY;
       if (Math.min(stepTime, endTime) > until) break;
       const stepIsFirst = stepTime < endTime || (stepTime === endTime && step?.order === BAR_LINE);
       if (queued && step && stepIsFirst) {
         queued.next += 1;
         this.#step(queued.bar, step, now, actions);
-      } else if (sounding) {
-        this.#end(sounding, sounding.end, actions);
+      } else if (ending) {
+        this.#finish(ending, ending.end, actions);
       }
     }
     this.#taken = Math.max(this.#taken, until);
@@ -184,10 +204,12 @@ export class Scheduler {
     return found;
   }
 
-  #earliestEnd(): SoundingNote | null {
-    let found: SoundingNote | null = null;
+  #earliestEnd(): SoundingNote | PressedPedal | null {
+    let found: SoundingNote | PressedPedal | null = null;
     for (const sounding of this.#sounding.values())
       if (!found || sounding.end < found.end) found = sounding;
+    for (const pressed of this.#pressed.values())
+      if (!found || pressed.end < found.end) found = pressed;
     return found;
   }
 
@@ -195,6 +217,7 @@ export class Scheduler {
     if (step.order === BAR_LINE) this.#passBarLine(bar, now, actions);
     else if (step.order === PROGRAMS) this.#setPrograms(bar, step.time, actions);
     else if (step.note) this.#begin(step.note, step.time, bar, now, actions);
+    else if (step.pedal) this.#press(step.pedal, step.time, bar, now, actions);
   }
 
   /** Notes of the last bar go on; those that should but do not sound are struck, unless they were
@@ -241,6 +264,28 @@ export class Scheduler {
     actions.push({ kind: "on", time, part, pitch, velocity });
   }
 
+  #press(
+    { part, up }: ScheduledPedal,
+    time: number,
+    bar: ScheduledBar,
+    now: number,
+    actions: Action[],
+  ): void {
+    if (time < now - STALE) return;
+    this.#release(part, time, actions);
+    this.#pressed.set(part, { part, end: Math.max(bar.due + up, time + 1) });
+    actions.push({ kind: "sustain", time, part, down: true });
+  }
+
+  #release(part: number, time: number, actions: Action[]): void {
+    if (this.#pressed.delete(part)) actions.push({ kind: "sustain", time, part, down: false });
+  }
+
+  #finish(ending: SoundingNote | PressedPedal, time: number, actions: Action[]): void {
+    if ("pitch" in ending) this.#end(ending, time, actions);
+    else this.#release(ending.part, time, actions);
+  }
+
   #end({ part, pitch }: SoundingNote, time: number, actions: Action[]): void {
     this.#sounding.delete(keyOf(part, pitch));
     actions.push({ kind: "off", time, part, pitch });
@@ -257,6 +302,7 @@ export class Scheduler {
     const all = [...this.#sounding.values()];
     const time = Number.isFinite(this.#taken) ? this.#taken : 0;
     for (const sounding of all) this.#end(sounding, time, actions);
+    for (const part of [...this.#pressed.keys()]) this.#release(part, time, actions);
     return actions;
   }
 

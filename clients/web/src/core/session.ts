@@ -319,11 +319,12 @@ export class Session implements SessionApi, ConnectionListener {
 
   #describe(message: State | TurnedMessage, station: boolean, reason: string): void {
     const { stream: name, state, epoch, seed, model, styles, preset, controls } = message;
+    const unfollowed = message.unfollowed ?? {};
     const steerable = !station || (this.welcome.value?.capabilities.may_steer_stations ?? false);
     if (!station) this.#defaultModel ||= model;
     const title = "title" in message ? message.title : (this.stream.value?.title ?? name);
     const described = { name, title, station, state, epoch, seed, model, styles, preset, controls };
-    this.#set({ ...described, steerable, reason });
+    this.#set({ ...described, unfollowed, steerable, reason });
   }
 
   #set(stream: StreamState): void {

@@ -5,6 +5,9 @@ export const DIVISION = 480;
 /** Microseconds a quarter that a file can hold. */
 const LONGEST = 2 ** 24 - 1;
 
+/** The controller of the sustain pedal. */
+export const SUSTAIN = 64;
+
 /** What happens at one file tick comes in the order of `rank`. */
 export interface FileEvent {
   readonly tick: number;
@@ -59,6 +62,14 @@ export function note(
   return [
     { tick: start, rank: NOTE_ON, bytes: [0x90 | channel, pitch, velocity] },
     { tick: end, rank: NOTE_OFF, bytes: [0x80 | channel, pitch, 64] },
+  ];
+}
+
+/** The pedal of a channel, down after what is struck with it and up before. */
+export function sustain(down: number, up: number, channel: number): FileEvent[] {
+  return [
+    { tick: down, rank: NOTE_ON, bytes: [0xb0 | channel, SUSTAIN, 127] },
+    { tick: up, rank: NOTE_OFF, bytes: [0xb0 | channel, SUSTAIN, 0] },
   ];
 }
 

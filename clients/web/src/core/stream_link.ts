@@ -78,14 +78,16 @@ export function choiceOf(
   };
 }
 
-/** The controls that are not as the stream's preset, or where it says nothing the default, has them. */
+/** The controls that are not as the stream's preset, or where it says nothing the default, has them;
+ * of those that the seed chose only the server knows whether they are. */
 function differing(stream: StreamState, capabilities: Capabilities): Controls {
   const preset = capabilities.presets.find(({ name }) => name === stream.preset);
   const found: Record<string, unknown> = {};
   for (const { name, default: byDefault } of capabilities.controls) {
     const base = preset && Object.hasOwn(preset.controls, name) ? preset.controls[name] : byDefault;
     const value = stream.controls[name];
-    if (value !== undefined && !same(value, base)) found[name] = value;
+    const isChosen = preset?.by_seed?.includes(name) ?? false;
+    if (value !== undefined && (isChosen || !same(value, base))) found[name] = value;
   }
   return found;
 }

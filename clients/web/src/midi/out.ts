@@ -6,6 +6,7 @@ import type { ServerClock } from "../core/clock";
 import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
 import type { MusicOutput } from "../core/session";
+import { SUSTAIN } from "../core/smf";
 import { type Cancel, every, type Timers } from "../core/timers";
 
 /** Milliseconds by which messages are handed to the browser before their time: a revision that
@@ -52,12 +53,12 @@ export class MidiOut implements MusicOutput {
     return Math.max(this.clock.toPage(time), this.timers.now());
   }
 
-  /** Note-offs of ours, and for those that know better the two controllers that end everything. */
+  /** Note-offs of ours, and for those that know better the controllers that end everything. */
   #end(offs: readonly Action[]): void {
     this.#send(offs);
     const last = this.timers.now() + AHEAD;
     for (let part = 1; part <= PARTS; part += 1) {
-      for (const controller of [ALL_NOTES_OFF, ALL_SOUND_OFF]) {
+      for (const controller of [SUSTAIN, ALL_NOTES_OFF, ALL_SOUND_OFF]) {
         this.port.send([0xb0 | channelOf(part), controller, 0], last);
       }
     }
@@ -92,5 +93,6 @@ function bytesOf(action: Action): number[] {
   const channel = channelOf(action.part);
   if (action.kind === "on") return [0x90 | channel, action.pitch, action.velocity];
   if (action.kind === "off") return [0x80 | channel, action.pitch, 64];
+  if (action.kind === "sustain") return [0xb0 | channel, SUSTAIN, action.down ? 127 : 0];
   return [0xc0 | channel, action.program];
 }

@@ -9,6 +9,7 @@ import { SoundBankLoader, SpessaSynthProcessor } from "spessasynth_core";
 import { channelOf } from "../core/channels";
 import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
+import { SUSTAIN } from "../core/smf";
 import { Leveller } from "./leveller";
 import type { ClockReading, HeardMix, WorkletCommand, WorkletReport } from "./worklet_messages";
 
@@ -162,6 +163,8 @@ class SynthesizerProcessor extends AudioWorkletProcessor {
     const channel = channelOf(action.part);
     if (action.kind === "on") this.#synth.noteOn(channel, action.pitch, action.velocity);
     else if (action.kind === "off") this.#synth.noteOff(channel, action.pitch);
+    else if (action.kind === "sustain")
+      this.#synth.controllerChange(channel, SUSTAIN, action.down ? 127 : 0);
     else {
       this.#programs[action.part - 1] = action.program;
       this.#setProgram(action.part);

@@ -18,12 +18,20 @@ describe("messages of the server", () => {
     expect(decode('{"type":"pong","t":1,"time":2,"more":[3]}')).toMatchObject({ t: 1, time: 2 });
   });
 
+  test("a bar of a server of before pedals has none; one that is none is refused", () => {
+    const message = JSON.parse(heard[0]?.text ?? "") as { bar: { pedals?: unknown } };
+    message.bar.pedals = [[1, 5]];
+    expect(() => decode(JSON.stringify(message))).toThrow(ProtocolError);
+    delete message.bar.pedals;
+    expect(barOf(decode(JSON.stringify(message)) as BarMessage, "x", 0).pedals).toEqual([]);
+  });
+
   test.each(["", "x", "1", "null", "[]", "{}", '{"type":1}'])("%j is none", (text) => {
     expect(() => decode(text)).toThrow(ProtocolError);
   });
 
   test.each(SERVER)("without any of its fields it is refused or optional: $name", (example) => {
-    const optional = ["id", "event", "preset", "late_bars", "late"];
+    const optional = ["id", "event", "preset", "late_bars", "late", "unfollowed"];
     const message = JSON.parse(example.text) as Record<string, unknown>;
     for (const field of Object.keys(message)) {
       if (field === "type" || (optional.includes(field) && field !== "preset")) continue;
@@ -36,12 +44,15 @@ describe("messages of the server", () => {
 });
 
 describe("notes sound when they should", () => {
-  test.each(heard)("$name", ({ text, ends, sounds }) => {
+  test.each(heard)("$name", ({ text, ends, sounds, pressed }) => {
     const bar = barOf(decode(text) as BarMessage, "x", 0);
     expect(bar.end).toBe(ends);
     const scheduler = new Scheduler();
     scheduler.put(bar, bar.due - 1_000_000);
     const actions = scheduler.take(bar.end + 10_000_000, bar.due - 1_000_000);
+    expect(bar.pedals.map(({ part, down, up }) => [part, bar.due + down, bar.due + up])).toEqual(
+      pressed,
+    );
     for (const [part, pitch, velocity, on, off] of sounds ?? []) {
       const of = (kind: string) =>
         actions.find(

@@ -125,3 +125,17 @@ test("a pitch that is struck again ends first", () => {
     "960: 80 3c 40",
   ]);
 });
+
+test("pedals are in the track of their part, up before what the next bar strikes", () => {
+  const note = [2, 60, 80, 0, 24, 0, 0] as const;
+  const pedals = [
+    [2, 6, 90],
+    [1, 0, 96],
+  ] as const;
+  const bars = [0, 1].map((i) => bar(i, { notes: [note], pedals: i === 0 ? pedals : [] }));
+  const [, part] = tracks(recording(bars));
+  expect(part?.slice(2)).toEqual([
+    ...["0: 91 3c 50", "120: b1 40 7f", "480: 81 3c 40"],
+    ...["1920: b1 40 00", "1920: 91 3c 50", "2400: 81 3c 40"],
+  ]);
+});

@@ -21,6 +21,8 @@ function played(scheduler: Scheduler, from: number, to: number, step = 10_000): 
 /** As "on 60@0": pitch and microseconds since bar 0. */
 function described(actions: readonly Action[]): string[] {
   return actions.map((action) => {
+    if (action.kind === "sustain")
+      return `${action.down ? "down" : "up"} ${action.part}@${action.time - dueOf(0)}`;
     const what = action.kind === "program" ? action.program : action.pitch;
     return `${action.kind} ${what}@${action.time - dueOf(0)}`;
   });
@@ -32,17 +34,26 @@ function scheduled(...bars: ScheduledBar[]): Scheduler {
   return scheduler;
 }
 
-/** Every note-on is followed by its own note-off, and no note sounds twice at once. */
+/** Every note-on is followed by its own note-off, and no note sounds twice at once; every pedal that
+ * goes down comes up before it goes down again. */
 function expectPairs(actions: readonly Action[]): void {
   const sounding = new Set<string>();
+  const pressed = new Set<number>();
   for (const action of actions) {
     if (action.kind === "program") continue;
+    if (action.kind === "sustain") {
+      expect(pressed.has(action.part)).toBe(!action.down);
+      if (action.down) pressed.add(action.part);
+      else pressed.delete(action.part);
+      continue;
+    }
     const key = `${action.part}/${action.pitch}`;
     expect(sounding.has(key), `${action.kind} ${key}`).toBe(action.kind === "off");
     if (action.kind === "on") sounding.add(key);
     else sounding.delete(key);
   }
   expect(sounding).toEqual(new Set());
+  expect(pressed).toEqual(new Set());
 }
 
 describe("a bar", () => {
@@ -290,10 +301,51 @@ test("whatever is put and asked, every note-on gets its note-off, once", () => {
       else if (what === 3) scheduler.drop();
       else if (what === 4) late += pick(BAR);
       else if (what < 8) scheduler.resume();
-      else scheduler.put({ id: `${index}`, due, end: due + BAR, programs: [], notes }, time);
+      else {
+        const pedals = Array.from({ length: pick(4) }, () => {
+          const down = pick(BAR);
+          return { part: 1 + pick(2), down, up: Math.min(BAR, down + 1 + pick(BAR)) };
+        });
+        const bar = { id: `${index}`, due, end: due + BAR, programs: [], notes, pedals };
+        scheduler.put(bar, time);
+      }
     }
     actions.push(...scheduler.clear());
     expectPairs(actions);
     expect(scheduler.sounding).toBe(0);
   }
+});
+
+describe("pedals", () => {
+  const pedals = [
+    { part: 1, down: 100_000, up: BAR / 2 },
+    { part: 2, down: 0, up: BAR },
+    { part: 1, down: BAR / 2 + 100_000, up: BAR },
+  ];
+  const pressing = scheduledBar(0, [scheduledNote(1, 60, 0, 1)], { pedals });
+  const next = scheduledBar(1, [scheduledNote(1, 62, 0, 1)]);
+
+  test("go down and come up at their times, and are up before the next bar strikes", () => {
+    const actions = scheduled(pressing, next).take(FAR, BEFORE);
+    expect(described(actions)).toEqual([
+      ...["on 60@0", "down 2@0", "off 60@1", "down 1@100000", `up 1@${BAR / 2}`],
+      ...[`down 1@${BAR / 2 + 100_000}`, `up 2@${BAR}`, `up 1@${BAR}`],
+      ...[`on 62@${BAR}`, `off 62@${BAR + 1}`],
+    ]);
+  });
+
+  test.each(["pause", "silence", "clear"] as const)("%s lifts them", (end) => {
+    const scheduler = scheduled(pressing);
+    const actions = scheduler.take(dueOf(0) + 200_000, dueOf(0));
+    const ended = scheduler[end]();
+    expect(described(ended)).toEqual(["up 2@200000", "up 1@200000"]);
+    expectPairs([...actions, ...ended, ...scheduler.take(FAR, dueOf(0))]);
+  });
+
+  test("a bar that is replaced while its pedal is down leaves none down", () => {
+    const scheduler = scheduled(pressing);
+    const actions = scheduler.take(dueOf(0) + 200_000, dueOf(0));
+    scheduler.put(scheduledBar(0, []), dueOf(0) + 200_000);
+    expectPairs([...actions, ...scheduler.take(FAR, dueOf(0) + 200_000)]);
+  });
 });

@@ -71,6 +71,7 @@ describe("the choice of a stream", () => {
     styles: [],
     preset: "calm",
     controls: { density: 2, key: "C major", style: null, tempo: 60 },
+    unfollowed: {},
     steerable: true,
     reason: "",
     ...more,
@@ -92,6 +93,12 @@ describe("the choice of a stream", () => {
         controls: { density: null, style: { folk: 1 } },
       }),
     );
+  });
+
+  test("names what the seed has chosen, for another seed of the preset chooses otherwise", () => {
+    const presets = capabilities.presets.map((row) => ({ ...row, by_seed: ["key"] }));
+    const choice = choiceOf(stream({}), { ...capabilities, presets }, "default");
+    expect(choice).toEqual(own({ seed: 9, preset: "calm", controls: { key: "C major" } }));
   });
 });
 

@@ -19,6 +19,8 @@ export interface MessageCase {
   readonly meaning?: Readonly<Record<string, unknown>>;
   readonly ends?: number;
   /** Part, pitch, velocity, on, off; null: not in this bar. */
+  /** Part, and from when to when its pedal is down. */
+  readonly pressed?: readonly (readonly [number, number, number])[];
   readonly sounds?: readonly (readonly [number, number, number, number | null, number | null])[];
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
 import { ServerClock } from "../../src/core/clock";
-import type { WireNote } from "../../src/core/protocol";
+import type { WireNote, WirePedal } from "../../src/core/protocol";
 import { InputRecorder } from "../../src/midi/input_recorder";
 import { MidiOut } from "../../src/midi/out";
 import { barMessage, dueOf, FakeTimers } from "../fakes";
@@ -17,8 +17,8 @@ function opened() {
     send: (bytes: number[], at = timers.now()) => sent.push({ bytes, at, handed: timers.now() }),
   };
   const out = new MidiOut(port, clock, timers);
-  const put = (index: number, notes: WireNote[], revision = 0) =>
-    out.put(barOf(barMessage(index, { notes, revision }), `${index}`, 0));
+  const put = (index: number, notes: WireNote[], revision = 0, pedals: WirePedal[] = []) =>
+    out.put(barOf(barMessage(index, { notes, revision, pedals }), `${index}`, 0));
   const notes = () => sent.filter(({ bytes }) => ((bytes[0] ?? 0) & 0xf0) === 0x90);
   return { timers, clock, out, put, sent, notes };
 }
@@ -39,6 +39,20 @@ describe("out", () => {
       1234, 1_000_000,
     ]);
     for (const { at, handed } of notes()) expect(at - handed).toBeGreaterThanOrEqual(60);
+  });
+
+  test("a pedal is controller 64, each change at its exact time", () => {
+    const { timers, clock, put, sent } = opened();
+    put(0, [[1, 60, 80, 0, 24, 0, 0]], 0, [[1, 24, 72]]);
+    timers.pass(5000);
+    const pedals = sent.filter(({ bytes }) => bytes[0] === 0xb0);
+    expect(pedals.map(({ bytes }) => bytes)).toEqual([
+      [0xb0, 64, 127],
+      [0xb0, 64, 0],
+    ]);
+    expect(pedals.map(({ at }) => Math.round(clock.toServer(at)) - dueOf(0))).toEqual([
+      500_000, 2_000_000,
+    ]);
   });
 
   test("a revision that comes before that is what is played", () => {
@@ -62,7 +76,7 @@ describe("out", () => {
       expect(off).toBeGreaterThan(on);
       expect(sent[off]?.at).toBeGreaterThanOrEqual(sent[on]?.at ?? Number.POSITIVE_INFINITY);
       const controllers = sent.filter(({ bytes }) => ((bytes[0] ?? 0) & 0xf0) === 0xb0);
-      expect(new Set(controllers.map(({ bytes }) => bytes[1]))).toEqual(new Set([120, 123]));
+      expect(new Set(controllers.map(({ bytes }) => bytes[1]))).toEqual(new Set([64, 120, 123]));
       for (const { at } of controllers) expect(at).toBeGreaterThanOrEqual(sent[on]?.at ?? 0);
     },
   );

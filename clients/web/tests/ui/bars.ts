@@ -34,6 +34,7 @@ export function bar(index: number, notes: readonly Note[] = [], change: Partial<
     echo: -1,
     programs: [0, 0, 0, 0, 0, 0, 0, 0],
     notes,
+    pedals: [],
     late: false,
     arrived: 0,
     previous: null,

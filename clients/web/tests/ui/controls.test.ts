@@ -41,6 +41,20 @@ function made(of: ControlRow) {
   return { control, changed, one };
 }
 
+describe("a control that the model does not follow", () => {
+  it("is greyed out with the reason, and comes back with a model that follows it", () => {
+    const { control, one } = made(density);
+    control.setEnabled(true, "this model does not follow density");
+    expect(one(".unfollowed").textContent).toBe("this model does not follow density");
+    expect(control.element.hasAttribute("data-unfollowed")).toBe(true);
+    expect(one<HTMLInputElement>("input").disabled).toBe(true);
+    control.setEnabled(true);
+    expect(one<HTMLElement>(".unfollowed").hidden).toBe(true);
+    expect(control.element.hasAttribute("data-unfollowed")).toBe(false);
+    expect(one<HTMLInputElement>("input").disabled).toBe(false);
+  });
+});
+
 function set(input: HTMLInputElement | HTMLSelectElement, value: string, event = "input"): void {
   input.value = value;
   input.dispatchEvent(new Event(event));

@@ -41,6 +41,7 @@ export class Control {
   readonly element: HTMLElement;
   readonly field: Field;
   private readonly news = h("span", { class: "heard" });
+  private readonly unfollowed = h("p", { class: "unfollowed", hidden: true });
   private readonly fault = h("p", { class: "fault", role: "alert", hidden: true });
   private readonly back: HTMLButtonElement;
   private announced: ChangeAnnounced | null = null;
@@ -79,6 +80,7 @@ export class Control {
       h("div", { class: "control-head" }, label, unit, this.news, this.back),
       this.field.element,
       h("p", { class: "help", id: helpId }, `${row.help} ${helpOf(row)}`),
+      this.unfollowed,
       this.fault,
     );
   }
@@ -120,9 +122,14 @@ export class Control {
     }
   }
 
-  setEnabled(enabled: boolean): void {
-    this.field.setEnabled(enabled);
-    this.back.disabled = !enabled;
+  /** `why` is the reason for which the model does not follow it, if it does not. */
+  setEnabled(enabled: boolean, why = ""): void {
+    const isOpen = enabled && !why;
+    this.field.setEnabled(isOpen);
+    this.back.disabled = !isOpen;
+    this.element.toggleAttribute("data-unfollowed", why !== "");
+    this.unfollowed.hidden = !why;
+    setText(this.unfollowed, why);
   }
 }
 

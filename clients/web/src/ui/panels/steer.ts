@@ -69,7 +69,7 @@ export class SteerPanel {
     for (const row of rows) {
       const button = h(
         "button",
-        { type: "button", title: row.help, onclick: () => void this.choosePreset(row) },
+        { type: "button", title: helpOf(row), onclick: () => void this.choosePreset(row) },
         row.title || titled(row.name),
       );
       this.presets.set(row.name, button);
@@ -109,7 +109,8 @@ export class SteerPanel {
       setPressed(button, name === stream.preset);
       button.disabled = !stream.steerable;
     }
-    for (const control of this.controls.values()) control.setEnabled(stream.steerable);
+    for (const [name, control] of this.controls)
+      control.setEnabled(stream.steerable, stream.unfollowed[name]);
     const owner = byId("owner");
     owner.hidden = stream.steerable || stream.state === "ended";
     if (!owner.hidden && !owner.firstChild) {
@@ -170,4 +171,10 @@ export class SteerPanel {
 export function announcement(what: string, { bar, saved }: ChangeAnnounced): string {
   const where = bar === null ? "taken" : `heard from bar ${bar}`;
   return `${what}: ${where}.${saved === false ? " Not on the server’s disk yet." : ""}`;
+}
+
+/** What a preset sounds like, and what of it the seed of a stream chooses. */
+function helpOf(row: PresetRow): string {
+  const chosen = row.by_seed ?? [];
+  return chosen.length > 0 ? `${row.help} By seed: ${chosen.map(titled).join(", ")}.` : row.help;
 }

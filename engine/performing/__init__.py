@@ -1,0 +1,1 @@
+"""How a player would render a bar: tempo, timing, touch and pedal, learned from performances."""

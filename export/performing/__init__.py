@@ -1,0 +1,1 @@
+"""Measures players: how recorded and expressive files are timed, struck and pedalled."""
