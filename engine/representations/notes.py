@@ -255,7 +255,10 @@ class NotesCursor:
         reach = max(silent_from - self.tick, 0) + limits.max_rest
         highest = max(2 + bisect_right(LENGTHS, reach), lowest + 1)
         shortest, placed = _MOVES, bool(limits.places)
-        if limits.hold is not None and limits.close is None:
+        if limits.close is not None and self.tick >= limits.close[0]:
+            shortest = 2 + bisect_left(LENGTHS, limits.close[1] - self.tick)
+            highest = shortest + 1  # the last chord is full before time passes, to its end
+        elif limits.hold is not None and limits.close is None:
             shortest, highest = self._around_hold(bias, limits, highest)
         placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
@@ -312,7 +315,7 @@ class NotesCursor:
         event[PART] = part + 1
         onset = self.tick
         if limits.close is not None:
-            self._keep_to_close(event, *limits.close)
+            self._keep_to_close(event, limits.close[0])
         gap = DELTA_TICKS[event[DELTA]]
         duration = LENGTHS[event[DURATION] - 1]
         still = [end for end in self.sounding if end > onset + gap]
@@ -326,13 +329,11 @@ class NotesCursor:
         self.rank = self.rank + 1 if not gap else 0
         return Note(onset, duration, pitch, velocity_of(event[VELOCITY]), part)
 
-    def _keep_to_close(self, event: list[int], start: int, end: int) -> None:
-        """What would pass the beginning of the last bar ends there; from there on time passes only
-        to its end. Nothing is masked for it: other events would be as much likelier."""
+    def _keep_to_close(self, event: list[int], start: int) -> None:
+        """What would pass the beginning of the last bar ends there. Nothing is masked for it:
+        notes at the same onset would be as much likelier."""
         left = start - self.tick
         if left > 0:
             longest = bisect_right(LENGTHS, left)  # a duration counts from 1, a delta from 2
             event[DURATION] = min(event[DURATION], longest)
             event[DELTA] = min(event[DELTA], 1 + longest)
-        elif event[DELTA] > _ZERO_DELTA:
-            event[DELTA] = 2 + bisect_left(LENGTHS, end - self.tick)
