@@ -1,8 +1,7 @@
 """What answers a subject: its notes, moved to where another part lies.
 
-The network is told of them as it is of a bar that comes back. It follows: of the answers that it
-was told exactly, seven (baroque) to eight in ten (renaissance) have most of their notes at their
-places, while the other parts go on.
+The network is told of them as it is of a bar that comes back. Of the answers that it was told
+exactly, seven in ten (baroque) had most of their notes at their places, while other parts went on.
 """
 
 from __future__ import annotations
