@@ -33,6 +33,7 @@ from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, moved
+from engine.music.heard_chords import Harmony, heard_chords
 from engine.music.noise import ENSEMBLE, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
@@ -72,6 +73,7 @@ class BarLine(NamedTuple):
     told: int = 0
     meant: int = -1
     patience: Patience = FRESH
+    harmony: Harmony = Harmony()
 
 
 class Composer:
@@ -437,6 +439,7 @@ class Composer:
             setting.controls.humanise_velocity,
             (self.seed, self.stream, line.bar),
         )
+        chords, self._harmony = heard_chords(line.harmony, played, line.start, setting.metre)
         bar = Bar(
             line.bar,
             revision,
@@ -449,6 +452,7 @@ class Composer:
             self._planned.plan,
             self._planned.section.name,
             self._surprise / max(self._drawn, 1),
+            chords,
         )
         self._close_bar(line, notes)
         self._begin()
@@ -491,6 +495,7 @@ class Composer:
                 self._in_force.limits.transposition,
                 corrected(line.trims, asked, values),
                 told=line.told,
+                harmony=self._harmony,
                 patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
             )
         )

@@ -17,7 +17,8 @@ class Bar:
     the one that listeners hold. `start` and the notes' onsets are ticks of the stream. `shifts`
     go note by note with `notes`: microseconds by which each is played later (or earlier), of
     swing and humanising. `programs` are General MIDI programs by part. `surprise` is the mean of
-    -log p a note, in nats.
+    -log p a note, in nats. `chords` are what is heard in its halves, as it sounds (`plan` has what
+    was planned); 0 as long as no chord was heard.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Bar:
     plan: BarPlan
     section: str
     surprise: float
+    chords: tuple[int, int] = (0, 0)
 
     @property
     def end(self) -> int:
