@@ -46,7 +46,9 @@ from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, u
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
 from engine.representations.codec import Cursor
+from engine.representations.limits import APART
 
+STRAINED = 3.0  # buckets of lean at which nothing may rub
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
 PlanOverrides = Mapping[int, Mapping[str, int]]  # plan columns set by bar
@@ -354,7 +356,12 @@ class Composer:
         self._limits = setting.limits
         if lean != UPRIGHT:
             tilted = setting.limits.pitch_bias + lean.tilt
-            self._limits = replace(setting.limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+            self._limits = replace(
+                setting.limits,
+                pitch_bias=tilted,
+                lean=self.codec.leaning(lean),
+                apart=max(setting.limits.apart, APART * min(1.0, lean.strain / STRAINED)),
+            )
         self.codec.write_bias(pool.bias[row], self._limits)
         self._overdue = overdue(line.patience) if setting.controls.parts else set()
         pool.mix[row] = setting.mix

@@ -10,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import PlanError
-from engine.music.fields import ATTRIBUTES, CHORDS, CONTEXT, ECHO_EXACT, ECHO_NEW, NO_CHORD
+from engine.music.fields import (
+    ATTRIBUTE,
+    ATTRIBUTES,
+    CHORDS,
+    CONTEXT,
+    ECHO_EXACT,
+    ECHO_NEW,
+    NO_CHORD,
+)
 from engine.music.harmony import key_id
 from engine.music.plan import BarPlan
 from engine.planning.form import FormBar
@@ -40,7 +48,8 @@ class PlanRequest:
 
     `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
     from `PlannerTable.weights`. `overrides` sets columns of BarPlan outright; PlanError if a value
-    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1.
+    does not fit. `register_room` is where the register may lie, in buckets. `variety` runs from 0
+    (much echo) over 0.5 (as the styles have it) to 1.
     """
 
     styles: tuple[float, ...]
@@ -49,6 +58,7 @@ class PlanRequest:
     progression: Progression | None = None
     variety: float = 0.5
     overrides: tuple[tuple[str, int], ...] = ()
+    register_room: tuple[float, float] = (1.0, float(ATTRIBUTE["register"].buckets))
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
