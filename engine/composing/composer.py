@@ -51,6 +51,7 @@ from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, Pedal, moved
 from engine.music.fields import ECHO_NEW
+from engine.music.heard_chords import Harmony, heard_chords
 from engine.music.noise import ENSEMBLE, RESTS, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
@@ -67,7 +68,9 @@ from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, u
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
 from engine.representations.codec import Cursor
+from engine.representations.limits import APART
 
+STRAINED = 3.0  # buckets of lean at which nothing may rub
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
 PlanOverrides = Mapping[int, Mapping[str, int]]  # plan columns set by bar
@@ -95,6 +98,7 @@ class BarLine(NamedTuple):
     told: int = 0
     meant: int = -1
     patience: Patience = FRESH
+    harmony: Harmony = Harmony()
 
 
 class Composer:
@@ -422,7 +426,12 @@ class Composer:
             self._limits = replace(self._limits, hold=(first, first + hold_of(setting.metre)))
         if lean != UPRIGHT:
             tilted = self._limits.pitch_bias + lean.tilt
-            self._limits = replace(self._limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+            self._limits = replace(
+                self._limits,
+                pitch_bias=tilted,
+                lean=self.codec.leaning(lean),
+                apart=max(self._limits.apart, APART * min(1.0, lean.strain / STRAINED)),
+            )
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.paired[row] = 0
         self._paired = self._paired_bias() if pool.paired.size else None
@@ -534,6 +543,7 @@ class Composer:
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         heard = tuple(sorted((*heard, *self.percussion.take())))
         played, shifts, pedals = self._played(heard, quarter)
+        chords, self._harmony = heard_chords(line.harmony, played, line.start, setting.metre)
         bar = Bar(
             line.bar,
             revision,
@@ -547,6 +557,7 @@ class Composer:
             self._planned.section.name,
             self._surprise / max(self._drawn, 1),
             pedals,
+            chords,
         )
         self._close_bar(line, notes)
         self._begin()
@@ -620,6 +631,7 @@ class Composer:
                 self._lines.state(),
                 corrected(line.trims, meant, values),
                 told=line.told,
+                harmony=self._harmony,
                 patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
             )
         )

@@ -346,7 +346,9 @@ def _levels(
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
             level = position + min(room, max(-room, scene.asked.breath * deviation))
-        level = min(float(top), max(1.0, level + pull))
+        free = attribute.name == "register" and position is None
+        low, high = scene.asked.register_room if free else (1.0, float(top))
+        level = min(high, max(low, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels
 
