@@ -81,33 +81,15 @@ def setting_of(
     """
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
-    if controls.grid != FREE and not codec.metrical:
-        raise ControlError(
-            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
-            f"grid to {FREE}"
-        )
-    if controls.expression and not codec.metrical:
-        raise ControlError(
-            f"expression={controls.expression:g}: this model plays in free time, with a player's "
-            "timing and touch of its own; set expression to 0"
-        )
-    if controls.pedal == "on" and not codec.metrical:
-        raise ControlError(
-            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
-            "pedal to auto or off"
-        )
+    if not codec.metrical:
+        _refuse_metrical(controls)
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
     percussion = percussion_beside(controls, spec.styles, metre, tempo)
     playing = replace(controls, parts=controls.parts[:-1]) if percussion else controls
     limits = limits_of(playing)
     names = [name for name, _ in spec.event]
-    home = -limits.transposition
-    attributes = tuple(
-        None if value is None else value + (home if attribute.name == "register" else 0)
-        for attribute in ATTRIBUTES
-        for value in (getattr(controls, attribute.name),)
-    )
+    attributes = _attributes(controls, -limits.transposition)
     mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
     return Setting(
         controls,
@@ -121,18 +103,50 @@ def setting_of(
         attributes,
         positions_of(attributes),
         progression_of(controls),
-        FormSettings(
-            controls.form,
-            controls.section_bars,
-            controls.variety,
-            controls.key.minor,
-            metre.seconds(tempo),
-            phrase_bars_of(dict(controls.style)),
-        ),
+        _form_settings(controls, metre.seconds(tempo)),
         _programs(controls),
         _chord_scale(controls),
         percussion,
     )
+
+
+def _form_settings(controls: Controls, bar_seconds: float) -> FormSettings:
+    return FormSettings(
+        controls.form,
+        controls.section_bars,
+        controls.variety,
+        controls.key.minor,
+        bar_seconds,
+        phrase_bars_of(dict(controls.style)),
+    )
+
+
+def _attributes(controls: Controls, home: int) -> tuple[float | None, ...]:
+    """What is asked of the attributes, in the composed position: `home` semitones higher."""
+    return tuple(
+        None if value is None else value + (home if attribute.name == "register" else 0)
+        for attribute in ATTRIBUTES
+        for value in (getattr(controls, attribute.name),)
+    )
+
+
+def _refuse_metrical(controls: Controls) -> None:
+    """ControlError if they ask for what only music with a metre has."""
+    if controls.grid != FREE:
+        raise ControlError(
+            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
+            f"grid to {FREE}"
+        )
+    if controls.expression:
+        raise ControlError(
+            f"expression={controls.expression:g}: this model plays in free time, with a player's "
+            "timing and touch of its own; set expression to 0"
+        )
+    if controls.pedal == "on":
+        raise ControlError(
+            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
+            "pedal to auto or off"
+        )
 
 
 def _chord_scale(controls: Controls) -> tuple[bool, ...]:
