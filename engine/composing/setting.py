@@ -102,7 +102,7 @@ def setting_of(
         mixed,
         attributes,
         positions_of(attributes),
-        progression_of(controls),
+        progression_of(controls) if "chord" in dict(spec.context) else (),
         _form_settings(controls, metre.seconds(tempo)),
         _programs(controls),
         _chord_scale(controls),

@@ -257,9 +257,9 @@ class NotesCursor:
         shortest, placed = _MOVES, bool(limits.places)
         if limits.close is not None:
             shortest, highest = self._before_close(limits.close, highest)
+            placed = placed and shortest == _MOVES
         elif limits.hold is not None:
             shortest, highest = self._around_hold(bias, limits, highest)
-        placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
@@ -270,7 +270,7 @@ class NotesCursor:
             deltas[open_ones] = 0.0 if lean is None else lean[_SLICES[DELTA]][open_ones]
             deltas[_MOVES:shortest] = MASKED
             if placed:
-                moves = slice(_MOVES, highest)
+                moves = slice(shortest, highest)
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
 
     def _before_close(self, close: tuple[int, int], highest: int) -> tuple[int, int]:
@@ -291,12 +291,24 @@ class NotesCursor:
         start, end = limits.hold
         if self.tick < start:
             return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
-        left = max(end - self.tick, 0)
+        shortest = self._first_after(end, limits.places)
         durations = bias[_SLICES[DURATION]]
         durations[1:] = 0.0 if limits.lean is None else limits.lean[_SLICES[DURATION]][1:]
-        durations[1 : 1 + bisect_left(LENGTHS, left)] = MASKED
-        shortest = max(_MOVES, 2 + bisect_left(LENGTHS, left))
+        # As long as the first gap that is open: no rest comes of it.
+        durations[1 : 1 + shortest - _MOVES] = MASKED
         return shortest, max(highest, shortest + 1)
+
+    def _first_after(self, end: int, places: tuple[bool, ...]) -> int:
+        """The first delta that leads to a tick or beyond, and to a place of the grid if any does;
+        the first of all where the tick is past."""
+        if self.tick >= end:
+            return _MOVES
+        first = bisect_left(LENGTHS, end - self.tick)
+        start, length = self._bar
+        for i in range(first, len(LENGTHS) if places else first):
+            if places[(self.tick - start + LENGTHS[i]) % length % TICKS_PER_QUARTER]:
+                return _MOVES + i
+        return _MOVES + first
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Which of these deltas lead to no place of the grid. Where all would, one short step
