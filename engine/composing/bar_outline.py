@@ -44,6 +44,8 @@ class BarOutline:
         setting, nudged = self.conditions.setting, self.conditions.nudge
         codec.write_bias(pool.bias[row], self.limits)
         pool.paired[row] = 0
+        if self.paired is not None:
+            self.paired.on(pool.paired[row])
         pool.mix[row] = setting.mix
         pool.sharpness[row] = 1 / (setting.temperature * nudged.temperature)
         with np.errstate(divide="ignore"):

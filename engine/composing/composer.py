@@ -343,7 +343,7 @@ class Composer:
         context = outline.context.at(bar.place, cursor.rank, bar.drawn, cursor.voices)
         if outline.paired is not None:
             chord = outline.context.chord_at_tick(bar.place)
-            outline.paired.write(pool.paired[row], cursor.tick, chord)
+            outline.paired.write(cursor.tick, chord)
         pool.inputs[row, 0] = bar.event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise.of(int(pool.steps[row, 0]))
