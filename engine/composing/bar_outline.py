@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from engine.composing.counterpoint import Counterpoint, Lines
 from engine.composing.paired_bias import PairedBias
 from engine.composing.planning_ahead import PlanConditions, PlannedStep
 from engine.composing.setting import Setting
-from engine.composing.step_context import EchoNote, StepContext
+from engine.composing.step_context import HeardBar, StepContext, recalled
 from engine.music.noise import RESTS, uniforms
 from engine.network.runtime import Pool
 from engine.planning.correction import UPRIGHT, leaning, told
@@ -93,7 +92,7 @@ def paired_bias_at(
     line: BarLine,
     conditions: PlanConditions,
     section: FormBar,
-    before: Sequence[EchoNote],
+    before: HeardBar[int],
 ) -> PairedBias | None:
     """What parts owe each other and the close of a phrase owes its chord; None: nothing. `before`
     are the notes of the bar before the line."""
@@ -101,7 +100,7 @@ def paired_bias_at(
     strength = setting.controls.counterpoint
     arrival = None
     if section.close and section.left < 2:
-        arrival = Arrival(section.left, setting.metre.half, bass_below(before))
+        arrival = Arrival(section.left, setting.metre.half, bass_below(recalled(before)))
     parts_on = setting.limits.parts_on
     counterpoint = Counterpoint(lines, strength, parts_on) if strength else None
     paired = PairedBias(lines, line.start, counterpoint, arrival)

@@ -38,11 +38,6 @@ class BarUnderWay:
         return self.start, self.end
 
     @property
-    def place(self) -> int:
-        """Ticks from the bar line to the next onset."""
-        return self.cursor.tick - self.start
-
-    @property
     def is_full(self) -> bool:
         return self.cursor.tick >= self.end
 
@@ -52,15 +47,16 @@ class BarUnderWay:
         """Go on by an event that was drawn; the note that it is, if it is one."""
         self.surprise -= sum(likelihood)
         self.drawn += 1
-        place, rank = self.place, self.cursor.rank
-        note = self.cursor.accept(event, limits)
+        cursor = self.cursor
+        tick, rank = cursor.tick, cursor.rank
+        note = cursor.accept(event, limits)
         self.event = event
         if note is not None:
             self.notes.append(note)
             self.lines.strike(note)
             values = codec.echoed(event)
             if values is not None:
-                remember(self.told, place, rank, values)
+                remember(self.told, tick - self.start, rank, values)
         return note
 
 

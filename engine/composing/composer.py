@@ -32,7 +32,7 @@ from engine.composing.planning_ahead import PlanAhead, numbered
 from engine.composing.playing import played
 from engine.composing.primer import NOTHING, Primer
 from engine.composing.setting import Setting, setting_of
-from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext, recalled
+from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext
 from engine.composing.step_noise import StepNoise
 from engine.composing.tempo_drift import TempoDrift
 from engine.controls.controls import Controls
@@ -313,7 +313,7 @@ class Composer:
             planned = numbered(planned, line.bar)
         section, plan = planned.section, planned.plan
         source = self.heard.get(plan.source, NOTHING_HEARD)
-        before = recalled(self.heard.get(line.bar - 1, NOTHING_HEARD))
+        before = self.heard.get(line.planned_as - 1, NOTHING_HEARD)
         outline = BarOutline(
             conditions,
             planned,
@@ -336,14 +336,14 @@ class Composer:
         outline, bar = self._outline, self._bar
         assert outline is not None
         pool, row, cursor = self.pool, self.row, bar.cursor
+        place = cursor.tick - bar.start
         cursor.constrain(pool.bias[row], outline.limits)
         if outline.overdue:
-            weight = urge(bar.place / (bar.end - bar.start))
+            weight = urge(place / (bar.end - bar.start))
             self.codec.lean_to(pool.bias[row], outline.overdue, weight)
-        context = outline.context.at(bar.place, cursor.rank, bar.drawn, cursor.voices)
+        context = outline.context.at(place, cursor.rank, bar.drawn, cursor.voices)
         if outline.paired is not None:
-            chord = outline.context.chord_at_tick(bar.place)
-            outline.paired.write(cursor.tick, chord)
+            outline.paired.write(cursor.tick, outline.context.chord_at_tick(place))
         pool.inputs[row, 0] = bar.event + context
         pool.ticks[row] = cursor.tick
         pool.noise[row] = self._noise.of(int(pool.steps[row, 0]))
