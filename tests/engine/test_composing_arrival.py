@@ -149,7 +149,8 @@ def test_music_comes_to_rest_at_some_closes() -> None:
 
 def stepped(composer: Composer, bars: int) -> tuple[list[Bar], set[tuple[int, int]]]:
     """Bars, and from tick to tick where they were held."""
-    found, spans = [], set()
+    found: list[Bar] = []
+    spans: set[tuple[int, int]] = set()
     while len(found) < bars:
         bar = advance(composer)
         found += [] if bar is None else [bar]
