@@ -94,21 +94,8 @@ def setting_of(
     """
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
-    if controls.grid != FREE and not codec.metrical:
-        raise ControlError(
-            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
-            f"grid to {FREE}"
-        )
-    if controls.expression and not codec.metrical:
-        raise ControlError(
-            f"expression={controls.expression:g}: this model plays in free time, with a player's "
-            "timing and touch of its own; set expression to 0"
-        )
-    if controls.pedal == "on" and not codec.metrical:
-        raise ControlError(
-            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
-            "pedal to auto or off"
-        )
+    if not codec.metrical:
+        _refuse_metrical(controls)
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
     percussion = percussion_beside(controls, spec.styles, metre, tempo)
@@ -117,10 +104,7 @@ def setting_of(
     names = [name for name, _ in spec.event]
     home = -limits.transposition
     lowest, highest = (pitch + home for pitch in register_room(controls))
-    asked = {attribute.name: getattr(controls, attribute.name) for attribute in ATTRIBUTES}
-    register = asked_register(controls)
-    asked["register"] = None if register is None else register + home
-    attributes = tuple(asked.values())
+    attributes = _attributes(controls, home)
     mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
     return Setting(
         controls,
@@ -133,20 +117,51 @@ def setting_of(
         mixed,
         attributes,
         positions_of(attributes),
-        progression_of(controls),
-        FormSettings(
-            controls.form,
-            controls.section_bars,
-            controls.variety,
-            controls.key.minor,
-            metre.seconds(tempo),
-            phrase_bars_of(dict(controls.style)),
-        ),
+        progression_of(controls) if "chord" in dict(spec.context) else (),
+        _form_settings(controls, metre.seconds(tempo)),
         _programs(controls),
         _chord_scale(controls),
         percussion,
         (_REGISTER.position(lowest), _REGISTER.position(highest)),
     )
+
+
+def _form_settings(controls: Controls, bar_seconds: float) -> FormSettings:
+    return FormSettings(
+        controls.form,
+        controls.section_bars,
+        controls.variety,
+        controls.key.minor,
+        bar_seconds,
+        phrase_bars_of(dict(controls.style)),
+    )
+
+
+def _attributes(controls: Controls, home: int) -> tuple[float | None, ...]:
+    """What is asked of the attributes, in the composed position: `home` semitones higher."""
+    asked = {attribute.name: getattr(controls, attribute.name) for attribute in ATTRIBUTES}
+    register = asked_register(controls)
+    asked["register"] = None if register is None else register + home
+    return tuple(asked.values())
+
+
+def _refuse_metrical(controls: Controls) -> None:
+    """ControlError if they ask for what only music with a metre has."""
+    if controls.grid != FREE:
+        raise ControlError(
+            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
+            f"grid to {FREE}"
+        )
+    if controls.expression:
+        raise ControlError(
+            f"expression={controls.expression:g}: this model plays in free time, with a player's "
+            "timing and touch of its own; set expression to 0"
+        )
+    if controls.pedal == "on":
+        raise ControlError(
+            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
+            "pedal to auto or off"
+        )
 
 
 def _chord_scale(controls: Controls) -> tuple[bool, ...]:

@@ -260,9 +260,9 @@ def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, endin
         weights *= weights  # a close that is only likely is none
     if _closes(form, half):
         weights = of_close(weights, form.close, form.left, half, minor)
-    weights[weights < RARE_CHORD * weights.max()] = 0
     if scene.asked.scale:
         weights = _in_scale(weights, scene.asked.scale, shift)
+    weights[weights < RARE_CHORD * weights.max()] = 0
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
 
 
