@@ -525,6 +525,7 @@ class Composer:
             self._planned.section.name,
             self._surprise / max(self._drawn, 1),
             pedals,
+            setting.controllers,
         )
         self._close_bar(line, notes)
         self._begin()

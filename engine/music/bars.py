@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engine.music.controllers import Controller
 from engine.music.plan import BarPlan
 from engine.music.score import Note
 from engine.music.time import Metre, duration
@@ -28,6 +29,7 @@ class Bar:
     go note by note with `notes`: microseconds by which each is played later (or earlier), of
     swing and humanising. `programs` are General MIDI programs by part. `surprise` is the mean of
     -log p a note, in nats. `pedals` are in order, those of one part apart from each other.
+    `controllers` are in order, those that are asked for.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Bar:
     section: str
     surprise: float
     pedals: tuple[Pedal, ...] = ()
+    controllers: tuple[Controller, ...] = ()
 
     @property
     def end(self) -> int:
