@@ -98,7 +98,9 @@ class BarAsHeard:
             "",
             0.0,
             tuple(Pedal(tick, length, part - 1) for part, tick, length in self.pedals),
-            tuple(Controller(part - 1, number, value) for part, number, value in self.controllers),
+            controllers=tuple(
+                Controller(part - 1, number, value) for part, number, value in self.controllers
+            ),
         )
 
 

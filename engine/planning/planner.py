@@ -31,6 +31,7 @@ from engine.planning.modes import fitted
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
+WANDERING = 0.7  # share of the bars' own variation that is planned: the network brings the rest
 DRIFT_SECONDS = 300.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
@@ -89,6 +90,8 @@ class _Ground(NamedTuple):
 
 def _ground(scene: Scene) -> _Ground:
     echo, source, model = _echo(scene)
+    if scene.form.answer:
+        model = None  # at another pitch it stands in another harmony
     key = scene.overrides.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
     close = model is not None and echo >= ECHO_NEAR and model.key == key
@@ -181,7 +184,8 @@ def _chosen_echo(scene: Scene) -> tuple[int, int]:
         return ECHO_NEW, -1
     goes_on = 0 < state.distance <= scene.bar - first
     if goes_on and draws[_SAME] < float(scene.styles @ table.echo_goes_on):
-        return level, scene.bar - state.distance
+        stands = state.distance == 1 and state.run > 1
+        return (ECHO_LOOSE if stands else level), scene.bar - state.distance
     distances = (scene.styles @ table.echo_distances)[: scene.bar - first]
     if not distances.any():
         return ECHO_NEW, -1
@@ -333,7 +337,7 @@ def _levels(
     for i, attribute in enumerate(ATTRIBUTES):
         top = attribute.buckets
         position, pull = scene.asked.positions[i], scene.nudge.offsets[i]
-        deviation = spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
+        deviation = WANDERING * spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
         if position is None:
             level = means[i] + deviation
             inherited = getattr(model, attribute.name, 0)
@@ -344,7 +348,9 @@ def _levels(
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
             level = position + min(room, max(-room, scene.asked.breath * deviation))
-        level = min(float(top), max(1.0, level + pull))
+        free = attribute.name == "register" and position is None
+        low, high = scene.asked.register_room if free else (1.0, float(top))
+        level = min(high, max(low, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels
 
