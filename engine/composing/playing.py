@@ -51,6 +51,7 @@ def played(
         under_way.mean_surprise,
         pedals_of(heard, bar) if pressed else (),
         chords,
+        setting.controllers,
     )
     return made, harmony
 

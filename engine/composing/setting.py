@@ -11,6 +11,17 @@ from common.errors import ControlError
 from engine.composing.percussion import percussion_beside
 from engine.controls.controls import Controls, style_weights
 from engine.controls.key import LEARNED_MODES
+from engine.music.controllers import (
+    ATTACK,
+    LEVEL,
+    PLACE,
+    REVERB,
+    Controller,
+    attack_value,
+    level_value,
+    place_value,
+    reverb_value,
+)
 from engine.music.fields import ATTRIBUTE, ATTRIBUTES, PITCH_CLASSES
 from engine.music.grids import FREE
 from engine.music.score import PARTS
@@ -53,6 +64,7 @@ class Setting:
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
+    controllers: tuple[Controller, ...]
     scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
     percussion: Controls | None
     register_room: tuple[
@@ -120,6 +132,7 @@ def setting_of(
         progression_of(controls) if "chord" in dict(spec.context) else (),
         _form_settings(controls, metre.seconds(tempo)),
         _programs(controls),
+        _controllers(controls),
         _chord_scale(controls),
         percussion,
         (_REGISTER.position(lowest), _REGISTER.position(highest)),
@@ -196,3 +209,19 @@ def _mix(
 def _programs(controls: Controls) -> tuple[int, ...]:
     chosen = dict(controls.programs)
     return tuple(chosen.get(part + 1, 0) for part in range(PARTS))
+
+
+def _controllers(controls: Controls) -> tuple[Controller, ...]:
+    asked = (
+        (LEVEL, controls.levels, level_value),
+        (PLACE, controls.places, place_value),
+        (ATTACK, controls.attack, attack_value),
+        (REVERB, controls.reverb, reverb_value),
+    )
+    return tuple(
+        sorted(
+            Controller(part - 1, number, value_of(given))
+            for number, pairs, value_of in asked
+            for part, given in pairs
+        )
+    )
