@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engine.network.runtime import Network
-    from export.evaluation.against.comparing import RealSide
     from export.evaluation.composing import SettingOf
 
 HELP = "measure a model against real music"
@@ -34,7 +31,6 @@ where figures rest on too little music to mean anything; in JSON it stands under
 
 # Notes, bars for each style, styles.
 FULL, QUICK = (50_000, 256, 8), (10_000, 64, 3)
-AGAINST_BARS = 64  # of each stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -204,62 +200,12 @@ def run(args: argparse.Namespace) -> int:
 def _against(args: argparse.Namespace) -> int:
     """Presets against real music, and nothing else."""
     from common.errors import ConfigError
-    from export.evaluation.against.comparing import against, to_json
-    from export.evaluation.against.modes import MODES, modes
-    from export.evaluation.against.prompts import AFTER, prompted
-    from export.evaluation.against.text import text
-    from export.evaluation.pictures import against_picture
-    from export.evaluation.whole import showing
+    from export.evaluation.against.running import run_against
 
     if args.data is not None:
         raise ConfigError("music is named once: leave out DATA, or --against")
     network, presets = _presets(args)
-    real = _real_side(args, network)
-    if args.minutes:
-        return _over_minutes(args, network, presets, real)
-    bars, seeds = args.bars or AGAINST_BARS, range(args.seed, args.seed + args.seeds)
-    total = bars * (len(seeds) * len(presets) + args.modes * len(MODES)) + AFTER * args.prompts
-    with showing("presets", total, "bars") as progress:
-        rows = against(network, presets, real, seeds, bars, progress)
-        in_modes = modes(network, range(args.seed, args.seed + args.modes), bars, progress)
-        found = prompted(network, real.scores(), args.prompts, args.seed, progress)
-    print(to_json(rows, found, in_modes) if args.json else text(rows, found, in_modes))
-    _draw(args, lambda: against_picture(rows))
-    return 0
-
-
-def _over_minutes(
-    args: argparse.Namespace, network: Network, presets: dict[str, SettingOf], real: RealSide
-) -> int:
-    """Presets for many minutes against real music, and nothing else."""
-    from export.evaluation.against.minutes import over_minutes, to_json
-    from export.evaluation.against.text import minutes_text
-    from export.evaluation.pictures import minutes_picture
-    from export.evaluation.whole import showing
-
-    seeds = range(args.seed, args.seed + args.seeds)
-    with showing("presets", args.minutes * len(seeds) * len(presets), "minutes") as progress:
-        rows = over_minutes(network, presets, real, seeds, args.minutes, progress)
-    print(to_json(rows) if args.json else minutes_text(rows))
-    _draw(args, lambda: minutes_picture(rows))
-    return 0
-
-
-def _real_side(args: argparse.Namespace, network: Network) -> RealSide:
-    from export.data.dataset import META
-    from export.evaluation.against.comparing import RealSide
-    from export.evaluation.music import opened, read_music
-
-    split = args.split if (args.against / META).is_file() else "test"
-    with opened(args.against, network.specification.codec) as dataset:
-        return RealSide(read_music(dataset, split, dataset.codec, 0, args.seed))
-
-
-def _draw(args: argparse.Namespace, picture: Callable[[], bytes]) -> None:
-    from common.files import write_whole
-
-    if args.png is not None:
-        write_whole(args.png, picture(), force=args.force)
+    return run_against(args, network, presets)
 
 
 def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, SettingOf]]:

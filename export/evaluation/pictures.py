@@ -80,6 +80,7 @@ def against_picture(rows: Sequence[Against]) -> bytes:
     names = [row.preset for row in rows]
     pairs = [tuple(side[CLOSING] for side in row.closes) for row in rows]
     _pairs(closing, names, pairs)
+    closing.set_xlim(0, 1)
     closing.set_title(f"{CLOSING}: • composed, | real", fontsize=8)
     return _png(sheet)
 
