@@ -94,15 +94,18 @@ class Harmony:
         """The close of a phrase that ends in this bar; none where a line is heard alone. `tonic`
         is the pitch class that is asked for."""
         arrival = self._resting_place(bar)
-        if arrival is None:
+        if arrival is None or not self._is_together(arrival[0]):
             return Closes()
         here = self._heard(np.array(arrival))
         before = self._led(arrival[0], bar, _root(here))
-        if before is None:
-            return Closes(ends=int(_colours(here) > 1), ours=int(here.bass[0] == tonic))
-        kind = _kind(before, here, int(self.keys[bar]))
+        kind = None if before is None else _kind(before, here, int(self.keys[bar]))
         found = Closes(ends=1, ours=int(here.bass[0] == tonic))
         return found + (Closes(**{kind: 1}) if kind else Closes())
+
+    def _is_together(self, tick: int) -> bool:
+        """Whether two notes sound and more."""
+        first, last = np.searchsorted(self._onset, (tick - self._longest, tick + 1))
+        return bool(np.count_nonzero(self._end[first:last] > tick) > 1)
 
     def _resting_place(self, bar: int) -> tuple[int, int] | None:
         """From the strike that stands longest to the next one, or for half a bar: an accompaniment
@@ -118,7 +121,7 @@ class Harmony:
         return start, max(min(int(following[place]), last), half)
 
     def _led(self, arrival: int, bar: int, root: int) -> Sound | None:
-        """The last chord with another root; None if one line alone or one chord was heard."""
+        """The last chord with another root; None if there was none."""
         beat = _beat(self._metres[bar])
         for back in range(1, BACK + 1):
             start = arrival - back * beat

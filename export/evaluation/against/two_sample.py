@@ -52,14 +52,16 @@ def two_sample(
     if min(len(set(real.pieces)), len(set(composed.pieces))) < LEAST_PIECES:
         return None
     judged = _judge(composed, real, seed)
-    low, high = _interval(judged, seed)
+    low, high = interval(judged, seed)
     if control is None:
         control = real_control(real, seed)
     return TwoSample(judged.auc, low, high, control, judged.by)
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
+    """What a learner said of every window while it had not seen its piece."""
+
     scores: Floats
     is_real: Ints
     groups: Ints
@@ -82,7 +84,7 @@ def auc(scores: Floats, positive: Ints) -> float:
     return float((ranks[positive == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) -> _Judged:
+def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) -> Judged:
     import sklearn.ensemble  # noqa: F401  # before: only the threads of what is loaded are limited
     from threadpoolctl import threadpool_limits
 
@@ -91,7 +93,7 @@ def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) ->
         return _judged(first, second, seed, explain)
 
 
-def _judged(first: Sample, second: Sample, seed: int, explain: bool) -> _Judged:
+def _judged(first: Sample, second: Sample, seed: int, explain: bool) -> Judged:
     rows = np.concatenate((first.rows, second.rows))
     is_second = np.repeat((0, 1), (len(first.rows), len(second.rows)))
     names = [f"0 {name}" for name in first.pieces] + [f"1 {name}" for name in second.pieces]
@@ -109,7 +111,7 @@ def _judged(first: Sample, second: Sample, seed: int, explain: bool) -> _Judged:
             lost[held, used] = _lost(learner, rows[out][:, used], is_second[out], dice)
     order = np.argsort(-lost.mean(axis=0))[:TOLD]
     by = tuple((NAMES[i], float(lost[:, i].mean())) for i in order.tolist()) if explain else ()
-    return _Judged(scores, is_second, groups, by)
+    return Judged(scores, is_second, groups, by)
 
 
 def _telling(rows: Floats) -> Ints:
@@ -159,7 +161,7 @@ def _lost(learner: Any, rows: Floats, side: Ints, dice: np.random.Generator) -> 
     return found
 
 
-def _interval(judged: _Judged, seed: int) -> tuple[float, float]:
+def interval(judged: Judged, seed: int) -> tuple[float, float]:
     """Of pieces drawn again and again, each with all of its windows."""
     dice = np.random.Generator(np.random.Philox(key=seed))
     groups = np.unique(judged.groups)
@@ -172,7 +174,7 @@ def _interval(judged: _Judged, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _duels(judged: _Judged, groups: Ints) -> tuple[Floats, Floats]:
+def _duels(judged: Judged, groups: Ints) -> tuple[Floats, Floats]:
     """Of each piece's real windows against each piece's composed ones: how many score more, a tie
     as half, and of how many pairs. [pieces, pieces]."""
     member = (judged.groups[None, :] == groups[:, None]).astype(np.float64)
