@@ -35,6 +35,7 @@ SOUNDED = FileKind("the file", LOG.most)  # music or a log
 SNAPSHOT = FileKind("the snapshot", 1 * _GIB)
 CONFIGURATION = FileKind("configuration", 1 * _MIB)
 CARD = FileKind("card", 1 * _MIB)
+REPORT = FileKind("the report", 64 * _MIB)
 TOKEN = FileKind("the token", 64 * _KIB)
 PASSWORD = FileKind("the password", 64 * _KIB)
 CERTIFICATE = FileKind("the certificate or key", 4 * _MIB)

@@ -37,9 +37,16 @@ def _tonic_tones(pitch_bias: NDArray[np.float32], key: Key) -> NDArray[np.float3
     return found if found.max() > MASKED else pitch_bias
 
 
-def closed(notes: tuple[Note, ...], span: tuple[int, int], limits: Limits, key: Key) -> list[Note]:
+def closed(
+    notes: tuple[Note, ...],
+    span: tuple[int, int],
+    limits: Limits,
+    key: Key,
+    *,
+    is_line: bool = False,
+) -> list[Note]:
     """The notes of the last bar, which lasts from tick to tick: those of its first chord, which
-    end together."""
+    end together; the lowest alone if the music is one line."""
     start, end = span
     struck = [note for note in sorted(notes) if not note.tie & TIED_FROM]
     late = struck[0].onset - start if struck else 0
@@ -63,7 +70,8 @@ def closed(notes: tuple[Note, ...], span: tuple[int, int], limits: Limits, key: 
     if not melodic:
         pitch = min(tonics, key=lambda tonic: abs(tonic - _MIDDLE))
         melodic = [Note(start, end - start, pitch, _MEDIUM, limits.parts_on.index(True))]
-    return sorted(_over_the_tonic(melodic, tonics) + percussion)
+    over = sorted(_over_the_tonic(melodic, tonics), key=lambda note: note.pitch)
+    return sorted(over[: 1 if is_line else None] + percussion)
 
 
 def _over_the_tonic(notes: list[Note], tonics: list[int]) -> list[Note]:

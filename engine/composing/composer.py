@@ -25,10 +25,17 @@ from engine.composing.articulation import articulated
 from engine.composing.closing import closed, led_to
 from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
 from engine.composing.finishing import heard_values, sounding, summary_of
+from engine.composing.imitation import answered
 from engine.composing.paired_bias import PairedBias
 from engine.composing.percussion import DRAWN_APART, Percussion
 from engine.composing.performing import performed
-from engine.composing.planning_ahead import PlanAhead, PlanConditions, PlannedStep, numbered
+from engine.composing.planning_ahead import (
+    PlanAhead,
+    PlanConditions,
+    PlannedStep,
+    numbered,
+    until,
+)
 from engine.composing.primer import NOTHING, Primer
 from engine.composing.setting import Setting, setting_of
 from engine.composing.step_context import (
@@ -43,6 +50,8 @@ from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
 from engine.music.bars import Bar, Pedal, moved
+from engine.music.fields import ECHO_NEW
+from engine.music.heard_chords import Harmony, heard_chords
 from engine.music.noise import ENSEMBLE, RESTS, gumbel_block, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
@@ -59,7 +68,9 @@ from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, u
 from engine.planning.planner_table import MAX_ECHO
 from engine.planning.scene import PlannerState
 from engine.representations.codec import Cursor
+from engine.representations.limits import APART
 
+STRAINED = 3.0  # buckets of lean at which nothing may rub
 NOISE_STEPS = 16  # steps whose noise is drawn at once
 
 PlanOverrides = Mapping[int, Mapping[str, int]]  # plan columns set by bar
@@ -87,6 +98,7 @@ class BarLine(NamedTuple):
     told: int = 0
     meant: int = -1
     patience: Patience = FRESH
+    harmony: Harmony = Harmony()
 
 
 class Composer:
@@ -362,7 +374,8 @@ class Composer:
         if not expression:
             return 1.0
         bar = line.bar if line.meant < 0 else line.meant
-        form = self.plan_ahead.form_of(bar, line.form, self._in_force.form)
+        settings = until(self.last, bar, self._in_force.form)
+        form = self.plan_ahead.form_of(bar, line.form, settings)
         return pace(form.phrase, form.ending, expression, (self.seed, self.stream, bar))
 
     def _plan(self) -> None:
@@ -379,14 +392,21 @@ class Composer:
         )
         if bar != line.bar:
             self._planned = numbered(self._planned, line.bar)
-        plan = self._planned.plan
+        plan, section = self._planned.plan, self._planned.section
+        source = self.heard.get(plan.source, NOTHING_HEARD)
+        answers = section.answer > 0 and plan.source == section.source
+        if answers:
+            parts_on = setting.limits.parts_on
+            source = answered(self.heard, section.subject, plan.source, section.answer, parts_on)
+            plan = plan if source else plan._replace(echo=ECHO_NEW)
         self._context = StepContext(
             self.names,
             setting.metre,
-            self._planned.section.phrase,
+            section.phrase,
             plan,
             next_chord,
-            self.heard.get(plan.source, NOTHING_HEARD),
+            source,
+            until_played=answers,
         )
         pool, row = self.pool, self.row
         lean = leaning(
@@ -406,7 +426,12 @@ class Composer:
             self._limits = replace(self._limits, hold=(first, first + hold_of(setting.metre)))
         if lean != UPRIGHT:
             tilted = self._limits.pitch_bias + lean.tilt
-            self._limits = replace(self._limits, pitch_bias=tilted, lean=self.codec.leaning(lean))
+            self._limits = replace(
+                self._limits,
+                pitch_bias=tilted,
+                lean=self.codec.leaning(lean),
+                apart=max(self._limits.apart, APART * min(1.0, lean.strain / STRAINED)),
+            )
         self.codec.write_bias(pool.bias[row], self._limits)
         pool.paired[row] = 0
         self._paired = self._paired_bias() if pool.paired.size else None
@@ -472,6 +497,8 @@ class Composer:
         if self.percussion.is_drawing:
             self.percussion.absorb()
             return self.finished()
+        context = self._context
+        assert context is not None
         event: list[int] = self.pool.event[self.row].tolist()
         self._surprise -= sum(self.pool.likelihood[self.row].tolist())
         self._drawn += 1
@@ -488,6 +515,7 @@ class Composer:
             values = self.codec.echoed(event)
             if values is not None:
                 remember(self._told, tick - self._start, rank, values)
+                context.take(tick - self._start, values[0])
         return self.finished()
 
     def finished(self) -> Bar | None:
@@ -505,13 +533,17 @@ class Composer:
         notes = tuple(sorted(self._notes))
         if line.bar == self.last:
             span = self._start, self._end
-            notes = tuple(closed(notes, span, setting.limits, setting.controls.key))
+            is_line = self._planned.plan.polyphony == 1 or setting.limits.voices == 1
+            notes = tuple(
+                closed(notes, span, setting.limits, setting.controls.key, is_line=is_line)
+            )
         quarter = self._quarter(line.bar)
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         heard = tuple(sorted((*heard, *self.percussion.take())))
         played, shifts, pedals = self._played(heard, quarter)
+        chords, self._harmony = heard_chords(line.harmony, played, line.start, setting.metre)
         bar = Bar(
             line.bar,
             revision,
@@ -525,6 +557,7 @@ class Composer:
             self._planned.section.name,
             self._surprise / max(self._drawn, 1),
             pedals,
+            chords,
         )
         self._close_bar(line, notes)
         self._begin()
@@ -598,6 +631,7 @@ class Composer:
                 self._lines.state(),
                 corrected(line.trims, meant, values),
                 told=line.told,
+                harmony=self._harmony,
                 patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
             )
         )

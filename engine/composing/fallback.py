@@ -95,6 +95,7 @@ def fallback_bar(before: Sequence[Bar], keys: Sequence[str], late: Collection[in
         notes=tuple(Note(last.end + n.onset, *n[1:5]) for n in notes),
         shifts=tuple(n.shift for n in notes),
         plan=source.plan._replace(source=source.index),
+        chords=source.chords,
         surprise=0.0,
         pedals=(),
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from common.errors import ControlError, PlanError
 from engine.controls.controls import CONTROL, Controls, control_named
+from engine.files.control_log import ControlLog
 from engine.music.plan import BarPlan
 from engine.music.score import PARTS
 from engine.network.bundle import Specification
@@ -83,6 +84,14 @@ def without_unfollowed(spec: Specification, controls: Controls) -> tuple[Control
     names = tuple(name for name in unfollowed(spec) if _asks(controls, name))
     defaults = {name: control_named(name).default for name in names}
     return replace(controls, **defaults) if names else controls, names
+
+
+def asked_in_vain(spec: Specification, log: ControlLog) -> tuple[str, ...]:
+    """Controls of a log that its model does not follow: written before that was refused."""
+    settings = [log.controls]
+    for change in log.changes:
+        settings.append(settings[-1].with_values(change.set))
+    return tuple(name for name in unfollowed(spec) if any(_asks(one, name) for one in settings))
 
 
 def refuse_plan(spec: Specification, plan: Mapping[int, Mapping[str, int]]) -> None:

@@ -42,6 +42,11 @@ class PlannedStep:
     planner: PlannerState
 
 
+def until(last: int | None, bar: int, settings: FormSettings) -> FormSettings:
+    """The form's settings for a bar of a piece that has a last one."""
+    return settings if last is None else settings._replace(left=max(last + 1 - bar, 0))
+
+
 def numbered(planned: PlannedStep, bar: int) -> PlannedStep:
     """The same plan for another number of its bar."""
     memory = (*planned.planner.memory[:-1], (bar, planned.plan))
@@ -67,14 +72,14 @@ class PlanAhead:
         overrides: Mapping[int, Columns],
     ) -> tuple[PlannedStep, int]:
         """This bar, from the states after the one before it, and the first chord of the next."""
-        section, form = self._form(form, bar, conditions.setting.form)
+        section, form = self._form(form, bar, until(conditions.last, bar, conditions.setting.form))
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         kept = kept_bars(form)
         now = scene_of(self.table, planner, bar, asked, section, draws, conditions.nudge)
         plan, planner = plan_bar(now, kept)
         bar += 1
-        ahead, _ = self._form(form, bar, conditions.setting.form)
+        ahead, _ = self._form(form, bar, until(conditions.last, bar, conditions.setting.form))
         columns = self._columns(overrides, bar, conditions)
         asked, draws = self._asked(conditions, columns), self._draws(bar)
         then = scene_of(self.table, planner, bar, asked, ahead, draws, conditions.nudge)

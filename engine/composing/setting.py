@@ -11,7 +11,7 @@ from common.errors import ControlError
 from engine.composing.percussion import percussion_beside
 from engine.controls.controls import Controls, style_weights
 from engine.controls.key import LEARNED_MODES
-from engine.music.fields import ATTRIBUTES, PITCH_CLASSES
+from engine.music.fields import ATTRIBUTE, ATTRIBUTES, PITCH_CLASSES
 from engine.music.grids import FREE
 from engine.music.score import PARTS
 from engine.music.time import Metre, microseconds_per_quarter
@@ -20,7 +20,16 @@ from engine.planning.form import FormSettings
 from engine.planning.form_state import phrase_bars_of
 from engine.planning.planner_table import PlannerTable
 from engine.planning.scene import PlanRequest, Progression, positions_of
-from engine.representations.limits import Limits, key_strength, limits_of, progression_of
+from engine.representations.limits import (
+    Limits,
+    asked_register,
+    key_strength,
+    limits_of,
+    progression_of,
+    register_room,
+)
+
+_REGISTER = ATTRIBUTE["register"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +55,9 @@ class Setting:
     programs: tuple[int, ...]
     scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
     percussion: Controls | None
+    register_room: tuple[
+        float, float
+    ]  # in buckets: the mean pitches that the range leaves room for
 
     @property
     def progression(self) -> tuple[tuple[int, ...], float]:
@@ -69,6 +81,7 @@ class Setting:
             self.form.bar_seconds,
             controls.key.home_tonic,
             self.scale,
+            self.register_room,
         )
 
 
@@ -103,11 +116,11 @@ def setting_of(
     limits = limits_of(playing)
     names = [name for name, _ in spec.event]
     home = -limits.transposition
-    attributes = tuple(
-        None if value is None else value + (home if attribute.name == "register" else 0)
-        for attribute in ATTRIBUTES
-        for value in (getattr(controls, attribute.name),)
-    )
+    lowest, highest = (pitch + home for pitch in register_room(controls))
+    asked = {attribute.name: getattr(controls, attribute.name) for attribute in ATTRIBUTES}
+    register = asked_register(controls)
+    asked["register"] = None if register is None else register + home
+    attributes = tuple(asked.values())
     mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
     return Setting(
         controls,
@@ -132,6 +145,7 @@ def setting_of(
         _programs(controls),
         _chord_scale(controls),
         percussion,
+        (_REGISTER.position(lowest), _REGISTER.position(highest)),
     )
 
 

@@ -21,6 +21,7 @@ from engine.composing.counterpoint import NOWHERE, Standing
 from engine.composing.percussion import DRAWN_APART
 from engine.controls.controls import Controls
 from engine.files.plain_values import from_plain, to_plain
+from engine.music.heard_chords import Harmony
 from engine.network.runtime import Checkpoint, Network, Pool, SavedRow
 from engine.planning.form import FormState
 from engine.planning.guards import GuardState
@@ -46,13 +47,16 @@ _LINE = {
     "told": int,
     "meant": int,
     "patience": tuple[int, ...],
+    "harmony": Harmony,
 }
-_SINCE = {
+# What snapshots of the same version had not at first, as JSON has it.
+_SINCE: dict[str, Any] = {
     "told": 0,
     "meant": -1,
     "lines": to_plain(NOWHERE),
-    "patience": FRESH,
-}  # what snapshots of the same version had not at first
+    "patience": list(FRESH),
+    "harmony": [0, []],
+}
 
 
 def save(composer: Composer) -> bytes:

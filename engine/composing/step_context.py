@@ -55,7 +55,8 @@ class StepContext:
     """The context rows of one bar under one plan.
 
     `names` are the context fields of the bundle, `next_chord` the first chord of the next bar,
-    `source` the notes of the echoed bar.
+    `source` the notes of the echoed bar. With `until_played` each of them is told of until it is
+    there, whatever else begins at its tick; else as its order in the bar has it.
     """
 
     def __init__(
@@ -66,11 +67,18 @@ class StepContext:
         plan: BarPlan,
         next_chord: int,
         source: HeardBar[int],
+        *,
+        until_played: bool = False,
     ) -> None:
         self.half = metre.half
         self.chords = ((plan.chord, plan.half_chord), (plan.half_chord, next_chord))
         self.source = recalled(source) if plan.echo > ECHO_NEW else ()
-        self.source_keys = [note.key for note in self.source]
+        self.until_played = until_played
+        self.source_keys = [
+            note.tick * KEY_RANKS + KEY_RANKS - 1 if until_played else note.key
+            for note in self.source
+        ]
+        self.played = 0  # notes of the source that are there, of those told of until then
         values = {
             "metre": metre_index(metre),
             "phrase": 1 + bar % PHRASE_BARS,
@@ -115,9 +123,22 @@ class StepContext:
             self._echo(tick, rank)
         return row
 
-    def _echo(self, tick: int, rank: int) -> None:
+    def take(self, tick: int, pitch: int) -> None:
+        """A note has been struck; `pitch` is a field value."""
+        if self.until_played and self.source:
+            found = self._next(tick, 0)
+            for place in range(found, len(self.source)):
+                if self.source[place].tick != tick:
+                    break
+                if self.source[place].pitch == pitch:
+                    self.played = place + 1
+
+    def _next(self, tick: int, rank: int) -> int:
         wanted = tick * KEY_RANKS + min(rank, KEY_RANKS - 1)
-        found = bisect_left(self.source_keys, wanted)
+        return max(self.played, bisect_left(self.source_keys, wanted))
+
+    def _echo(self, tick: int, rank: int) -> None:
+        found = self._next(tick, rank)
         values = (0, 0, 0, 0)
         if found < len(self.source):
             note = self.source[found]

@@ -66,7 +66,8 @@ class ControlTable:
         "Mix of the model's styles, by weight; auto leaves it open.", per="style")
     density: float | None = control(
         NUMBER, CONDITIONING, "texture", None, 0.1, 16, "notes a quarter",
-        "How many notes are struck; auto leaves it to the plan.")
+        "How many notes are struck, drums beside other parts apart; auto leaves it to the "
+        "plan.")
     register: float | None = control(
         NUMBER, CONDITIONING, "texture", None, 36, 96, "mean MIDI pitch",
         "Where the music lies; 60 is middle C, auto leaves it to the plan.")
@@ -131,7 +132,8 @@ class ControlTable:
 
     parts: tuple[int, ...] = control(  # numbered from 1
         PART_SET, CONSTRAINT, "parts", (), 1, PARTS, "",
-        f"Which parts play ({PARTS} is percussion); auto leaves it to the model.", per="part")
+        f"Which parts play ({PARTS} is percussion, beside others with a beat of its own); auto "
+        "leaves it to the model.", per="part")
     programs: tuple[tuple[int, int], ...] = control(  # (part from 1, program)
         PROGRAMS, PERFORMANCE, "parts", (), 0, 127, "",
         "General MIDI program of parts, counted from 0; auto takes those of the prompt or "
@@ -147,7 +149,8 @@ class ControlTable:
     form: str = control(
         CHOICE, FORM, "form", "song", 0, 0, "",
         "Shape over minutes: none, phrases that ask and answer, a song's sections, one long "
-        "arc, dances (AABB), or the strains of rags and marches (AABBACCDD).", choices=FORMS)
+        "arc, dances (AABB), the strains of rags and marches (AABBACCDD), or subjects that other "
+        "parts answer.", choices=FORMS)
     section_bars: int = control(
         INTEGER, FORM, "form", 16, 4, MAX_SECTION_BARS, "bars",
         "Length of a section, to the nearest multiple of four; of a dance, eight at most.")

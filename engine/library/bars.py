@@ -76,11 +76,13 @@ def composer_of(network: Network, log: ControlLog, folder: Path | None = None) -
     return composer
 
 
-def closing(composer: Composer, log: ControlLog, length: Length) -> ControlLog:
-    """The log of a stream that closes after so much; its composer, at the beginning, is told."""
-    last = composer.next_bar + length.counted(composer) - 1
+def closing(composer: Composer, log: ControlLog, length: Length) -> tuple[ControlLog, Length]:
+    """The log of a stream that closes after so much, and how many bars that is; its composer, at
+    the beginning, is told. The number stays, should the player's tempo make them longer."""
+    bars = length.counted(composer)
+    last = composer.next_bar + bars - 1
     composer.close_with(last)
-    return replace(log, last=last)
+    return replace(log, last=last), Length(bars)
 
 
 def _restored(network: Network, log: ControlLog, snapshot: Path) -> Composer:

@@ -67,7 +67,7 @@ def compose(
     composer, log = _begun(preset, model, seed, prompt, controls)
     length = Length(DEFAULT_BARS if bars is minutes is None else bars, minutes)
     if ending:
-        closing(composer, log, length)
+        _, length = closing(composer, log, length)
     found = tuple(length.of(composed_bars(composer)))
     return Music(found, log.seed, log.model, log.controls.as_dict())
 

@@ -27,7 +27,9 @@ class Bar:
     the one that listeners hold. `start` and the notes' onsets are ticks of the stream. `shifts`
     go note by note with `notes`: microseconds by which each is played later (or earlier), of
     swing and humanising. `programs` are General MIDI programs by part. `surprise` is the mean of
-    -log p a note, in nats. `pedals` are in order, those of one part apart from each other.
+    -log p a note, in nats. `pedals` are in order, those of one part apart from each other. `chords`
+    are what is heard in its halves, as it sounds (`plan` has what was planned); 0 as long as no
+    chord was heard.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Bar:
     section: str
     surprise: float
     pedals: tuple[Pedal, ...] = ()
+    chords: tuple[int, int] = (0, 0)
 
     @property
     def end(self) -> int:

@@ -53,6 +53,11 @@ class Leaning(NamedTuple):
         return self.density * np.abs(off) if self.density > 0 else self.density * np.minimum(off, 0)
 
     @property
+    def strain(self) -> float:
+        """How far beyond what the network follows by itself, in buckets."""
+        return max(abs(self.density), abs(self.polyphony), abs(self.register))
+
+    @property
     def tilt(self) -> NDArray[np.float32]:
         """What is added to the log-weights of melodic pitches: against those on the wrong side."""
         off = np.maximum(np.sign(self.register) * (self.pitch - _PITCHES), 0) / 12

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.music.fields import PHRASE_BARS
 from engine.music.noise import FORM_BAR, FORM_SECTION, uniforms
+from engine.planning.form_imitation import imitation_bar, next_points
 from engine.planning.form_phrases import arc_bar, next_arc, next_period, phrase_bar
 from engine.planning.form_song import next_section, song_bar
 from engine.planning.form_state import (
@@ -16,6 +17,7 @@ from engine.planning.form_state import (
     FormSettings,
     FormState,
     Theme,
+    fitted,
     with_close,
 )
 from engine.planning.form_strains import next_strain, strain_bar
@@ -32,17 +34,31 @@ __all__ = [
     "kept_bars",
 ]
 
-FORMS = ("off", "phrases", "song", "arc", "dance", "strains")
-RESTING = ("phrases", "song", "arc")  # forms whose phrases may come to rest where they close
+FORMS = ("off", "phrases", "song", "arc", "dance", "strains", "imitation")
+RESTING = (
+    "phrases",
+    "song",
+    "arc",
+    "imitation",
+)  # forms whose phrases may come to rest where they close
 HEARD = "heard"  # of a state: what was heard belongs to no form yet, and goes on in any
 KEEP_BARS = 3 * MAX_SECTION_BARS  # two themes and the section that is being composed
 
-_BARS = {"phrases": phrase_bar, "song": song_bar, "dance": strain_bar, "strains": strain_bar}
+_BARS = {
+    "phrases": phrase_bar,
+    "song": song_bar,
+    "arc": arc_bar,
+    "dance": strain_bar,
+    "strains": strain_bar,
+    "imitation": imitation_bar,
+}
 _SECTIONS = {
     "phrases": next_period,
     "song": next_section,
+    "arc": next_arc,
     "dance": next_strain,
     "strains": next_strain,
+    "imitation": next_points,
 }
 
 
@@ -56,7 +72,7 @@ def heard_before(bars: int) -> FormState:
 def kept_bars(state: FormState) -> tuple[range, ...]:
     """The bars, besides the latest, that may still be echoed: at most KEEP_BARS."""
     kept = [range(theme.first, theme.first + theme.bars) for theme in state.themes]
-    if state.form in _SECTIONS or state.form == HEARD:
+    if state.form not in ("", "off", "arc"):
         kept.append(range(state.start, state.start + state.bars))
         if state.source >= 0:
             kept.append(range(state.source, state.source + state.source_bars))
@@ -77,11 +93,8 @@ def form_bar(
     if settings.form != state.form or not state.start <= bar < state.start + state.bars:
         kept = state if state.form in (settings.form, HEARD) else FormState(settings.form)
         state = _next_section(kept, bar, settings, seed, stream)
-    if settings.form == "arc":
-        shape = arc_bar(state, bar)
-    else:
-        variation = float(uniforms(seed, stream, FORM_BAR, bar, 1)[0])
-        shape = _BARS[settings.form](state, bar, settings, variation)
+    variation = float(uniforms(seed, stream, FORM_BAR, bar, 1)[0])
+    shape = _BARS[settings.form](state, bar, settings, variation)
     return with_close(shape, state, bar, settings.phrase_bars, (seed, stream)), state
 
 
@@ -91,6 +104,5 @@ def _next_section(
     section = state.section + 1
     # Keyed by the bar, not the section: a form that begins anew must not choose the same again.
     draws = [float(u) for u in uniforms(seed, stream, FORM_SECTION, bar, 5)]
-    if settings.form == "arc":
-        return next_arc(section, bar, settings, draws[0])
-    return _SECTIONS[settings.form](state, section, bar, settings, draws)
+    begun = _SECTIONS[settings.form](state, section, bar, settings, draws)
+    return fitted(begun, bar, settings.left)

@@ -17,6 +17,7 @@ from engine.planning.form_state import (
 )
 
 ARC_SECONDS = (240.0, 390.0)
+RETURN_BARS = 14  # of an arc that bring back what was heard before it
 PARALLEL = 0.5  # share of answers that begin as what they answer
 # How far each attribute moves over an arc, in buckets.
 _ARC = {"density": 1.5, "register": 0.8, "polyphony": 0.8, "dynamics": 1.8, "articulation": -0.3}
@@ -30,7 +31,12 @@ def next_period(
     period = Theme(section, bar, bars, 1, 0, 0.0)
     parallel = is_parallel(PARALLEL, settings.variety, draws[4])
     begun = FormState("phrases", section, bar, bars, period, parallel=parallel)
-    heard = remembered(state, bar) if state.form != "phrases" else ()
+    return with_heard(begun, state, bar)
+
+
+def with_heard(begun: FormState, state: FormState, bar: int) -> FormState:
+    """A section before which music was heard that was not composed here: it brings it back."""
+    heard = remembered(state, bar) if state.form != begun.form else ()
     if not heard:
         return begun
     return begun._replace(source=heard[0].first, source_bars=heard[0].bars)
@@ -38,7 +44,7 @@ def next_period(
 
 def phrase_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
     place = bar - state.start
-    half = state.bars // 2
+    half = min(settings.phrase_bars, state.bars)
     source = source_of(state, place, half)
     source = -1 if place >= state.bars - FREE_BARS else source
     return FormBar(
@@ -50,20 +56,31 @@ def phrase_bar(state: FormState, bar: int, settings: FormSettings, variation: fl
     )
 
 
-def next_arc(section: int, bar: int, settings: FormSettings, draw: float) -> FormState:
-    seconds = ARC_SECONDS[0] + draw * (ARC_SECONDS[1] - ARC_SECONDS[0])
+def next_arc(
+    state: FormState, section: int, bar: int, settings: FormSettings, draws: list[float]
+) -> FormState:
+    """An arc; after music that was not composed here, from about its middle height on."""
+    seconds = ARC_SECONDS[0] + draws[0] * (ARC_SECONDS[1] - ARC_SECONDS[0])
     phrases = round(seconds / settings.bar_seconds / PHRASE_BARS)
     bars = PHRASE_BARS * max(1, phrases)
-    return FormState("arc", section, bar, bars, Theme(section, bar, bars, 1, 0, 0.0))
+    climbed = 0 if state.section < 0 or state.form == "arc" else bars // 4
+    begun = bar - climbed // PHRASE_BARS * PHRASE_BARS
+    theme = Theme(section, begun, bars, 1, 0, 0.0)
+    found = FormState("arc", section, begun, bars, theme)
+    return with_heard(found, state, bar)
 
 
-def arc_bar(state: FormState, bar: int) -> FormBar:
+def arc_bar(state: FormState, bar: int, settings: FormSettings, variation: float) -> FormBar:
     place = bar - state.start
     height = -cos(2 * pi * (place + 0.5) / state.bars)
+    since = bar - state.source - state.source_bars
+    returns = state.source >= 0 and since < RETURN_BARS
     return FormBar(
         section=state.section,
         name="rise" if place < state.bars // 2 else "fall",
         phrase=place % PHRASE_BARS,
+        echo=closeness(settings.variety, variation) if returns else 0,
+        source=state.source + since % state.source_bars if returns else -1,
         offsets=tuple(height * _ARC[name] for name in ATTRIBUTE),
         ending=max(ENDING_LAST - (state.bars - 1 - place), ENDING_FAR),
     )

@@ -9,6 +9,7 @@ from engine.music.fields import ATTRIBUTES, ENDING_FAR, ENDING_LAST, PHRASE_BARS
 from engine.music.noise import FORM_SECTION, uniforms
 
 MAX_SECTION_BARS = 64
+LEAST_SECTION = 4
 CLOSING_BARS = ENDING_LAST - ENDING_FAR
 FREE_BARS = 2  # a return takes leave of its source before it closes
 STEADY = (0.0,) * len(ATTRIBUTES)
@@ -25,7 +26,8 @@ _CLOSE_DRAW = 5  # of those of a section, beside what a theme draws
 class FormSettings(NamedTuple):
     """What controls ask of the form. `variety` from 0 (literal returns) to 1 (free ones),
     `bar_seconds` the length of a bar at the present tempo, `phrase_bars` that of a phrase in bars:
-    four or eight."""
+    four or eight. `left` are the bars that are left of a piece, the one asked for among them; 0: it
+    has no end."""
 
     form: str = "song"
     section_bars: int = 16
@@ -33,6 +35,7 @@ class FormSettings(NamedTuple):
     minor: bool = False
     bar_seconds: float = 2.0
     phrase_bars: int = PHRASE_BARS
+    left: int = 0
 
 
 class FormBar(NamedTuple):
@@ -41,7 +44,9 @@ class FormBar(NamedTuple):
     `phrase` is the bar's place in its phrase, from 0. `key` and `echo` are 0 where the planner
     decides, `source` the bar to be echoed, -1 if none; on its own the planner echoes none before
     `floor`. `offsets` are in buckets, in the order of ATTRIBUTES. The phrase that the bar belongs
-    to closes as `close` says, in the bar after `left` more: 0 in its last one.
+    to closes as `close` says, in the bar after `left` more: 0 in its last one. Where `answer` is 1
+    or 2, the echo is no return: another part, the first or second to do so, answers what one part
+    had in the source, of a subject that began in the bar `subject`.
     """
 
     section: int = 0
@@ -55,6 +60,8 @@ class FormBar(NamedTuple):
     ending: int = ENDING_FAR
     close: int = NO_CLOSE
     left: int = 0
+    subject: int = -1
+    answer: int = 0
 
 
 class Theme(NamedTuple):
@@ -96,6 +103,13 @@ def phrase_bars_of(styles: Mapping[str, float]) -> int:
 def section_length(bars: int) -> int:
     """Bars of a section of which so many are asked."""
     return min(max(round(bars / 4), 1) * 4, MAX_SECTION_BARS)
+
+
+def fitted(state: FormState, bar: int, left: int) -> FormState:
+    """A section that begins, but for the end of the piece: it is the last one if too little is left
+    for another, and is as long as that."""
+    over = left - (state.start + state.bars - bar)
+    return state._replace(bars=state.bars + over) if left and over < LEAST_SECTION else state
 
 
 def remembered(state: FormState, bar: int) -> tuple[Theme, ...]:

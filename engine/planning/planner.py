@@ -89,6 +89,8 @@ class _Ground(NamedTuple):
 
 def _ground(scene: Scene) -> _Ground:
     echo, source, model = _echo(scene)
+    if scene.form.answer:
+        model = None  # at another pitch it stands in another harmony
     key = scene.overrides.get("key") or _key(scene, model)
     # A return brings its harmony with it; of its own accord the planner echoes within one key.
     close = model is not None and echo >= ECHO_NEAR and model.key == key
@@ -344,7 +346,9 @@ def _levels(
             # Cut evenly on both sides, or the mean would leave what was asked.
             room = min(position - 1, top - position)
             level = position + min(room, max(-room, scene.asked.breath * deviation))
-        level = min(float(top), max(1.0, level + pull))
+        free = attribute.name == "register" and position is None
+        low, high = scene.asked.register_room if free else (1.0, float(top))
+        level = min(high, max(low, level + pull))
         levels.append(min(top, int(level + scene.draws[_DITHER + i])))
     return levels
 

@@ -10,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import PlanError
-from engine.music.fields import ATTRIBUTES, CHORDS, CONTEXT, ECHO_EXACT, ECHO_NEW, NO_CHORD
+from engine.music.fields import (
+    ATTRIBUTE,
+    ATTRIBUTES,
+    CHORDS,
+    CONTEXT,
+    ECHO_EXACT,
+    ECHO_NEW,
+    NO_CHORD,
+)
 from engine.music.harmony import key_id
 from engine.music.plan import BarPlan
 from engine.planning.form import FormBar
@@ -40,8 +48,9 @@ class PlanRequest:
 
     `attributes` are values in units of ATTRIBUTES, None leaves one to the styles. `styles` come
     from `PlannerTable.weights`. `overrides` sets columns of BarPlan outright; PlanError if a value
-    does not fit. `variety` runs from 0 (much echo) over 0.5 (as the styles have it) to 1, `breath`
-    is the share of its natural wandering that an attribute keeps when it is asked for.
+    does not fit. `register_room` is where the register may lie, in buckets. `variety` runs from 0
+    (much echo) over 0.5 (as the styles have it) to 1, `breath` is the share of its natural
+    wandering that an attribute keeps when it is asked for.
     """
 
     styles: tuple[float, ...]
@@ -54,6 +63,7 @@ class PlanRequest:
     bar_seconds: float = 2.0
     tonic: int | None = None  # pitch class of the home's tonic; None: C of major, A of minor
     scale: tuple[bool, ...] = ()  # that chords keep to; empty: as major and minor have them
+    register_room: tuple[float, float] = (1.0, float(ATTRIBUTE["register"].buckets))
     positions: tuple[float | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,13 @@ from engine.music.harmony import CHORD_SHIFT, parse_progression
 from engine.music.score import PARTS
 from engine.music.time import TICKS_PER_QUARTER, quarters
 
+# Semitones between the end of a range and the mean pitch of music that keeps to it, where nobody
+# asks for another; and that each further voice needs, whoever asks.
+ROOM, VOICE_ROOM = 9.0, 2.0
+# Log-weight against a pitch beside one that sounds, where music has little room or leans beyond
+# what its network knows; the widths of ranges, in semitones, that leave less and little room.
+APART = 3.0
+SPACIOUS, NARROW = 48, 36
 MASKED = -1e9  # finite, so that arithmetic on it stays defined
 _PITCHES = np.arange(MELODIC_PITCHES)
 
@@ -32,7 +39,8 @@ class Limits:
     where a pitch may not come; `max_rest` is in ticks. At least one part is on and at least one
     pitch is not masked. `places`: ticks of a quarter where notes may begin, empty for all of them;
     `max_rest` leads from any of them to the next. No constraints but preferences are `voices`, how
-    many notes are to sound if that is asked, and `lean`, as a codec's `leaning` gave it. `close` is
+    many notes are to sound if that is asked, `lean`, as a codec's `leaning` gave it, and `apart`,
+    the log-weight against a pitch for each one that sounds a semitone away. `close` is
     the last bar of a piece, from tick to tick: what begins, begins at its bar line or before. From
     tick to tick of a `hold` what begins at its beginning goes on, and nothing else does.
     """
@@ -47,6 +55,7 @@ class Limits:
     lean: NDArray[np.float32] | None = None
     close: tuple[int, int] | None = None
     hold: tuple[int, int] | None = None
+    apart: float = 0.0
 
 
 def limits_of(controls: Controls) -> Limits:
@@ -63,6 +72,7 @@ def limits_of(controls: Controls) -> Limits:
     if bias.max() <= MASKED:
         raise ControlError(_collision(controls, bool(outside.all())))
     bias.flags.writeable = False
+    width = controls.high_pitch - controls.low_pitch
     max_rest = round(controls.max_rest * TICKS_PER_QUARTER)
     if max_rest < widest(controls.grid):
         raise ControlError(
@@ -78,6 +88,7 @@ def limits_of(controls: Controls) -> Limits:
         transposition,
         places(controls.grid),
         controls.polyphony,
+        apart=APART * min(1.0, max(0.0, (SPACIOUS - width) / (SPACIOUS - NARROW))),
     )
 
 
@@ -91,6 +102,22 @@ def progression_of(controls: Controls) -> tuple[int, ...]:
     sounding = parse_progression(controls.chords, controls.key.sounding_id)
     down = CHORD_SHIFT[-controls.key.shift % 12]
     return tuple(int(down[chord]) for chord in sounding)
+
+
+def register_room(controls: Controls, room: float = ROOM) -> tuple[float, float]:
+    """Between which mean pitches, as they sound, music has room inside the range: nearer to its
+    ends chords would be pressed into clusters."""
+    room = min(room, (controls.high_pitch - controls.low_pitch) / 2)
+    return controls.low_pitch + room, controls.high_pitch - room
+
+
+def asked_register(controls: Controls) -> float | None:
+    """The register that is asked for, as far as so many voices have room there."""
+    if controls.register is None:
+        return None
+    room = min(ROOM, VOICE_ROOM * ((controls.polyphony or 1.0) - 1))
+    lowest, highest = register_room(controls, room)
+    return min(highest, max(lowest, controls.register))
 
 
 def key_strength(controls: Controls) -> float:

@@ -255,9 +255,10 @@ class NotesCursor:
         reach = max(silent_from - self.tick, 0) + limits.max_rest
         highest = max(2 + bisect_right(LENGTHS, reach), lowest + 1)
         shortest, placed = _MOVES, bool(limits.places)
-        if limits.close is not None:
-            shortest, highest = self._before_close(limits.close, highest)
-        elif limits.hold is not None:
+        if limits.close is not None and self.tick >= limits.close[0]:
+            shortest = 2 + bisect_left(LENGTHS, limits.close[1] - self.tick)
+            highest = shortest + 1  # the last chord is full before time passes, to its end
+        elif limits.hold is not None and limits.close is None:
             shortest, highest = self._around_hold(bias, limits, highest)
         placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
@@ -273,20 +274,12 @@ class NotesCursor:
                 moves = slice(_MOVES, highest)
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
 
-    def _before_close(self, close: tuple[int, int], highest: int) -> tuple[int, int]:
-        """The first delta and the one after the last that are open: none leads past the beginning
-        of the last bar, and from there on only one, to its end."""
-        start, end = close
-        if self.tick < start:
-            return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
-        only = 2 + bisect_left(LENGTHS, end - self.tick)
-        return only, only + 1
-
     def _around_hold(
         self, bias: NDArray[np.float32], limits: Limits, highest: int
     ) -> tuple[int, int]:
-        """The same where the music comes to rest for a while: nothing leads past the beginning of
-        that, nothing begins within it, and what sounds there lasts."""
+        """The first delta and the one after the last that are open where the music comes to rest
+        for a while: none leads past the beginning of that, nothing begins within it, and what
+        sounds there lasts."""
         assert limits.hold is not None
         start, end = limits.hold
         if self.tick < start:
@@ -321,11 +314,10 @@ class NotesCursor:
                 part = limits.parts_on.index(True)
         event[PART] = part + 1
         onset = self.tick
+        if limits.close is not None:
+            self._keep_to_close(event, limits.close[0])
         gap = DELTA_TICKS[event[DELTA]]
         duration = LENGTHS[event[DURATION] - 1]
-        if limits.close is not None and onset < limits.close[0] < onset + duration:
-            event[DURATION] = bisect_right(LENGTHS, limits.close[0] - onset)
-            duration = LENGTHS[event[DURATION] - 1]
         still = [end for end in self.sounding if end > onset + gap]
         if gap and duration > gap and len(still) + 1 >= limits.max_polyphony:
             duration = gap
@@ -336,3 +328,12 @@ class NotesCursor:
         self.tick = onset + gap
         self.rank = self.rank + 1 if not gap else 0
         return Note(onset, duration, pitch, velocity_of(event[VELOCITY]), part)
+
+    def _keep_to_close(self, event: list[int], start: int) -> None:
+        """What would pass the beginning of the last bar ends there. Nothing is masked for it:
+        notes at the same onset would be as much likelier."""
+        left = start - self.tick
+        if left > 0:
+            longest = bisect_right(LENGTHS, left)  # a duration counts from 1, a delta from 2
+            event[DURATION] = min(event[DURATION], longest)
+            event[DELTA] = min(event[DELTA], 1 + longest)

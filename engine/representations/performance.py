@@ -48,6 +48,7 @@ CLOSING_CHORD = 3  # notes that a piece closes with, unless fewer are asked for
 # before that would sound for ever. Long before, from where one real note in a hundred still
 # sounds, its end gains weight: one more in the exponent each `AGEING` ticks.
 MAX_HELD, OLD, AGEING = 1000, 250, 60
+OLD_APART = 60  # where notes are kept apart, they are old sooner
 DEFAULT_VELOCITY = 64
 # Log-weight by bucket of lean: against each octave that a shift is off; against the end of a note.
 LEAN_DENSITY, LEAN_HELD = 0.25, 0.3
@@ -154,6 +155,24 @@ class PerformanceCodec:
 def _level(limits: Limits, tokens: int | slice) -> NDArray[np.float32] | np.float32 | float:
     """The log-weight to which tokens are opened; all note-offs have the same."""
     return 0.0 if limits.lean is None else limits.lean[tokens]
+
+
+def _keep_apart(notes: NDArray[np.float32], sounding: frozenset[int], apart: float) -> None:
+    """Lean against what would rub with what sounds: semitones, and half as much whole tones. What
+    sounds is shut."""
+    for pitch in sounding:
+        notes[max(pitch - 1, 0) : pitch + 2] -= apart / 2
+        notes[max(pitch - 2, 0) : pitch + 3] -= apart / 2
+    for pitch in sounding:
+        notes[pitch] = MASKED
+
+
+def _let_go(ends: NDArray[np.float32], sounding: frozenset[int], apart: float) -> None:
+    """Lean towards the ends of notes that rub with others."""
+    for pitch in sounding:
+        ends[pitch] += (
+            apart / 2 * sum(abs(pitch - other) <= 2 for other in sounding if other != pitch)
+        )
 
 
 def _voices(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -268,7 +287,7 @@ class PerformanceCursor:
         else:
             reach = max(0, min(MAX_SHIFT, self.silent_from + limits.max_rest - self.tick))
         stuck = self.rank >= MAX_EVENTS_AT_ONCE
-        if limits.close is not None and self.tick <= limits.close[0]:
+        if limits.close is not None and self.tick == limits.close[0]:
             reach = self._before_close(limits, limits.close[0], reach)
         # Where silence must end, a note-on stays open at any rank: then time can pass.
         shut = len(sounding) >= limits.max_polyphony or (stuck and reach > 0)
@@ -280,15 +299,15 @@ class PerformanceCursor:
             bias[VELOCITY:] = 0.0
             crowded = self._crowded(limits)
             for pitch, onset, _ in self.held:
-                age = max(0, self.tick - onset - OLD)
+                age = max(0, self.tick - onset - (OLD_APART if limits.apart else OLD))
                 bias[OFF + pitch] = _level(limits, OFF) + age / AGEING + crowded
+            if limits.apart:
+                _let_go(bias[OFF:SHIFT], sounding, limits.apart)
         bias[SHIFT : SHIFT + reach] = _level(limits, slice(SHIFT, SHIFT + reach))
         bias[SHIFT + reach : VELOCITY] = MASKED
 
     def _before_close(self, limits: Limits, start: int, reach: int) -> int:
-        """How far time may pass: not past the beginning of a last bar without a chord."""
-        if self.tick < start:
-            return min(reach, start - self.tick)
+        """How far time may pass at the beginning of the last bar: not until a chord is struck."""
         struck = sum(onset == start for _, onset, _ in self.held)
         wanted = min(CLOSING_CHORD, limits.max_polyphony, limits.voices or CLOSING_CHORD)
         return reach if struck >= wanted or self.rank >= MAX_EVENTS_AT_ONCE else 0
@@ -321,8 +340,14 @@ class PerformanceCursor:
             bias[ON:OFF] = MASKED if shut else limits.pitch_bias
             for pitch in sounding:
                 bias[ON + pitch] = MASKED
+        if limits.apart and not shut:
+            bias[ON:OFF] = limits.pitch_bias
+            _keep_apart(bias[ON:OFF], sounding, limits.apart)
 
     def accept(self, event: list[int], limits: Limits) -> Note | None:
+        if limits.close is not None and event[0] in range(SHIFT, VELOCITY):
+            left = limits.close[0] - self.tick  # no shift passes the beginning of the last bar
+            event[0] = min(event[0], SHIFT + left - 1) if left > 0 else event[0]
         return self.take(event[0])
 
     def take(self, token: int) -> Note | None:

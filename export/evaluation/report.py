@@ -36,7 +36,8 @@ class Report:
 
     `copying` is keyed by whose music was searched for in the training set ("composed", "real").
     `points` holds (asked, heard) pairs of each control, for drawing. `harmony` tells how far
-    notes keep to key and chord of the plan, composed and in real music. `warnings` tell which
+    notes keep to key and chord of the plan, composed and in real music. `follows` are the figures
+    that the bundle may carry (see `export.evaluation.following`). `warnings` tell which
     figures rest on too little (see `doubts`).
     """
 
@@ -55,6 +56,7 @@ class Report:
     obedience: tuple[Obedience, ...] = ()
     points: dict[str, Points] = field(default_factory=dict)
     harmony: dict[str, Harmony] = field(default_factory=dict)
+    follows: dict[str, float] = field(default_factory=dict)
     endurance: Endurance | None = None
 
     def with_parts(self, **parts: Any) -> Report:
@@ -75,6 +77,7 @@ class Report:
             _copying_lines(self.copying),
             _obedience_lines(self.obedience),
             _harmony_lines(self.harmony),
+            _follows_lines(self.follows),
             _endurance_lines(self.endurance),
         ]
         return "\n\n".join(block for block in blocks if block)
@@ -205,6 +208,12 @@ def _harmony_lines(found: Mapping[str, Harmony]) -> str:
         return ""
     rows = [[whose, _number(row.key), _number(row.chord)] for whose, row in found.items()]
     return table(["share of notes", "in key", "in chord"], rows)
+
+
+def _follows_lines(figures: Mapping[str, float]) -> str:
+    if not figures:
+        return ""
+    return table(["follows (0: chance)", ""], [[n, _number(v)] for n, v in figures.items()])
 
 
 def _endurance_lines(found: Endurance | None) -> str:

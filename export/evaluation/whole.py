@@ -36,6 +36,7 @@ from export.evaluation.composing import (
 from export.evaluation.copying import READINGS, Copying, copying
 from export.evaluation.doubts import doubts
 from export.evaluation.endurance import Endurance
+from export.evaluation.following import chord_settings, followed_chords, follows
 from export.evaluation.forcing import forced_likelihoods
 from export.evaluation.lasting import last
 from export.evaluation.music import RealMusic, opened, read_music
@@ -176,13 +177,15 @@ def _composed(
     copies: dict[str, tuple[Copying, ...]] = {}
     if training is not None and options.copies:
         copies = _copies(scores, real_scores, training)
+    obeyed = obedience_of(pairs)
     return report.with_parts(
         composed_bars=sum(map(len, bars)),
         comparisons=compare(ours, real),
         by_style=compare_by_style(ours, order.styles, real, real_styles),
         distributions=distributions(ours, real),
         copying=copies,
-        obedience=obedience_of(pairs),
+        obedience=obeyed,
+        follows=follows(obeyed, _chords(network, order.settings, options.seed)),
         points={name: _points(*pair) for name, pair in pairs.items()},
         harmony={
             "composed": composed_harmony(bars),
@@ -209,6 +212,12 @@ def _kept_key(network: Network, base: Sequence[Controls], seed: int) -> Harmony:
     settings = strict_settings(grounds(base))
     with showing("strict keys", len(settings) * SWEEP_BARS, "bars") as progress:
         return kept_key(network, settings, SWEEP_BARS, seed, progress)
+
+
+def _chords(network: Network, base: Sequence[Controls], seed: int) -> float | None:
+    settings = chord_settings(grounds(base))
+    with showing("chords", len(settings) * SWEEP_BARS, "bars") as progress:
+        return followed_chords(network, settings, SWEEP_BARS, seed, progress)
 
 
 def _copies(

@@ -19,7 +19,7 @@ from common.tables import read_toml
 from engine.music.noise import uniforms
 from engine.network.bundle import METADATA_KEY, PLANNER_KEY, Specification, pack
 from engine.network.runtime import Network as Bundle
-from engine.network.seal import sealed
+from engine.network.seal import SEAL_KEY, sealed
 from engine.representations.codec import codec
 from export.data.dataset import Dataset
 from export.heritage.heritage import card_of, heritage_in
@@ -105,6 +105,18 @@ def bundle_bytes(network: Network, specification: Specification, planner: bytes)
     if planner:
         metadata[PLANNER_KEY] = pack(planner)
     onnx.helper.set_model_props(model, metadata)
+    return sealed(model.SerializeToString(deterministic=True))
+
+
+def with_follows(data: bytes, figures: dict[str, float], where: str) -> bytes:
+    """A bundle with these figures of what it follows instead of its own; BundleError if it is
+    none."""
+    specification = Bundle(data, where).specification
+    model = onnx.load_from_string(data)
+    kept = {one.key: one.value for one in model.metadata_props if one.key != SEAL_KEY}
+    del model.metadata_props[:]
+    kept[METADATA_KEY] = replace(specification, follows=figures).to_json()
+    onnx.helper.set_model_props(model, kept)
     return sealed(model.SerializeToString(deterministic=True))
 
 

@@ -62,7 +62,7 @@ class WireBar(msgspec.Struct, frozen=True):
     key: Annotated[str, Meta(description="As it sounds, such as A minor.")]
     chords: Annotated[
         tuple[str, str],
-        Meta(description="Of its halves, as they sound, such as Am; empty where none is planned."),
+        Meta(description="Heard in its halves, such as Am; empty until the first one is heard."),
     ]
     section: Annotated[str, Meta(description="Of the form, empty outside one.")]
     echo: Annotated[int, Meta(description="The bar that it takes up again, -1: none.")]

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     network, log = begun(args)
     composer, length = composer_of(network, log), Length(log.bars, args.minutes)
     if not args.no_ending:
-        log = closing(composer, log, length)
+        log, length = closing(composer, log, length)
     record(composer, log, length, args)
     return 0
 

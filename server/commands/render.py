@@ -122,7 +122,7 @@ def _composed(args: argparse.Namespace) -> tuple[Smf, dict[str, str]]:
     network, log = begun(args)
     composer, length = composer_of(network, log), Length(log.bars, args.minutes)
     if not args.no_ending:
-        log = closing(composer, log, length)
+        log, length = closing(composer, log, length)
     bars = compose(composer, length, log)
     about = f"seed {log.seed}" + (f", preset {args.preset}" if args.preset else "")
     return _smf_of(bars), {"title": args.output.stem, "artist": "perpetuo", "comment": about}

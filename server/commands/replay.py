@@ -58,6 +58,7 @@ def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
     """A log's composer before its first bar, and the log."""
     from common.errors import LogError, naming
     from common.files import LOG, read_bytes
+    from engine.composing.following import asked_in_vain
     from engine.files.control_log import read
     from engine.library.bars import composer_of, open_model
     from server.base.console import complain
@@ -69,6 +70,12 @@ def begun(args: argparse.Namespace) -> tuple[Composer, ControlLog]:
         raise LogError(
             f"{args.log} was made with another file than {network.where}: name the model it was "
             f"made with by --model (its SHA-256 begins with {log.sha256[:12]})"
+        )
+    vain = asked_in_vain(network.specification, log)
+    if vain:
+        complain(
+            f"{args.log} sets {' and '.join(vain)}, which the model "
+            f"'{network.specification.name}' does not follow: it is repeated as it was heard"
         )
     if log.cut:
         complain(f"{args.log} breaks off in its last line: replaying what stands before it")

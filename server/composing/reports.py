@@ -14,8 +14,8 @@ from engine.composing.following import sentence, unfollowed
 from engine.controls.controls import Controls
 from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
 from engine.music.bars import Bar
-from engine.music.fields import NO_CHORD
-from engine.music.harmony import CHORD_SHIFT, KEY_SHIFT, chord_name, key_id, key_name
+from engine.music.fields import FIRST_CHORD
+from engine.music.harmony import KEY_SHIFT, chord_name, key_id, key_name
 from engine.planning.guards import report as guard_report
 from server.base.wire import WireBar, WireNote, WirePedal, encode_bar
 from server.composing.load_meter import LoadMeter
@@ -45,7 +45,7 @@ def wire_bar(bar: Bar, key: Key, transposition: int) -> WireBar:
         metre=str(bar.metre),
         tempo=bar.microseconds_per_quarter,
         key=sounding_key(plan.key, key, transposition),
-        chords=(_chord(plan.chord, transposition), _chord(plan.half_chord, transposition)),
+        chords=(_chord(bar.chords[0]), _chord(bar.chords[1])),
         section=bar.section,
         echo=plan.source,
         programs=bar.programs,
@@ -73,10 +73,8 @@ def sounding_key(planned: int, key: Key, transposition: int) -> str:
     return key_name(int(KEY_SHIFT[transposition % 12][planned]))
 
 
-def _chord(chord: int, transposition: int) -> str:
-    if chord < NO_CHORD:
-        return ""
-    return chord_name(int(CHORD_SHIFT[transposition % 12][chord]))
+def _chord(chord: int) -> str:
+    return chord_name(chord) if chord >= FIRST_CHORD else ""
 
 
 def ready(model: str, loaded_model: LoadedModel) -> ComposerReady:

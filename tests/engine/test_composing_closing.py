@@ -34,6 +34,7 @@ SETTINGS: tuple[dict[str, Json], ...] = (
     {"key": "D dorian", "form": "arc", "articulation": 0.3},
     {"key": "F# minor", "chords": "i iv V", "low_pitch": 48, "high_pitch": 59},
     {"metre": "6/8", "tempo": 70, "density": 8, "parts": [2, 8]},
+    {"polyphony": 1, "form": "dance"},
     {"grid": "free", "max_rest": 16, "density": 0.2, "transpose": -5, "swing": 0.5},
 )
 asked = st.sampled_from(SETTINGS)
@@ -63,6 +64,7 @@ def test_the_last_bar_is_one_chord_over_the_tonic_that_ends_at_once(
     assert last.notes[0].onset == last.start
     assert not any(note.tie for note in last.notes)
     assert len({(note.part, note.pitch) for note in last.notes}) == len(last.notes)
+    assert len(melodic) == 1 or "polyphony" not in controls
 
 
 @each_codec
@@ -123,10 +125,11 @@ def test_a_rewind_and_a_snapshot_close_alike(name: str) -> None:
 @pytest.mark.parametrize("length", [Length(6), Length(None, 0.3), Length(20, 0.4)])
 def test_a_log_says_where_it_closes_and_closes_there_again(name: str, length: Length) -> None:
     network = NETWORKS[name]
-    controls = Controls.from_dict({"tempo_drift": 20, "metre": "3/4"})
+    player: dict[str, Json] = {"expression": 1} if name == "notes" else {}
+    controls = Controls.from_dict({"tempo_drift": 20, "metre": "3/4", **player})
     log = ControlLog("m", "0" * 64, 9, controls=controls)
     composer = composer_of(network, log)
-    log = closing(composer, log, length)
+    log, length = closing(composer, log, length)
     bars = list(length.of(composed_bars(composer)))
     assert log.last == bars[-1].index
     assert bars[-1].plan.ending == ENDING_LAST

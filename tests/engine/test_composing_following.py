@@ -13,6 +13,7 @@ from common.errors import BundleError, ControlError, PlanError
 from engine.composing.composer import Composer
 from engine.composing.following import (
     LEAST,
+    asked_in_vain,
     refuse_plan,
     refuse_unfollowed,
     unfollowed,
@@ -21,6 +22,7 @@ from engine.composing.following import (
 from engine.controls.controls import CONTROL, Controls
 from engine.controls.values import Json
 from engine.ensemble.ensemble import Ensemble
+from engine.files.control_log import ControlLog, LoggedChange
 from engine.library.presets import load_presets
 from engine.network.bundle import Specification
 from tests.bundles import tiny
@@ -128,3 +130,10 @@ def test_shipped_presets_ask_their_own_model_for_nothing_that_it_does_not_follow
         if preset.model == "performance":
             setting = Controls.from_dict(dict(preset.controls))
             assert without_unfollowed(PERFORMANCE.specification, setting)[1] == ()
+
+
+def test_a_log_from_before_says_what_was_asked_in_vain() -> None:
+    log = ControlLog("m", "0" * 64, 1, 0, controls=Controls.from_dict({"swing": 0.5}))
+    log = replace(log, changes=(LoggedChange(2, {"chords": "Am F"}), LoggedChange(4, {"swing": 0})))
+    assert asked_in_vain(PERFORMANCE.specification, log) == ("chords", "swing")
+    assert asked_in_vain(NOTES.specification, log) == ()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+
+import numpy as np
 import pytest
 
 from common.errors import CapacityError, SnapshotError
 from engine.composing.composer import Composer
 from engine.composing.snapshot import restore, save
+from engine.music.heard_chords import Harmony
+from engine.planning.part_patience import FRESH
 from tests.bundles import CODECS, NETWORKS, tiny
 from tests.engine.sessions import as_heard, compose
 
@@ -75,6 +81,21 @@ def test_what_is_no_snapshot_is_named_and_takes_no_row(spoil, said: str) -> None
     with pytest.raises(SnapshotError, match=said):
         restore(data, tiny("gpt"), pool)
     assert pool.has_place
+
+
+def test_a_snapshot_from_before_patience_and_heard_chords_is_taken_up() -> None:
+    data = save(played("gpt", "notes", 4))
+    with np.load(io.BytesIO(data)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    text = json.loads(bytes(arrays["stream"]))
+    del text["line"]["patience"], text["line"]["harmony"]
+    arrays["stream"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
+    older = io.BytesIO()
+    np.savez(older, **arrays)
+    again = restore(older.getvalue(), tiny("gpt"), tiny("gpt").pool(1))
+    assert again.lines[-1].patience == FRESH
+    assert again.lines[-1].harmony == Harmony()
+    assert len(compose(again, 2)) == 2
 
 
 def test_another_model_is_refused() -> None:

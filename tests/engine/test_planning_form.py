@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from engine.planning.form import (
     heard_before,
     kept_bars,
 )
-from engine.planning.form_state import AUTHENTIC, DECEPTIVE, HALF, NO_CLOSE
+from engine.planning.form_state import AUTHENTIC, DECEPTIVE, HALF, LEAST_SECTION, NO_CLOSE
 
 SETTINGS = st.builds(
     FormSettings,
@@ -33,6 +33,7 @@ SETTINGS = st.builds(
     minor=st.booleans(),
     bar_seconds=st.floats(0.3, 12),
     phrase_bars=st.sampled_from((4, 8)),
+    left=st.just(0),
 )
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -252,7 +253,59 @@ def test_strains_are_a_rag_with_its_trio_in_the_subdominant() -> None:
         assert max(len(state.themes) for state in states) <= 2
 
 
-@pytest.mark.parametrize("form", ["dance", "strains", "phrases"])
+@given(SEEDS, st.sampled_from([4, 8]), st.floats(0, 1))
+def test_a_subject_of_one_or_two_bars_is_answered_at_once(
+    seed: int, bars: int, variety: float
+) -> None:
+    asked = FormSettings("imitation", variety=variety, phrase_bars=bars)
+    shapes, _ = walk(20 * bars, asked, seed)
+    for start in range(0, 20 * bars, bars):
+        phrase = shapes[start : start + bars]
+        assert {shape.subject for shape in phrase} == {start}
+        length = sum(shape.name == "subject" for shape in phrase)
+        answers = [i for i, shape in enumerate(phrase) if shape.answer]
+        assert length in (1, 2)
+        assert answers == list(range(length, length + len(answers)))
+        assert 1 <= len(answers) <= 2 * length
+        for i in answers:
+            assert phrase[i].answer == i // length
+            assert phrase[i].source == start + i % length
+            assert phrase[i].echo in (ECHO_NEAR, ECHO_EXACT)
+        assert not any(shape.answer for shape in phrase[-2:])
+
+
+@given(SETTINGS, SEEDS, st.integers(1, 150))
+def test_the_last_section_of_a_piece_ends_with_it(
+    asked: FormSettings, seed: int, bars: int
+) -> None:
+    state, shapes = FormState(), []
+    for bar in range(bars):
+        left = asked._replace(left=bars - bar)
+        shape, state = form_bar(state, bar, left, seed, 0)
+        shapes.append(shape)
+        assert shape.source < bar
+    endless, _ = walk(bars, asked, seed)
+    if asked.form == "off":
+        assert shapes == endless
+        return
+    assert state.start + state.bars == bars
+    assert (shapes[-1].close, shapes[-1].left) == (AUTHENTIC, 0)
+    if asked.form == "song":
+        assert shapes[-1].ending == ENDING_LAST
+    lengths = [len(list(group)) for _, group in groupby(shape.section for shape in shapes)]
+    assert min(lengths[-1], bars) >= min(LEAST_SECTION, bars)
+
+
+def test_an_arc_goes_on_from_the_middle_height_of_what_was_heard_before() -> None:
+    asked = FormSettings("arc")
+    shapes, _ = walk(8, asked, 1, heard_before(8), 8)
+    assert max(map(abs, shapes[0].offsets)) < 0.8
+    assert [shape.phrase for shape in shapes] == list(range(8))
+    assert shapes[7].offsets[3] > shapes[0].offsets[3]
+    assert min(walk(8, asked)[0][0].offsets) < -1
+
+
+@pytest.mark.parametrize("form", ["dance", "strains", "phrases", "imitation", "arc"])
 def test_what_was_heard_before_comes_back_in_every_form(form: str) -> None:
     shapes, _ = walk(8, FormSettings(form, 8, 0.0), 1, heard_before(8), 8)
     assert [shape.source for shape in shapes[:6]] == list(range(6))

@@ -402,3 +402,15 @@ def test_a_level_that_is_asked_for_wins_over_the_prompts() -> None:
     lent, _ = compose(200, asked, state=PlannerState(lent=LENT))
     plain, _ = compose(200, asked)
     assert [plan.density for plan in lent] == [plan.density for plan in plain]
+
+
+def test_an_answer_is_told_exactly_in_a_harmony_of_its_own() -> None:
+    plans, states = compose(8)
+    answer = FormBar(echo=ECHO_EXACT, source=7, subject=7, answer=1)
+    other = 0
+    for bar in range(8, 60):
+        now = scene_of(TABLE, states[-1], bar, FREE, answer, draws(bar, PLAN_DRAWS))
+        plan, _ = plan_bar(now)
+        assert (plan.echo, plan.source) == (ECHO_EXACT, 7)
+        other += plan.chord != plans[7].chord
+    assert other > 10

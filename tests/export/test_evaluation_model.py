@@ -334,6 +334,8 @@ def test_the_command_tells_everything_in_json(model, dataset, tmp_path, capsys):
     assert set(found["by_style"]) == set(STYLES)
     assert set(found["copying"]) == {"composed", "real"}
     assert [row["control"] for row in found["obedience"]][-1] == "echo"
+    assert {"density", "register", "chords", "bars_per_chord"} <= set(found["follows"])
+    assert "echo" not in found["follows"]
     assert found["harmony"]["real"]["key"] == 1.0
     assert found["harmony"]["composed, key asked strictly"] == {"key": 1.0, "chord": None}
     assert found["endurance"]["bars"] == 20

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from common.errors import CapacityError, StreamError
+from common.errors import CapacityError, ControlError, StreamError
 from server.base.wire import WireBar, WireNote, encode_bar
 from server.composing.messages import (
     BarReport,
@@ -52,6 +52,7 @@ class ScriptedLine:
         self.orders: list[Order] = []
         self.first_open: dict[int, int] = {}  # by stream number
         self.refuse: str | None = None
+        self.unfollowed: dict[str, str] = {}  # controls that no model follows, and why
         self.hear: Callable[[Report], None] = lambda report: None
         self.dues: dict[int, int] = {}
 
@@ -65,13 +66,26 @@ class ScriptedLine:
             raise CapacityError(self.refuse)
         match order:
             case JoinOrder():
+                for name in set(order.asked) & self.unfollowed.keys():
+                    raise ControlError(self.unfollowed[name])
+                left_out = tuple(name for name in self.unfollowed if name in order.controls)
+                controls = {n: v for n, v in order.controls.items() if n not in left_out}
                 due = order.due or self.clock() + SECOND // 2
                 first = 0
                 if order.resume is not None:
                     first, due = order.resume.bar, order.resume.due or due
                 self.dues[order.stream] = due - first * BAR
                 return JoinReport(
-                    order.request, order.stream, "0" * 64, order.model, order.controls, first, due
+                    order.request,
+                    order.stream,
+                    "0" * 64,
+                    order.model,
+                    controls,
+                    first,
+                    due,
+                    (),
+                    self.unfollowed,
+                    left_out,
                 )
             case ChangeOrder():
                 bar = self.first_open.get(order.stream, 0)

@@ -265,3 +265,17 @@ def test_a_prompt_that_no_log_can_hold_is_refused_before_a_file_is_written(
     assert "give a shorter one" in capsys.readouterr().err
     assert not output.exists()
     assert not log.exists()
+
+
+def test_what_a_model_does_not_follow_is_refused_to_hands_and_told_of_presets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = str(tmp_path / "a.mid")
+    asked = ["compose", "--preset", "pianist", "--set", "chords=Am F C G", "--bars", "1", "-o", to]
+    assert main(asked) == 1
+    assert "the model 'performance' does not follow chords" in capsys.readouterr().err
+    assert (
+        main(["compose", "--preset", "study", "--model", "performance", "--bars", "1", "-o", to])
+        == 0
+    )
+    assert "the preset is played without metre" in capsys.readouterr().err

@@ -12,21 +12,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.errors import OutputError
+from common.errors import ConfigError, OutputError
 from engine.composing.composer import Composer
 from engine.composing.snapshot import save
 from engine.files.control_log import ControlLog, LoggedChange, write
 from server.composing.messages import JoinOrder
 from server.house import disk_writer, stations
 from server.house.disk_writer import DiskWriter
+from server.house.events import StateTurned
 from server.house.log_writer import ControlLogWriter, LogRules
 from server.house.places import PlaceStore, StationPlace
-from server.house.requests import ChangeRequest
+from server.house.requests import ChangeRequest, ModelRequest
 from server.house.resume_state import MOST_HEARD
 from server.house.settings import StationSettings
 from server.house.stations import StationKeeper
 from tests.bundles import tiny
-from tests.server.house_fakes import BAR
+from tests.server.house_fakes import BAR, Notebook
 from tests.server.steering import go_on
 from tests.server.test_house import Scene, played
 
@@ -341,3 +342,38 @@ def test_hours_without_composing_are_not_composed_to_be_thrown_away(tmp_path: Pa
         await scene.end()
 
     asyncio.run(second())
+
+
+def test_a_station_that_asks_for_what_its_model_does_not_follow_is_named_at_the_start(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        station = StationSettings("calm-radio", "Calm", "calm", 7, None, {"chords": "Am F"})
+        scene = Placed(tmp_path, station)
+        scene.line.unfollowed = {"chords": "this model does not follow chords"}
+        with pytest.raises(ConfigError, match="station 'calm-radio': this model does not follow"):
+            await scene.begin()
+        await scene.end()
+
+    played(scenario())
+
+
+def test_another_model_plays_on_without_what_it_does_not_follow_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        station = StationSettings("calm-radio", "Calm", "calm", 7, None, {"chords": "Am F"})
+        scene = Placed(tmp_path, station)
+        stream = await scene.begin()
+        assert stream.controls.chords == "Am F"
+        scene.line.unfollowed = {"chords": "this model does not follow chords"}
+        notebook = Notebook()
+        scene.house.listen(stream, notebook)
+        await scene.house.steer(stream, ModelRequest(by="me", model="performance"))
+        assert stream.controls.chords == ""
+        assert stream.unfollowed == scene.line.unfollowed
+        (turned,) = notebook.of(StateTurned)
+        assert "without chords, which the model does not follow" in turned.reason
+        await scene.end()
+
+    played(scenario())

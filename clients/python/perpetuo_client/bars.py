@@ -73,7 +73,7 @@ class Bar:
     metre: str  # "4/4"
     tempo: int  # microseconds a quarter
     key: str  # "A minor"
-    chords: tuple[str, ...]  # of its halves: "Am"; "" where none is planned
+    chords: tuple[str, ...]  # of its halves: "Am"; "" until one is heard
     section: str  # of the form, "" outside one
     echo: int  # the bar that it takes up again, -1: none
     programs: tuple[int, ...]  # General MIDI programs by part, from 0

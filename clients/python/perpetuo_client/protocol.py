@@ -359,7 +359,7 @@ class WireBar(TypedDict):
     tempo: int
     # As it sounds, such as A minor.
     key: str
-    # Of its halves, as they sound, such as Am; empty where none is planned.
+    # Heard in its halves, such as Am; empty until the first one is heard.
     chords: Sequence[str]
     # Of the form, empty outside one.
     section: str

@@ -60,6 +60,7 @@ class Stream:
         self.styles: tuple[str, ...] = ()
         self.preset: str | None = None
         self.controls: dict[str, Any] = {}
+        self.unfollowed: dict[str, str] = {}  # controls that its model does not follow, and why
         self.late_bars = 0  # bridged by the server, as far as it has told
         self._stopped_at = 0  # when that was heard, while it is stopped
         self._woken = asyncio.Event()
@@ -259,6 +260,7 @@ class Stream:
         self.seed, self.model = message["seed"], message["model"]
         self.styles, self.preset = tuple(message["styles"]), message["preset"]
         self.controls = dict(message["controls"])
+        self.unfollowed = dict(message.get("unfollowed", {}))
 
     def _postpone(self, postponed: Postponed) -> None:
         self._postponed.pop(postponed.change, None)

@@ -330,7 +330,7 @@ export interface WireBar {
   readonly tempo: number;
   /** As it sounds, such as A minor. */
   readonly key: string;
-  /** Of its halves, as they sound, such as Am; empty where none is planned. */
+  /** Heard in its halves, such as Am; empty until the first one is heard. */
   readonly chords: ReadonlyArray<string>;
   /** Of the form, empty outside one. */
   readonly section: string;

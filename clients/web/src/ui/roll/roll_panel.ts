@@ -103,7 +103,7 @@ export class RollPanel {
     byId("coming").replaceChildren(
       ...coming.slice(0, 8).map((bar) => {
         const status = plan.statusOf(bar, now);
-        const chords = bar.chords.filter(Boolean).map(printed).join(", ") || "no chord planned";
+        const chords = bar.chords.filter(Boolean).map(printed).join(", ") || "no chord yet";
         const section = bar.section ? `, section ${bar.section}` : "";
         const words = `Bar ${bar.index}: ${chords}${section}, ${bar.notes.length} notes, ${status}`;
         return h("li", {}, bar.revision ? `${words}, revision ${bar.revision}` : words);
