@@ -94,6 +94,7 @@ def test_a_line_alone_is_not_judged() -> None:
     octaves = Score(note_order(np.concatenate((line.notes, above))))
     assert phrases(octaves).found.ends > 0
     assert phrases(line).rates["phrase ends, any close"] is None
+    assert phrases(line).rates["phrase ends judged"] == 0
     assert phrases(Score(np.array([], NOTE))).found == Closes()
 
 

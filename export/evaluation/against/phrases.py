@@ -56,6 +56,7 @@ class Phrases:
     @property
     def rates(self) -> Rates:
         return {
+            "phrase ends judged": self.found.ends,
             "phrase ends V–I": self.found.share("authentic"),
             "phrase ends IV–I": self.found.share("plagal"),
             "phrase ends on V": self.found.share("half"),

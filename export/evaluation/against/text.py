@@ -143,4 +143,6 @@ def _fine(value: float | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
