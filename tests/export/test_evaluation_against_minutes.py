@@ -12,7 +12,7 @@ from engine.controls.controls import Controls
 from engine.files.midi import write
 from engine.music.score import NOTE, Score
 from export.commands import evaluate as evaluate_command
-from export.evaluation.against.collapse import DOUBLED, MISSING, SILENT, Fault, faults
+from export.evaluation.against.collapse import DOUBLED, MISSING, SILENT, Fault, affected, faults
 from export.evaluation.against.comparing import RealSide
 from export.evaluation.against.minutes import level, over_minutes, spread, to_json
 from export.evaluation.against.text import minutes_text
@@ -46,6 +46,11 @@ def test_voices_that_stay_apart_have_no_fault() -> None:
 def test_voices_that_collapse_are_told_with_their_bars() -> None:
     assert faults(quartet(range(10, 16)), range(4)) == [Fault(10, 6, DOUBLED)]
     assert faults(quartet(range(10, 11)), range(4)) == []  # a bar alone
+
+
+def test_a_bar_counts_once_for_each_fault() -> None:
+    found = [Fault(0, 20, MISSING), Fault(10, 20, MISSING), Fault(3, 2, DOUBLED)]
+    assert affected(found) == {DOUBLED: 2, MISSING: 30}
 
 
 def test_a_fifth_of_the_notes_may_be_doubled_and_no_more() -> None:
@@ -91,6 +96,8 @@ def test_minutes_are_told_in_every_way(tmp_path) -> None:
     assert row.streams == 2
     assert all(value is not None for value in row.blocks.values())
     assert set(row.faulty) <= {0, 1}
+    assert (row.affected[DOUBLED] > 0) == any(one.fault.what == DOUBLED for one in row.faults)
+    assert all(0 <= share <= 1 for share in (*row.affected.values(), *row.real_affected.values()))
     plain = json.loads(to_json([row]))["minutes"][0]
     assert plain["share"].keys() == plain["blocks"].keys() == plain["real"].keys()
     page = minutes_text([row])

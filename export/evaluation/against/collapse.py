@@ -40,6 +40,14 @@ def faults(score: Score, parts: Iterable[int]) -> list[Fault]:
     return sorted(found)
 
 
+def affected(found: Iterable[Fault]) -> dict[str, int]:
+    """How many bars of a piece have each fault; one that two parts are missing from counts once."""
+    bars: dict[str, set[int]] = {what: set() for what in WHAT}
+    for fault in found:
+        bars[fault.what].update(range(fault.bar, fault.bar + fault.bars))
+    return {what: len(some) for what, some in bars.items()}
+
+
 def _doubled(notes: NDArray[np.void], bounds: Ints) -> NDArray[np.bool_]:
     """By bar, whether too many notes begin at the pitch of another part."""
     bars = len(bounds) - 1

@@ -16,7 +16,7 @@ from engine.music.bars import Bar
 from engine.music.measures import Floats, Ints, measure
 from engine.music.score import DRUMS, Score, bar_grid
 from engine.network.runtime import Network
-from export.evaluation.against.collapse import Fault, faults
+from export.evaluation.against.collapse import WHAT, Fault, affected, faults
 from export.evaluation.against.comparing import ROWS, RealSide
 from export.evaluation.composing import SettingOf, bar_by_bar, score_of
 
@@ -40,8 +40,8 @@ class StreamFault:
 @dataclass(frozen=True, slots=True)
 class Minutes:
     """`blocks` and `real` are how far blocks of three minutes, and real pieces of the `styles`, lie
-    apart, `share` the first as a share of the second. `real_faults` is how many real pieces have a
-    fault."""
+    apart, `share` the first as a share of the second. `affected` and `real_affected` are the shares
+    of bars that have each fault."""
 
     preset: str
     styles: tuple[str, ...]
@@ -51,8 +51,9 @@ class Minutes:
     blocks: dict[str, float | None]
     real: dict[str, float | None]
     faults: tuple[StreamFault, ...]
+    affected: dict[str, float]
     real_pieces: int
-    real_faults: int
+    real_affected: dict[str, float]
 
     @property
     def share(self) -> dict[str, float | None]:
@@ -121,6 +122,10 @@ def _compare(
         [level(score_of(block), controls.key.shift) for block in _blocks(stream)]
         for (_, controls), stream in zip(settings, streams, strict=True)
     ]
+    found = [
+        faults(score_of(stream), [part - 1 for part in controls.parts])
+        for (_, controls), stream in zip(settings, streams, strict=True)
+    ]
     return Minutes(
         preset=name,
         styles=styles,
@@ -131,11 +136,15 @@ def _compare(
         real=spread([level(piece) for piece in pieces if len(piece.notes)]),
         faults=tuple(
             fault
-            for (seed, controls), stream in zip(settings, streams, strict=True)
-            for fault in _faults(seed, controls, stream)
+            for (seed, _), stream, some in zip(settings, streams, found, strict=True)
+            for fault in _placed(seed, stream, some)
         ),
+        affected=_affected(found, sum(map(len, streams))),
         real_pieces=len(pieces),
-        real_faults=sum(bool(faults(piece, piece.parts)) for piece in pieces),
+        real_affected=_affected(
+            [faults(piece, piece.parts) for piece in pieces],
+            sum(len(bar_grid(piece).starts) for piece in pieces),
+        ),
     )
 
 
@@ -183,13 +192,15 @@ def _share(ours: float | None, theirs: float | None) -> float | None:
     return ours / theirs if ours is not None and theirs else None
 
 
-def _faults(seed: int, controls: Controls, stream: Sequence[Bar]) -> list[StreamFault]:
+def _placed(seed: int, stream: Sequence[Bar], found: Sequence[Fault]) -> list[StreamFault]:
     begins: Ints = np.cumsum([0, *(bar.length for bar in stream)])
-    asked = [part - 1 for part in controls.parts]
-    return [
-        StreamFault(seed, _minute(int(begins[fault.bar])), fault)
-        for fault in faults(score_of(stream), asked)
-    ]
+    return [StreamFault(seed, _minute(int(begins[fault.bar])), fault) for fault in found]
+
+
+def _affected(found: Sequence[Sequence[Fault]], bars: int) -> dict[str, float]:
+    """Of the bars of several pieces, the shares that have each fault."""
+    counts = [affected(one) for one in found]
+    return {what: sum(one[what] for one in counts) / max(bars, 1) for what in WHAT}
 
 
 def to_json(rows: Sequence[Minutes]) -> str:

@@ -109,14 +109,11 @@ def minutes_text(rows: Sequence[Minutes]) -> str:
 
 
 def _faults(rows: Sequence[Minutes]) -> str:
-    head = (
-        "collapse",
-        "streams",
-        "minutes",
-        *WHAT,
-        "real pieces",
-        "seed: bars from bar, first of each",
-    )
+    head = ["collapse", "streams", "minutes", "real pieces"]
+    head += [f"{what}: streams" for what in WHAT] + [
+        f"{what}: bars, composed|real" for what in WHAT
+    ]
+    head += ["seed: bars from bar, first of each"]
     return table(head, [(row.preset, *_faulty(row)) for row in rows])
 
 
@@ -130,8 +127,9 @@ def _faulty(row: Minutes) -> list[str]:
     return [
         str(row.streams),
         f"{row.minutes:.0f}",
-        *(f"{len(some)} of {row.streams}" for some in seeds),
-        f"{row.real_faults} of {row.real_pieces}",
+        str(row.real_pieces),
+        *(str(len(some)) for some in seeds),
+        *(f"{row.affected[what]:.1%}|{row.real_affected[what]:.1%}" for what in WHAT),
         ", ".join(where) or "–",
     ]
 
