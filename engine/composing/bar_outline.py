@@ -18,6 +18,7 @@ from engine.composing.setting import Setting
 from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext, recalled
 from engine.music.fields import ECHO_NEW
 from engine.music.noise import RESTS, uniforms
+from engine.music.score import DRUMS
 from engine.network.runtime import Pool
 from engine.planning.correction import UPRIGHT, leaning, told
 from engine.planning.form import RESTING, FormBar
@@ -27,6 +28,7 @@ from engine.representations.codec import Codec
 from engine.representations.limits import APART, Limits
 
 STRAINED = 3.0  # buckets of lean at which nothing may rub
+_KEYBOARDS = range(8)  # General MIDI programs of pianos and harpsichords
 _SHARPEST_CUT = 0.9  # of `min_p`, however the guards ask for it
 
 
@@ -126,9 +128,16 @@ def paired_bias_at(
     if section.close and section.left < 2:
         arrival = Arrival(section.left, setting.metre.half, bass_below(recalled(before)))
     parts_on = setting.limits.parts_on
-    counterpoint = Counterpoint(lines, strength, parts_on) if strength else None
+    shared = _is_one_keyboard(setting)
+    counterpoint = Counterpoint(lines, strength, parts_on, shared) if strength else None
     paired = PairedBias(lines, line.start, counterpoint, arrival)
     return None if paired.is_idle else paired
+
+
+def _is_one_keyboard(setting: Setting) -> bool:
+    """Whether parts that are asked for all play on a piano or its like, as two hands do."""
+    parts = [part for part in setting.controls.parts if part <= DRUMS]
+    return len(parts) > 1 and all(setting.programs[part - 1] in _KEYBOARDS for part in parts)
 
 
 def overdue_at(line: BarLine, setting: Setting) -> set[int]:

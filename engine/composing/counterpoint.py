@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.composing.counterpoint_weights import ABOVE, BELOW, LEVEL, Bias, weights_of
+from engine.composing.counterpoint_weights import ABOVE, AGREEING, BELOW, LEVEL, Bias, weights_of
 from engine.music.fields import MELODIC_PITCHES
 from engine.music.harmony import CHORD_CLASSES
 from engine.music.score import DRUMS, PARTS, Note
@@ -75,13 +75,18 @@ class Lines:
 class Counterpoint:
     """What parts owe each other, in one bar under way."""
 
-    def __init__(self, lines: Lines, strength: float, parts_on: Sequence[bool]) -> None:
+    def __init__(
+        self, lines: Lines, strength: float, parts_on: Sequence[bool], shared: bool = False
+    ) -> None:
+        """`shared`: the parts play on one keyboard."""
         self.lines = lines
         self.parts = [part for part in range(DRUMS) if parts_on[part]]
-        self._weights = weights_of(strength)
+        self._weights = weights_of(strength, shared)
         self._rows: list[Bias] = []  # by part, over its pitches
         self._told = 0  # bits of the parts whose notes the present onset's bias knows
         self._brought = 0  # bits of the classes of the chord that they brought
+        self._struck = 0  # bits of the classes that were struck
+        self._rubbing = 0  # bits of the classes that would make no triad with these
 
     def on(self, bias: Bias) -> None:
         """Write to this bias from now on; it must stay where it is."""
@@ -90,7 +95,7 @@ class Counterpoint:
     def meet(self, chord: int) -> None:
         """At a new onset, of whose bias nothing is written yet: where each part comes from, what
         the others hold and the chord wants."""
-        self._told = self._brought = 0
+        self._told = self._brought = self._struck = self._rubbing = 0
         before = self.lines.before
         held = [part for part in self.parts if before[part] != SILENT]
         base = self._weights.nothing  # the highest part has the tune, and brings what it likes
@@ -138,6 +143,7 @@ class Counterpoint:
         lines, apart, unison = self.lines, self._weights.apart, self._weights.unison
         was, now = lines.before[part], lines.now[part]
         brought = self._brings(now % 12, chord)
+        rubbing = self._rubs(now % 12)
         for other in self.parts:
             if other <= part:
                 continue
@@ -155,6 +161,8 @@ class Counterpoint:
                     self._move_with(row, own, was, now)
             if brought is not None:
                 row -= brought
+            if rubbing is not None:
+                row += rubbing
 
     def _move_with(self, row: Bias, own: int, was: int, now: int) -> None:
         """No parallels with a part that has moved from one pitch to another."""
@@ -169,6 +177,17 @@ class Counterpoint:
             return None
         self._brought |= 1 << struck
         return self._weights.lacking[struck]
+
+    def _rubs(self, struck: int) -> Bias | None:
+        """What makes no triad any more, now that this class is struck too; None: nothing new."""
+        self._struck |= 1 << struck
+        new = ~AGREEING[self._struck] & ~self._rubbing & 0xFFF
+        if not new:
+            return None
+        self._rubbing |= new
+        classes = [pitch_class for pitch_class in range(12) if new >> pitch_class & 1]
+        found: Bias = np.sum([self._weights.rubbing[one] for one in classes], axis=0)
+        return found
 
 
 def _relation(own: int, held: int) -> int:

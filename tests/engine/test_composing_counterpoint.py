@@ -20,6 +20,7 @@ from engine.composing.counterpoint_weights import (
     LEADING,
     LEAP,
     PARALLEL,
+    RUBBING,
     STEP,
     UNISON,
 )
@@ -38,6 +39,11 @@ from tests.engine.sessions import advance, as_heard, compose, joined
 from tests.fakes import TableNetwork
 
 TABLE = TableNetwork()
+TRIADS = [
+    {(root + step) % 12 for step in steps}
+    for root in range(12)
+    for steps in ((0, 4, 7), (0, 3, 7), (0, 3, 6))
+]
 PITCH = st.integers(30, 90)
 STRUCK = st.dictionaries(st.integers(0, DRUMS - 1), PITCH, max_size=4)
 ON = st.lists(st.booleans(), min_size=PARTS, max_size=PARTS).map(tuple)
@@ -110,6 +116,13 @@ def owed(
         found += STEP if far in (1, 2) else LEAP if far > 5 else 0.0
     if own is not None and pitch == own + 1 and own % 12 in (11, 8) and pitch % 12 in classes:
         found += LEADING
+    so_far: set[int] = set()
+    rubs = False
+    for other in above:
+        so_far.add(now[other] % 12)
+        fitting = [triad for triad in TRIADS if so_far <= triad]
+        rubs |= bool(fitting) and not any(pitch % 12 in triad for triad in fitting)
+    found += RUBBING * rubs
     for other in parts:
         stands = now[other] if other in above else before.get(other)
         if other == part or stands is None:
