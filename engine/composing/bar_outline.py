@@ -119,9 +119,9 @@ def paired_bias_at(
     conditions: PlanConditions,
     section: FormBar,
     before: HeardBar[int],
-) -> PairedBias | None:
-    """What parts owe each other and the close of a phrase owes its chord; None: nothing. `before`
-    are the notes of the bar before the line."""
+) -> PairedBias:
+    """What parts owe each other and the close of a phrase owes its chord. `before` are the notes of
+    the bar before the line."""
     setting = conditions.setting
     strength = setting.controls.counterpoint
     arrival = None
@@ -130,8 +130,7 @@ def paired_bias_at(
     parts_on = setting.limits.parts_on
     shared = _is_one_keyboard(setting)
     counterpoint = Counterpoint(lines, strength, parts_on, shared) if strength else None
-    paired = PairedBias(lines, line.start, counterpoint, arrival)
-    return None if paired.is_idle else paired
+    return PairedBias(lines, line.start, counterpoint, arrival)
 
 
 def _is_one_keyboard(setting: Setting) -> bool:

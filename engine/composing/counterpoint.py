@@ -30,16 +30,18 @@ class Lines:
     """Where the parts of a stream stand.
 
     `before` and `now` are their pitches ahead of the present onset and at it, SILENT where a part
-    rested or was not struck; `ends` are the ticks at which their latest notes end.
+    rested or was not struck; `ends` are the ticks at which their latest notes end, `latest` part
+    and pitch that were struck last at this onset.
     """
 
-    __slots__ = ("before", "ends", "now", "tick")
+    __slots__ = ("before", "ends", "latest", "now", "tick")
 
     def __init__(self) -> None:
         self.tick = -1
         self.before = [SILENT] * PARTS
         self.now = [SILENT] * PARTS
         self.ends = [0] * PARTS
+        self.latest: tuple[int, int] | None = None
 
     def state(self) -> Standing:
         """As a value, for `resume`."""
@@ -55,7 +57,7 @@ class Lines:
         """Go to an onset; what was struck before it is past."""
         if tick == self.tick:
             return
-        self.tick = tick
+        self.tick, self.latest = tick, None
         for part in range(DRUMS):
             if self.now[part] != SILENT:
                 self.before[part], self.now[part] = self.now[part], SILENT
@@ -67,6 +69,7 @@ class Lines:
         if note.part == DRUMS:
             return
         self.reach(note.onset)
+        self.latest = note.part, note.pitch
         if self.now[note.part] == SILENT:
             self.now[note.part] = note.pitch
             self.ends[note.part] = note.onset + note.duration

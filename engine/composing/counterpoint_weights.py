@@ -17,11 +17,12 @@ from engine.music.harmony import CHORD_CLASSES
 # Log-weights at full strength.
 PARALLEL = -8.0  # two parts move the same way, from a perfect interval into the same
 HIDDEN = -1.0  # they come to one the same way, from another interval
-UNISON = -2.5  # the pitch at which another part sounds
+UNISON = -1.5  # the pitch at which another part sounds
 SHARED = -12.0  # the same on one keyboard, which has each key once; whatever the strength
 CROSSED = -2.5  # beyond the pitch of a part that has been above, or below
 LEADING = 2.0  # from the leading note to the tonic that the chord brings
 STEP, LEAP = 0.5, -0.6  # of outer parts: one or two semitones; more than a fourth
+STAYS = -0.3  # the same pitch again
 _STEP, _LEAP = 2, 5
 LACKING = 0.6  # a note of the chord that nobody has yet
 RUBBING = -1.2  # a note that makes no triad with those that were struck with it
@@ -64,6 +65,7 @@ def weights_of(strength: float, shared: bool = False) -> Weights:
     unison, crossed = meeting * (steps == 0), strength * CROSSED
     apart = [unison, unison + crossed * (steps < 0), unison + crossed * (steps > 0)]
     lead = STEP * ((steps != 0) & (abs(steps) <= _STEP)) + LEAP * (abs(steps) > _LEAP)
+    lead += STAYS * (steps == 0)
     lacking = LACKING * _OF_CLASS
     full = np.array([lacking[list(classes)].sum(axis=0) for classes in CHORD_CLASSES])
     return Weights(

@@ -8,6 +8,7 @@ from engine.composing.arrival import Arrival
 from engine.composing.counterpoint import Counterpoint, Lines
 from engine.composing.counterpoint_weights import Bias
 
+STRUCK = -20.0  # log-weight of what a part has struck at this onset already
 _NOWHERE = -1
 _NO_BIAS: Bias = np.zeros((0, 0), np.float32)
 
@@ -22,10 +23,6 @@ class PairedBias:
         self._counterpoint, self._arrival = counterpoint, arrival
         self._written = _NOWHERE  # the onset that the bias stands for
         self._bias = _NO_BIAS
-
-    @property
-    def is_idle(self) -> bool:
-        return self._counterpoint is None and self._arrival is None
 
     def on(self, bias: Bias) -> None:
         """Write to this bias from now on; it must stay where it is as long as the bar."""
@@ -43,5 +40,8 @@ class PairedBias:
                 self._counterpoint.meet(chord)
             if self._arrival is not None:
                 self._arrival.meet(self._bias, tick - self._start, chord)
+        if self._lines.latest is not None:
+            part, pitch = self._lines.latest
+            self._bias[1 + part, 1 + pitch] += STRUCK
         if self._counterpoint is not None:
             self._counterpoint.answer(chord)

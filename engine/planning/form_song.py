@@ -27,7 +27,7 @@ from engine.planning.form_state import (
     theme_name,
 )
 
-ABROAD = 0.35  # share of contrasting themes that stand in another key
+ABROAD = 0.6  # share of contrasting themes that stand in another key
 PARALLEL = 0.6  # share of new themes whose later phrases begin as the first
 
 _THEMES = 2

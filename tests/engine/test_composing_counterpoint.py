@@ -21,6 +21,7 @@ from engine.composing.counterpoint_weights import (
     LEAP,
     PARALLEL,
     RUBBING,
+    STAYS,
     STEP,
     UNISON,
 )
@@ -113,7 +114,7 @@ def owed(
         found += LACKING
     if own is not None and part in (parts[0], parts[-1]):
         far = abs(pitch - own)
-        found += STEP if far in (1, 2) else LEAP if far > 5 else 0.0
+        found += STEP if far in (1, 2) else LEAP if far > 5 else STAYS if far == 0 else 0.0
     if own is not None and pitch == own + 1 and own % 12 in (11, 8) and pitch % 12 in classes:
         found += LEADING
     so_far: set[int] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from engine.composing.composer import Composer
 from engine.controls.controls import Controls
 from engine.music.bars import Bar
-from engine.music.score import Score
+from engine.music.score import DRUMS, Score
 from engine.network.runtime import Network
 from export.evaluation.against.features import measured
 from export.evaluation.against.form import Form, form_of
@@ -32,6 +32,7 @@ from export.evaluation.composing import SettingOf, score_of, streams_of
 from export.evaluation.music import RealMusic
 
 ROWS = 16  # streams that are composed together
+ENOUGH_ALIKE = 16  # pieces of as many parts as a preset has
 ALL_STYLES = ("all styles",)
 
 
@@ -74,14 +75,15 @@ class RealSide:
         self._phrases: dict[int, Phrases] = {}
         self._controls: dict[tuple[int, ...], float | None] = {}
 
-    def of(self, mix: Iterable[str]) -> tuple[tuple[str, ...], list[int]]:
-        """The styles of a mix that there is enough of, and the numbers of their pieces; all
-        pieces, if there is too little of them."""
+    def of(self, mix: Iterable[str], parts: Collection[int]) -> tuple[tuple[str, ...], list[int]]:
+        """The styles of a mix that there is enough of, and the numbers of their pieces, of those
+        with as many parts if there are enough; all pieces, if there is too little of them."""
         wanted = [style for style in mix if style in self._styles]
         chosen = [i for i, style in enumerate(self._styles) if style in wanted]
         if len(chosen) < 2 * LEAST_PIECES:
             return ALL_STYLES, list(range(len(self._styles)))
-        return tuple(wanted), chosen
+        alike = [i for i in chosen if melodic_parts(self._scores[i]) in parts]
+        return tuple(wanted), alike if len(alike) >= ENOUGH_ALIKE else chosen
 
     def scores(self, pieces: Sequence[int] | None = None) -> list[Score]:
         """Of these pieces, or of all."""
@@ -113,6 +115,15 @@ class RealSide:
             enough = len(set(known.pieces)) >= LEAST_PIECES
             self._controls[key] = real_control(known) if enough else None
         return self._controls[key]
+
+
+def melodic_parts(score: Score) -> int:
+    return len([part for part in score.parts if part != DRUMS])
+
+
+def asked_parts(controls: Controls) -> int:
+    """How many melodic parts are asked for; 0: it is left open."""
+    return len([part for part in controls.parts if part != DRUMS + 1])
 
 
 def sample(scores: Sequence[Score], names: Sequence[str]) -> Sample:
@@ -161,7 +172,8 @@ def _composed(
 
 
 def _compare(name: str, streams: Sequence[Stream], real: RealSide) -> Against:
-    styles, chosen = real.of(dict.fromkeys(s for one in streams for s, _ in one.controls.style))
+    mixed = dict.fromkeys(s for one in streams for s, _ in one.controls.style)
+    styles, chosen = real.of(mixed, {asked_parts(one.controls) for one in streams})
     sounding = [score_of(one.bars) for one in streams]
     ours = list(map(at_home, sounding))
     composed = sample(ours, [str(i) for i in range(len(ours))])

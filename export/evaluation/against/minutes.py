@@ -17,7 +17,7 @@ from engine.music.measures import Floats, Ints, measure
 from engine.music.score import DRUMS, Score, bar_grid
 from engine.network.runtime import Network
 from export.evaluation.against.collapse import WHAT, Fault, affected, faults
-from export.evaluation.against.comparing import ROWS, RealSide
+from export.evaluation.against.comparing import ROWS, RealSide, asked_parts
 from export.evaluation.composing import SettingOf, bar_by_bar, score_of
 
 BLOCK = 180  # seconds
@@ -116,7 +116,10 @@ def _compare(
     streams: Sequence[Sequence[Bar]],
     real: RealSide,
 ) -> Minutes:
-    styles, chosen = real.of(dict.fromkeys(s for _, one in settings for s, _ in one.style))
+    styles, chosen = real.of(
+        dict.fromkeys(s for _, one in settings for s, _ in one.style),
+        {asked_parts(one) for _, one in settings},
+    )
     pieces = real.scores(chosen)
     blocks = [
         [level(score_of(block), controls.key.shift) for block in _blocks(stream)]
