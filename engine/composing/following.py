@@ -76,9 +76,10 @@ def left_out_sentence(spec: Specification, names: Collection[str]) -> str:
     """What a user is told of controls of a preset that are left out."""
     reasons = unfollowed(spec)
     said = " and ".join(f"{name} ({reasons[name]})" for name in names)
+    what = "it" if len(names) == 1 else "them"
     return (
-        f"the preset is played without {said}: the model '{spec.name}' does not follow it; choose "
-        "a model that does if it matters"
+        f"the preset is played without {said}: the model '{spec.name}' does not follow {what}; "
+        "choose a model that does if it matters"
     )
 
 
