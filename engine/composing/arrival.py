@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.composing.counterpoint import Bias
+from engine.composing.counterpoint_weights import Bias
 from engine.composing.step_context import EchoNote
 from engine.music.fields import FIRST_CHORD, MELODIC_PITCHES
 from engine.music.harmony import CHORD_TONES, chord_parts

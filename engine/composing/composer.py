@@ -11,94 +11,46 @@ Whoever drives it either calls `compose_bar`, or, for many composers over one po
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from common.errors import PlanError
-from engine.composing.arrival import HELD_OFTEN, Arrival, bass_below, hold_of
-from engine.composing.articulation import articulated
-from engine.composing.closing import closed, led_to
-from engine.composing.counterpoint import NOWHERE, Counterpoint, Lines, Standing
-from engine.composing.finishing import heard_values, sounding, summary_of
-from engine.composing.imitation import answered
-from engine.composing.paired_bias import PairedBias
-from engine.composing.percussion import DRAWN_APART, Percussion
-from engine.composing.performing import performed
-from engine.composing.planning_ahead import (
-    PlanAhead,
-    PlanConditions,
-    PlannedStep,
-    numbered,
-    until,
+from engine.composing.bar_line import BarLine, first_line, out_of_reach
+from engine.composing.bar_outline import (
+    BarOutline,
+    conditions_at,
+    context_at,
+    limits_at,
+    overdue_at,
+    paired_bias_at,
 )
+from engine.composing.bar_under_way import begun_at
+from engine.composing.closing import closed
+from engine.composing.finishing import sounding
+from engine.composing.next_line import next_line
+from engine.composing.percussion import DRAWN_APART, Percussion
+from engine.composing.planning_ahead import PlanAhead, numbered, until
+from engine.composing.playing import played
 from engine.composing.primer import NOTHING, Primer
 from engine.composing.setting import Setting, setting_of
-from engine.composing.step_context import (
-    NOTHING_HEARD,
-    HeardBar,
-    StepContext,
-    recalled,
-    remember,
-)
+from engine.composing.step_context import NOTHING_HEARD, HeardBar
+from engine.composing.step_noise import StepNoise
 from engine.composing.tempo_drift import TempoDrift
 from engine.controls.controls import Controls
 from engine.controls.values import Json
 from engine.files.control_log import LoggedChange
-from engine.music.bars import Bar, Pedal, moved
-from engine.music.fields import ECHO_NEW
-from engine.music.heard_chords import Harmony, heard_chords
-from engine.music.noise import ENSEMBLE, RESTS, gumbel_block, uniforms
+from engine.music.bars import Bar, moved
+from engine.music.heard_chords import Harmony
+from engine.music.noise import ENSEMBLE, uniforms
 from engine.music.score import Note
 from engine.music.time import duration
 from engine.network.row_lease import RowLease
-from engine.network.runtime import Checkpoint, Network, Pool
-from engine.performing.pedal import is_pressed, pedals_of
-from engine.performing.played_bar import PlayedBar
-from engine.performing.rendering import rendered
+from engine.network.runtime import Network, Pool
 from engine.performing.rubato import pace
-from engine.planning.correction import NO_TRIMS, UPRIGHT, Trims, corrected, leaning, told
-from engine.planning.form import RESTING, FormState, heard_before, kept_bars
-from engine.planning.guards import GuardState, nudge, observe, report, retuned
-from engine.planning.part_patience import FRESH, Patience, after_bar, overdue, urge
-from engine.planning.planner_table import MAX_ECHO
-from engine.planning.scene import PlannerState
-from engine.representations.codec import Cursor
-from engine.representations.limits import APART
-
-STRAINED = 3.0  # buckets of lean at which nothing may rub
-NOISE_STEPS = 16  # steps whose noise is drawn at once
+from engine.planning.guards import report, retuned
+from engine.planning.part_patience import urge
 
 PlanOverrides = Mapping[int, Mapping[str, int]]  # plan columns set by bar
-
-
-class BarLine(NamedTuple):
-    """Everything that composing from a bar line on depends on, besides the controls."""
-
-    bar: int
-    start: int
-    cursor: Cursor
-    event: tuple[int, ...]  # the last one drawn
-    mark: Checkpoint
-    form: FormState
-    planner: PlannerState
-    guards: GuardState
-    anchor: int  # bar from which the present progression counts
-    chords: tuple[tuple[int, ...], float] | None  # the progression that was anchored
-    silent_from: int  # tick at which the last note ended
-    transposition: int  # of the bar before
-    lines: Standing  # of the parts
-    trims: Trims = NO_TRIMS
-    # See `leap`: ticks by which bars are told to begin later than composed, and the number that
-    # this one had before it was leapt to, under which it is planned; -1: it is none.
-    told: int = 0
-    meant: int = -1
-    patience: Patience = FRESH
-    harmony: Harmony = Harmony()
 
 
 class Composer:
@@ -122,7 +74,7 @@ class Composer:
         self.codec = self.spec.open_codec()
         self.names = tuple(name for name, _ in self.spec.context)
         self.table = network.planner_table
-        self.seed, self.stream, self._drawn_as = seed, stream, stream + apart
+        self.seed, self.stream = seed, stream
         self.plan_ahead = PlanAhead(self.table, seed, stream)
         self.tempo_drift = TempoDrift(seed, stream)
         self.controls = controls or Controls()
@@ -135,11 +87,7 @@ class Composer:
         self.heard: dict[int, HeardBar[int]] = {}
         self.lines: list[BarLine] = [self._first_line(primer or NOTHING)]
         self.committed = self.lines[0].bar
-        self._noise = np.zeros((NOISE_STEPS, self.spec.event_width), np.float32)
-        self._noise_block = -1
-        self._context: StepContext | None = None
-        self._paired: PairedBias | None = None  # with the context
-        self._planned: PlannedStep  # with the context
+        self._noise = StepNoise(seed, stream + apart, self.spec.event_width)
         self._retune = False  # the guards find their references anew at the next bar line
         self.last: int | None = None  # the bar with which a piece closes, None: it is endless
         self._begin()
@@ -151,21 +99,9 @@ class Composer:
             self.pool.prefill(self.row, primer.inputs, primer.ticks)
             event = primer.events
         self.heard.update(primer.heard)
-        return BarLine(
-            primer.bars,
-            primer.end,
-            self.codec.cursor(primer.end),
-            event,
-            self.lease.mark(),
-            heard_before(primer.bars) if primer.bars else FormState(),
-            primer.planner,
-            GuardState(),
-            primer.bars,
-            None,
-            primer.end,
-            self.setting.limits.transposition,
-            NOWHERE,
-        )
+        cursor = self.codec.cursor(primer.end)
+        transposition = self.setting.limits.transposition
+        return first_line(primer, cursor, event, self.lease.mark(), transposition)
 
     def _percussionist(self, bar: int, tick: int, controls: Controls) -> Composer:
         """A composer of drums from a bar on."""
@@ -232,13 +168,11 @@ class Composer:
         self.committed = max(self.committed, min(bar, self.next_bar))
         while self.lines[0].bar < self.committed:
             del self.lines[0]
-        for old in [b for b in self.revisions if b < self.committed]:
-            del self.revisions[old]
-        meant = self.lines[0].meant
-        for old in [
-            b for b in self.overrides if b < self.committed and b not in (meant, meant + 1)
-        ]:
-            del self.overrides[old]
+        self.revisions = {b: n for b, n in self.revisions.items() if b >= self.committed}
+        meant = self.lines[0].planned_as
+        for old in [b for b in self.overrides if b < self.committed]:
+            if old not in (meant, meant + 1):
+                del self.overrides[old]
         self.percussion.commit(self.committed)
 
     def change(
@@ -287,11 +221,10 @@ class Composer:
         before it cannot be changed any more."""
         assert bar >= self.next_bar, "numbers only rise"
         line = self.lines[-1]
-        meant = line.bar if line.meant < 0 else line.meant
         self.percussion.leap(line.bar, bar)
-        self.lines = [line._replace(bar=bar, told=tick - line.start, meant=meant)]
-        if self._context is not None:
-            self._planned = numbered(self._planned, bar)
+        self.lines = [line._replace(bar=bar, told=tick - line.start, meant=line.planned_as)]
+        if self._outline is not None:
+            self._outline.planned = numbered(self._outline.planned, bar)
         self.commit(bar)
 
     def close_with(self, bar: int) -> None:
@@ -343,7 +276,7 @@ class Composer:
     @property
     def is_under_way(self) -> bool:
         """Whether a note of the present bar is to be drawn next: `finished` would give None."""
-        return self._context is not None
+        return self._outline is not None
 
     @property
     def has_room(self) -> bool:
@@ -358,301 +291,116 @@ class Composer:
 
     def _begin(self) -> None:
         """Set out on the bar after the last bar line."""
-        line, setting = self.lines[-1], self.setting
-        self._in_force = setting  # of this bar: a change may come that only reaches the next
-        self._cursor = line.cursor.copy()
-        self._lines = Lines.resume(line.lines)
-        self._event = list(line.event)
-        self._start, self._end = line.start, line.start + setting.metre.ticks
-        self._notes: list[Note] = self._cursor.enter_bar(line.start, self._end)
-        self._told: HeardBar[int] = array("i")
-        self._overdue: set[int] = set()  # parts that are leaned to until they are heard
-        self._surprise, self._drawn = 0.0, 0
+        line = self.lines[-1]
+        self._in_force = self.setting  # of this bar: a change may come that only reaches the next
+        self._bar = begun_at(line, self._in_force.metre.ticks)
         self._pace = self._pace_from(line)
-        self._context = None  # worked out when the first note is drawn or the bar is done
+        # Worked out when the first note is drawn or the bar is done.
+        self._outline: BarOutline | None = None
 
     def _pace_from(self, line: BarLine) -> float:
         """How many times as long as in an even tempo the bar under way lasts."""
         expression = self._in_force.controls.expression
         if not expression:
             return 1.0
-        bar = line.bar if line.meant < 0 else line.meant
+        bar = line.planned_as
         settings = until(self.last, bar, self._in_force.form)
         form = self.plan_ahead.form_of(bar, line.form, settings)
         return pace(form.phrase, form.ending, expression, (self.seed, self.stream, bar))
 
-    def _plan(self) -> None:
+    def _plan(self) -> BarOutline:
         """Plan the bar under way and write everything that holds for all of it."""
         line, setting = self.lines[-1], self._in_force
-        bar = line.bar if line.meant < 0 else line.meant
-        anchor = line.anchor if setting.progression == line.chords else bar
-        more = told(line.trims, setting.positions)
-        self._conditions = PlanConditions(
-            setting, anchor, nudge(line.guards).and_more(more), self.last
+        conditions = conditions_at(line, setting, self.last)
+        planned, next_chord = self.plan_ahead.plan(
+            line.planned_as, line.form, line.planner, conditions, self.overrides
         )
-        self._planned, next_chord = self.plan_ahead.plan(
-            bar, line.form, line.planner, self._conditions, self.overrides
+        if line.planned_as != line.bar:
+            planned = numbered(planned, line.bar)
+        before = self.heard.get(line.planned_as - 1, NOTHING_HEARD)
+        outline = BarOutline(
+            conditions,
+            planned,
+            context_at(self.names, conditions, planned, next_chord, self.heard),
+            limits_at(line, conditions, planned, self.codec, (self.seed, self.stream)),
+            paired_bias_at(self._bar.lines, line, conditions, planned.section, before)
+            if self.pool.paired.size
+            else None,
+            overdue_at(line, setting),
         )
-        if bar != line.bar:
-            self._planned = numbered(self._planned, line.bar)
-        plan, section = self._planned.plan, self._planned.section
-        source = self.heard.get(plan.source, NOTHING_HEARD)
-        answers = section.answer > 0 and plan.source == section.source
-        if answers:
-            parts_on = setting.limits.parts_on
-            source = answered(self.heard, section.subject, plan.source, section.answer, parts_on)
-            plan = plan if source else plan._replace(echo=ECHO_NEW)
-        self._context = StepContext(
-            self.names,
-            setting.metre,
-            section.phrase,
-            plan,
-            next_chord,
-            source,
-            until_played=answers,
-        )
-        pool, row = self.pool, self.row
-        lean = leaning(
-            line.trims, setting.positions, setting.attributes, self._conditions.nudge.worn
-        )
-        self._limits = setting.limits
-        if self.last is not None and bar <= self.last:
-            self._limits = led_to(
-                setting.limits,
-                setting.controls.key,
-                line.start,
-                setting.metre.ticks,
-                self.last - bar,
-            )
-        elif self._comes_to_rest(bar):
-            first = line.start + self._planned.section.left * setting.metre.ticks
-            self._limits = replace(self._limits, hold=(first, first + hold_of(setting.metre)))
-        if lean != UPRIGHT:
-            tilted = self._limits.pitch_bias + lean.tilt
-            self._limits = replace(
-                self._limits,
-                pitch_bias=tilted,
-                lean=self.codec.leaning(lean),
-                apart=max(self._limits.apart, APART * min(1.0, lean.strain / STRAINED)),
-            )
-        self.codec.write_bias(pool.bias[row], self._limits)
-        pool.paired[row] = 0
-        self._paired = self._paired_bias() if pool.paired.size else None
-        self._overdue = overdue(line.patience) if setting.controls.parts else set()
-        pool.mix[row] = setting.mix
-        pool.sharpness[row] = 1 / (setting.temperature * self._conditions.nudge.temperature)
-        with np.errstate(divide="ignore"):
-            pool.cut[row] = np.log(np.minimum(setting.min_p * self._conditions.nudge.min_p, 0.9))
-
-    def _comes_to_rest(self, bar: int) -> bool:
-        """Whether the phrase that closes in this bar or the next is held there."""
-        section = self._planned.section
-        if not section.close or section.left > 1 or self._in_force.controls.form not in RESTING:
-            return False
-        draw = uniforms(self.seed, self.stream, RESTS, bar + section.left, 1)[0]
-        return bool(draw < HELD_OFTEN)
-
-    def _paired_bias(self) -> PairedBias | None:
-        """What parts owe each other and the close of a phrase owes its chord; None: nothing."""
-        setting, section = self._in_force, self._planned.section
-        strength, parts_on = setting.controls.counterpoint, self._limits.parts_on
-        arrival = None
-        if section.close and section.left < 2:
-            before = recalled(self.heard.get(self.lines[-1].bar - 1, NOTHING_HEARD))
-            arrival = Arrival(section.left, setting.metre.half, bass_below(before))
-        counterpoint = Counterpoint(self._lines, strength, parts_on) if strength else None
-        paired = PairedBias(self._lines, self._start, counterpoint, arrival)
-        return None if paired.is_idle else paired
+        outline.write(self.pool, self.row, self.codec)
+        self._outline = outline
+        return outline
 
     def prepare(self) -> None:
         """Fill this stream's row for one step. Only if `finished()` gave None."""
         if self.percussion.is_drawing:
             self.percussion.prepare()
             return
-        step_context = self._context
-        assert step_context is not None
-        pool, row, cursor = self.pool, self.row, self._cursor
-        cursor.constrain(pool.bias[row], self._limits)
-        if self._overdue:
-            weight = urge((cursor.tick - self._start) / (self._end - self._start))
-            self.codec.lean_to(pool.bias[row], self._overdue, weight)
-        context = step_context.at(
-            cursor.tick - self._start, cursor.rank, self._drawn, cursor.voices
-        )
-        if self._paired is not None:
-            chord = step_context.chord_at_tick(cursor.tick - self._start)
-            self._paired.write(pool.paired[row], cursor.tick, chord)
-        pool.inputs[row, 0] = self._event + context
+        outline, bar = self._outline, self._bar
+        assert outline is not None
+        pool, row, cursor = self.pool, self.row, bar.cursor
+        place = cursor.tick - bar.start
+        cursor.constrain(pool.bias[row], outline.limits)
+        if outline.overdue:
+            weight = urge(place / (bar.end - bar.start))
+            self.codec.lean_to(pool.bias[row], outline.overdue, weight)
+        context = outline.context.at(place, cursor.rank, bar.drawn, cursor.voices)
+        if outline.paired is not None:
+            outline.paired.write(cursor.tick, outline.context.chord_at_tick(place))
+        pool.inputs[row, 0] = bar.event + context
         pool.ticks[row] = cursor.tick
-        pool.noise[row] = self._noise_of(int(pool.steps[row, 0]))
-
-    def _noise_of(self, step: int) -> NDArray[np.float32]:
-        block, place = divmod(step, NOISE_STEPS)
-        if block != self._noise_block:
-            self._noise_block = block
-            width = self.spec.event_width
-            self._noise = gumbel_block(self.seed, self._drawn_as, block, NOISE_STEPS, width)
-        noise: NDArray[np.float32] = self._noise[place]
-        return noise
+        pool.noise[row] = self._noise.of(int(pool.steps[row, 0]))
 
     def absorb(self) -> Bar | None:
         """Take what the step drew; the bar, if that completed it."""
         if self.percussion.is_drawing:
             self.percussion.absorb()
             return self.finished()
-        context = self._context
-        assert context is not None
-        event: list[int] = self.pool.event[self.row].tolist()
-        self._surprise -= sum(self.pool.likelihood[self.row].tolist())
-        self._drawn += 1
-        cursor = self._cursor
-        tick, rank = cursor.tick, cursor.rank
-        note = cursor.accept(event, self._limits)
-        self._event = event
-        if note is not None:
-            self._notes.append(note)
-            self._lines.strike(note)
-            if note.part in self._overdue:
-                self._overdue.remove(note.part)
-                self.codec.lean_to(self.pool.bias[self.row], (note.part,), 0.0)
-            values = self.codec.echoed(event)
-            if values is not None:
-                remember(self._told, tick - self._start, rank, values)
-                context.take(tick - self._start, values[0])
+        outline, pool, row = self._outline, self.pool, self.row
+        assert outline is not None
+        event, likelihood = pool.event[row].tolist(), pool.likelihood[row].tolist()
+        note = self._bar.take(event, likelihood, outline.limits, self.codec, outline.context)
+        if note is not None and note.part in outline.overdue:
+            outline.overdue.remove(note.part)
+            self.codec.lean_to(pool.bias[row], (note.part,), 0.0)
         return self.finished()
 
     def finished(self) -> Bar | None:
         """The bar under way, if nothing more can begin in it; composing then stands at the next."""
-        if self._context is None:
-            self._plan()
-        if self._cursor.tick < self._end:
+        outline = self._outline or self._plan()
+        if not self._bar.is_full or not self._drums_are_done():
             return None
         line, setting = self.lines[-1], self._in_force
-        if setting.percussion is not None and not self.percussion.is_done(
-            line.bar, line.start, setting.percussion
-        ):
-            return None
-        self._notes += self._cursor.leave_bar(self._end)
-        notes = tuple(sorted(self._notes))
+        self._bar.notes += self._bar.cursor.leave_bar(self._bar.end)
+        notes = tuple(sorted(self._bar.notes))
         if line.bar == self.last:
-            span = self._start, self._end
-            is_line = self._planned.plan.polyphony == 1 or setting.limits.voices == 1
-            notes = tuple(
-                closed(notes, span, setting.limits, setting.controls.key, is_line=is_line)
-            )
-        quarter = self._quarter(line.bar)
+            is_line = outline.planned.plan.polyphony == 1 or setting.limits.voices == 1
+            span, key = self._bar.span, setting.controls.key
+            notes = tuple(closed(notes, span, setting.limits, key, is_line=is_line))
         revision = self.revisions.get(line.bar, -1) + 1
         self.revisions[line.bar] = revision
         heard = sounding(notes, setting.limits.transposition, line.transposition)
         heard = tuple(sorted((*heard, *self.percussion.take())))
-        played, shifts, pedals = self._played(heard, quarter)
-        chords, self._harmony = heard_chords(line.harmony, played, line.start, setting.metre)
-        bar = Bar(
-            line.bar,
-            revision,
-            line.start,
-            setting.metre,
-            quarter,
-            played,
-            shifts,
-            setting.programs,
-            self._planned.plan,
-            self._planned.section.name,
-            self._surprise / max(self._drawn, 1),
-            pedals,
-            chords,
-        )
-        self._close_bar(line, notes)
+        quarter, place = self._quarter(line.bar), (self.seed, self.stream)
+        bar, harmony = played(heard, line, outline, self._bar, quarter, place)
+        self._close_bar(outline, notes, harmony)
         self._begin()
-        return moved(bar, line.told)
+        return moved(replace(bar, revision=revision), line.told)
 
-    def _played(
-        self, notes: tuple[Note, ...], quarter: int
-    ) -> tuple[tuple[Note, ...], tuple[int, ...], tuple[Pedal, ...]]:
-        """The notes of the bar under way, where they sound, as they are played; by how many
-        microseconds each is shifted; and the pedals."""
-        line, setting, section = self.lines[-1], self._in_force, self._planned.section
-        controls, key = setting.controls, (self.seed, self.stream, line.bar)
-        touch = None if line.bar == self.last else controls.articulation  # the last chord is held
-        played, shifts = performed(
-            articulated(notes, max(self._end, self._cursor.tick), touch),
-            line.start,
-            quarter,
-            controls.swing,
-            controls.humanise_time,
-            controls.humanise_velocity,
-            key,
-        )
-        chords = self._planned.plan.chord, self._planned.plan.half_chord
-        bar = PlayedBar(
-            *(line.start, setting.metre, quarter, section.phrase, section.ending),
-            *(chords, setting.programs, key),
-        )
-        played, shifts = rendered(played, shifts, bar, controls.expression)
-        pressed = is_pressed(controls.pedal, controls.expression)
-        return played, shifts, pedals_of(played, bar) if pressed else ()
+    def _drums_are_done(self) -> bool:
+        line, asked = self.lines[-1], self._in_force.percussion
+        return asked is None or self.percussion.is_done(line.bar, line.start, asked)
 
-    def _close_bar(self, line: BarLine, notes: tuple[Note, ...]) -> None:
+    def _close_bar(self, outline: BarOutline, notes: tuple[Note, ...], harmony: Harmony) -> None:
         """Remember the bar and draw the bar line."""
-        self.heard[line.bar] = self._told
-        ended = max((note.onset + note.duration for note in notes), default=line.silent_from)
-        silent_from = max(ended, line.silent_from)
-        silence = self._end - silent_from - self._in_force.limits.max_rest
-        surprise = self._surprise / max(self._drawn, 1)
-        plan = self._planned.plan
-        span = self._start, self._end
-        values = heard_values(notes, span, line.cursor.carried)
-        asked = self._in_force.positions
-        # The guards hold the music to what was meant, not to what it took to get there.
-        wanted = tuple(
-            level - trim if level and position is not None else level
-            for level, trim, position in zip(
-                plan.levels, told(line.trims, asked), asked, strict=True
-            )
-        )
-        meant = [
-            level if position is not None and level else None
-            for position, level in zip(asked, wanted, strict=True)
-        ]
-        copied = bool(self._told) and self._told == self.heard.get(plan.source)
-        summary = summary_of(notes, span, values, wanted, plan, surprise, silence, copied=copied)
-        guards = observe(line.guards, summary)
-        self.lines.append(
-            BarLine(
-                line.bar + 1,
-                self._end,
-                self._cursor.copy(),
-                tuple(self._event),
-                self.lease.mark(),
-                self._planned.form,
-                self._planned.planner,
-                retuned(guards) if self._retune else guards,
-                self._conditions.anchor,
-                self._conditions.setting.progression,
-                silent_from,
-                self._in_force.limits.transposition,
-                self._lines.state(),
-                corrected(line.trims, meant, values),
-                told=line.told,
-                harmony=self._harmony,
-                patience=after_bar(line.patience, self._asked_parts, {n.part for n in notes}),
-            )
-        )
+        line = self.lines[-1]
+        self.heard[line.bar] = self._bar.told
+        source = self.heard.get(outline.planned.plan.source)
+        mark = self.lease.mark()
+        self.lines.append(next_line(line, outline, self._bar, notes, source, harmony, mark))
         if self._retune:
-            self.percussion.retune(line.bar + 1)
+            self.retune()
         self._retune = False
-        self._forget()
-
-    @property
-    def _asked_parts(self) -> tuple[int, ...]:
-        """The parts that are asked for by number, from 0, and that this composer plays itself."""
-        on = self._in_force.limits.parts_on
-        return tuple(p for p, it in enumerate(on) if it) if self._in_force.controls.parts else ()
-
-    def _forget(self) -> None:
-        """Drop the notes of bars that nothing can echo any more, from any kept bar line on."""
-        oldest = self.lines[0].bar - MAX_ECHO
-        kept = [*kept_bars(self.lines[0].form), *kept_bars(self.lines[-1].form)]
-        gone = [b for b in self.heard if b < oldest and not any(b in bars for bars in kept)]
-        for bar in gone:
+        for bar in out_of_reach(self.heard, self.lines[0], self.lines[-1]):
             del self.heard[bar]

@@ -12,28 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.composing.counterpoint_weights import ABOVE, AGREEING, BELOW, LEVEL, Bias, weights_of
 from engine.music.fields import MELODIC_PITCHES
+from engine.music.harmony import CHORD_CLASSES
 from engine.music.score import DRUMS, PARTS, Note
 
-# Log-weights at full strength.
-PARALLEL = -8.0  # two parts move the same way, from a perfect interval into the same
-HIDDEN = -1.0  # they come to one from another interval, or by contrary motion
-UNISON = -2.5  # the pitch at which another part sounds
-CROSSED = -2.5  # beyond the pitch of a part that has been above, or below
-LEADING = 2.0  # from the leading note to the tonic that the chord brings
-STEP, LEAP = 0.5, -0.3  # of outer parts: one or two semitones; more than a fourth
-LACKING = 0.8  # a note of the chord that nobody has yet
-
 SILENT = -1
-_PERFECT = (0, 7)
 _LEADING_TONES = (11, 8)  # of C and of A minor, where everything is composed
 _FIRST = 1  # of the values of part and pitch: 0 is "open"
 _END = _FIRST + MELODIC_PITCHES
 
 Standing = tuple[tuple[int, ...], ...]  # of all parts at a bar line
-Bias = NDArray[np.float32]  # [values of part, values of pitch]
 
 
 class Lines:
@@ -85,92 +75,124 @@ class Lines:
 class Counterpoint:
     """What parts owe each other, in one bar under way."""
 
-    def __init__(self, lines: Lines, strength: float, parts_on: Sequence[bool]) -> None:
+    def __init__(
+        self, lines: Lines, strength: float, parts_on: Sequence[bool], shared: bool = False
+    ) -> None:
+        """`shared`: the parts play on one keyboard."""
         self.lines = lines
-        self.strength = strength
         self.parts = [part for part in range(DRUMS) if parts_on[part]]
+        self._weights = weights_of(strength, shared)
+        self._rows: list[Bias] = []  # by part, over its pitches
         self._told = 0  # bits of the parts whose notes the present onset's bias knows
         self._brought = 0  # bits of the classes of the chord that they brought
+        self._struck = 0  # bits of the classes that were struck
+        self._rubbing = 0  # bits of the classes that would make no triad with these
 
-    def meet(self, bias: Bias, classes: tuple[int, ...]) -> None:
-        """At a new onset: where each part comes from, and what the others hold."""
-        self._told = self._brought = 0
+    def on(self, bias: Bias) -> None:
+        """Write to this bias from now on; it must stay where it is."""
+        self._rows = list(bias[_FIRST:, _FIRST:_END])
+
+    def meet(self, chord: int) -> None:
+        """At a new onset, of whose bias nothing is written yet: where each part comes from, what
+        the others hold and the chord wants."""
+        self._told = self._brought = self._struck = self._rubbing = 0
         before = self.lines.before
+        held = [part for part in self.parts if before[part] != SILENT]
+        base = self._weights.nothing  # the highest part has the tune, and brings what it likes
+        newcomer: Bias | None = None
         for part in self.parts:
-            row, pitch = bias[_FIRST + part], before[part]
-            if pitch == SILENT:
-                continue
-            if part in (self.parts[0], self.parts[-1]):
-                self._lead(row, pitch)
-            if pitch % 12 in _LEADING_TONES and (pitch + 1) % 12 in classes:
-                row[_FIRST + pitch + 1] += LEADING * self.strength
-            for other in self.parts:
-                if other != part:
-                    self._keep_apart(bias[_FIRST + other], before[other], pitch)
-        for part in self.parts[1:]:
-            for pitch_class in classes:
-                bias[_FIRST + part, _FIRST + pitch_class : _END : 12] += LACKING * self.strength
+            if before[part] != SILENT:
+                self._lead(part, base, held, chord)
+            elif newcomer is None:
+                newcomer = self._rows[part]
+                self._keep_off(newcomer, base, held)
+            else:
+                self._rows[part][:] = newcomer
+            if base is self._weights.nothing:
+                base, newcomer = self._weights.full[chord], None
 
-    def answer(self, bias: Bias, classes: tuple[int, ...]) -> None:
+    def _lead(self, part: int, base: Bias, held: list[int], chord: int) -> None:
+        """On from the pitch of a part."""
+        weights, before, row = self._weights, self.lines.before, self._rows[part]
+        own = before[part]
+        if part in (self.parts[0], self.parts[-1]):
+            np.add(base, weights.lead[own], row)
+        else:
+            row[:] = base
+        for other in held:
+            if other != part:
+                row += weights.apart[_relation(own, before[other])][before[other]]
+        if own % 12 in _LEADING_TONES and (own + 1) % 12 in CHORD_CLASSES[chord]:
+            row[own + 1] += weights.leading
+
+    def _keep_off(self, row: Bias, base: Bias, held: list[int]) -> None:
+        """A part that rested, from the pitches of those that sound."""
+        row[:] = base
+        for other in held:
+            row[self.lines.before[other]] += self._weights.unison
+
+    def answer(self, chord: int) -> None:
         """Tell the parts below what others have just done."""
+        now, told = self.lines.now, self._told
         for part in self.parts:
-            if self.lines.now[part] != SILENT and not self._told >> part & 1:
+            if now[part] != SILENT and not told >> part & 1:
                 self._told |= 1 << part
-                self._answer(bias, part, classes)
+                self._answer(part, chord)
 
-    def _lead(self, row: Bias, pitch: int) -> None:
-        strength = self.strength
-        row[_FIRST : max(pitch - 5, 0) + _FIRST] += LEAP * strength
-        row[_FIRST + pitch + 6 : _END] += LEAP * strength
-        for step in (-2, -1, 1, 2):
-            row[max(_FIRST + pitch + step, 0)] += STEP * strength
-
-    def _keep_apart(self, row: Bias, own: int, held: int, sign: float = 1.0) -> None:
-        """No unison with a pitch, and not beyond it."""
-        row[_FIRST + held] += sign * UNISON * self.strength
-        if own > held:
-            row[_FIRST : _FIRST + held] += sign * CROSSED * self.strength
-        elif SILENT < own < held:
-            row[_FIRST + held + 1 : _END] += sign * CROSSED * self.strength
-
-    def _answer(self, bias: Bias, part: int, classes: tuple[int, ...]) -> None:
-        lines = self.lines
+    def _answer(self, part: int, chord: int) -> None:
+        lines, apart, unison = self.lines, self._weights.apart, self._weights.unison
         was, now = lines.before[part], lines.now[part]
+        brought = self._brings(now % 12, chord)
+        rubbing = self._rubs(now % 12)
         for other in self.parts:
             if other <= part:
                 continue
-            row, own = bias[_FIRST + other], lines.before[other]
-            if was != SILENT:
-                self._keep_apart(row, own, was, -1.0)
-            self._keep_apart(row, own, now)
-            if own != SILENT and was not in (SILENT, now):
-                self._move_with(row, own, was, now)
-        self._fill(bias, part, now % 12, classes)
+            row, own = self._rows[other], lines.before[other]
+            if was == now:
+                pass
+            elif own == SILENT:
+                row[now] += unison
+                if was != SILENT:
+                    row[was] -= unison
+            else:
+                row += apart[_relation(own, now)][now]
+                if was != SILENT:
+                    row -= apart[_relation(own, was)][was]
+                    self._move_with(row, own, was, now)
+            if brought is not None:
+                row -= brought
+            if rubbing is not None:
+                row += rubbing
 
     def _move_with(self, row: Bias, own: int, was: int, now: int) -> None:
         """No parallels with a part that has moved from one pitch to another."""
-        upward = now > was
-        for interval in _PERFECT:
-            came_from = (was - own) % 12 if was > own else (own - was) % 12
-            perfect = (now - interval) if was > own else (now + interval)
-            weight = HIDDEN if came_from != interval else PARALLEL
-            same_way = slice(own + 1, MELODIC_PITCHES) if upward else slice(0, own)
-            _each_octave(row, perfect % 12, same_way, weight * self.strength)
+        came_from = abs(was - own) % 12
+        arriving = self._weights.arriving[was > own][came_from]
+        same_way = slice(own + 1, None) if now > was else slice(0, own)
+        row[same_way] += arriving[now % 12][same_way]
 
-    def _fill(self, bias: Bias, part: int, struck: int, classes: tuple[int, ...]) -> None:
-        """What one part has brought of the chord the parts below need not."""
-        if struck not in classes or self._brought >> struck & 1:
-            return
+    def _brings(self, struck: int, chord: int) -> Bias | None:
+        """What one part has brought of the chord the parts below need not; None: nothing new."""
+        if struck not in CHORD_CLASSES[chord] or self._brought >> struck & 1:
+            return None
         self._brought |= 1 << struck
-        for other in self.parts[1:]:
-            if other > part:
-                bias[_FIRST + other, _FIRST + struck : _END : 12] -= LACKING * self.strength
+        return self._weights.lacking[struck]
+
+    def _rubs(self, struck: int) -> Bias | None:
+        """What makes no triad any more, now that this class is struck too; None: nothing new."""
+        self._struck |= 1 << struck
+        new = ~AGREEING[self._struck] & ~self._rubbing & 0xFFF
+        if not new:
+            return None
+        self._rubbing |= new
+        classes = [pitch_class for pitch_class in range(12) if new >> pitch_class & 1]
+        found: Bias = np.sum([self._weights.rubbing[one] for one in classes], axis=0)
+        return found
 
 
-def _each_octave(row: Bias, pitch_class: int, pitches: slice, weight: float) -> None:
-    """Add to a pitch class within a range of pitches."""
-    first = pitches.start + (pitch_class - pitches.start) % 12
-    row[_FIRST + first : _FIRST + pitches.stop : 12] += weight
+def _relation(own: int, held: int) -> int:
+    """Where a part stands to a pitch that another one has."""
+    return ABOVE if own > held else BELOW if own < held else LEVEL
 
 
 NOWHERE = Lines().state()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.composing.arrival import Arrival
-from engine.composing.counterpoint import Bias, Counterpoint, Lines
-from engine.music.harmony import CHORD_CLASSES
+from engine.composing.counterpoint import Counterpoint, Lines
+from engine.composing.counterpoint_weights import Bias
 
 _NOWHERE = -1
+_NO_BIAS: Bias = np.zeros((0, 0), np.float32)
 
 
 class PairedBias:
@@ -18,20 +21,27 @@ class PairedBias:
         self._lines, self._start = lines, start
         self._counterpoint, self._arrival = counterpoint, arrival
         self._written = _NOWHERE  # the onset that the bias stands for
+        self._bias = _NO_BIAS
 
     @property
     def is_idle(self) -> bool:
         return self._counterpoint is None and self._arrival is None
 
-    def write(self, bias: Bias, tick: int, chord: int) -> None:
+    def on(self, bias: Bias) -> None:
+        """Write to this bias from now on; it must stay where it is as long as the bar."""
+        self._bias = bias
+        if self._counterpoint is not None:
+            self._counterpoint.on(bias)
+
+    def write(self, tick: int, chord: int) -> None:
         """For the next note at `tick`, under a chord."""
         self._lines.reach(tick)
         if tick != self._written:
             self._written = tick
-            bias[:] = 0
+            self._bias.fill(0)
             if self._counterpoint is not None:
-                self._counterpoint.meet(bias, CHORD_CLASSES[chord])
+                self._counterpoint.meet(chord)
             if self._arrival is not None:
-                self._arrival.meet(bias, tick - self._start, chord)
+                self._arrival.meet(self._bias, tick - self._start, chord)
         if self._counterpoint is not None:
-            self._counterpoint.answer(bias, CHORD_CLASSES[chord])
+            self._counterpoint.answer(chord)

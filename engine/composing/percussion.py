@@ -19,7 +19,8 @@ from engine.music.time import Metre
 from engine.network.row_lease import RowLease
 
 if TYPE_CHECKING:
-    from engine.composing.composer import BarLine, Composer
+    from engine.composing.bar_line import BarLine
+    from engine.composing.composer import Composer
 
 STYLE = "drums"  # as corpora name what drummers play
 SHARE, SPARSE = 0.6, 1.5  # of the density asked for; notes a quarter that make a beat

@@ -11,6 +11,17 @@ from common.errors import ControlError
 from engine.composing.percussion import percussion_beside
 from engine.controls.controls import Controls, style_weights
 from engine.controls.key import LEARNED_MODES
+from engine.music.controllers import (
+    ATTACK,
+    LEVEL,
+    PLACE,
+    REVERB,
+    Controller,
+    attack_value,
+    level_value,
+    place_value,
+    reverb_value,
+)
 from engine.music.fields import ATTRIBUTE, ATTRIBUTES, PITCH_CLASSES
 from engine.music.grids import FREE
 from engine.music.score import PARTS
@@ -53,6 +64,7 @@ class Setting:
     chords: tuple[int, ...]
     form: FormSettings
     programs: tuple[int, ...]
+    controllers: tuple[Controller, ...]
     scale: tuple[bool, ...]  # as composed, that chords keep to; empty in major and minor
     percussion: Controls | None
     register_room: tuple[
@@ -94,21 +106,8 @@ def setting_of(
     """
     weights = style_weights(controls, spec.styles)
     codec = spec.open_codec()
-    if controls.grid != FREE and not codec.metrical:
-        raise ControlError(
-            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
-            f"grid to {FREE}"
-        )
-    if controls.expression and not codec.metrical:
-        raise ControlError(
-            f"expression={controls.expression:g}: this model plays in free time, with a player's "
-            "timing and touch of its own; set expression to 0"
-        )
-    if controls.pedal == "on" and not codec.metrical:
-        raise ControlError(
-            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
-            "pedal to auto or off"
-        )
+    if not codec.metrical:
+        _refuse_metrical(controls)
     metre = controls.metre or codec.metre
     tempo = controls.tempo or codec.tempo
     percussion = percussion_beside(controls, spec.styles, metre, tempo)
@@ -117,10 +116,7 @@ def setting_of(
     names = [name for name, _ in spec.event]
     home = -limits.transposition
     lowest, highest = (pitch + home for pitch in register_room(controls))
-    asked = {attribute.name: getattr(controls, attribute.name) for attribute in ATTRIBUTES}
-    register = asked_register(controls)
-    asked["register"] = None if register is None else register + home
-    attributes = tuple(asked.values())
+    attributes = _attributes(controls, home)
     mixed = table.weights(dict(zip(spec.styles, weights, strict=True)))
     return Setting(
         controls,
@@ -133,20 +129,52 @@ def setting_of(
         mixed,
         attributes,
         positions_of(attributes),
-        progression_of(controls),
-        FormSettings(
-            controls.form,
-            controls.section_bars,
-            controls.variety,
-            controls.key.minor,
-            metre.seconds(tempo),
-            phrase_bars_of(dict(controls.style)),
-        ),
+        progression_of(controls) if "chord" in dict(spec.context) else (),
+        _form_settings(controls, metre.seconds(tempo)),
         _programs(controls),
+        _controllers(controls),
         _chord_scale(controls),
         percussion,
         (_REGISTER.position(lowest), _REGISTER.position(highest)),
     )
+
+
+def _form_settings(controls: Controls, bar_seconds: float) -> FormSettings:
+    return FormSettings(
+        controls.form,
+        controls.section_bars,
+        controls.variety,
+        controls.key.minor,
+        bar_seconds,
+        phrase_bars_of(dict(controls.style)),
+    )
+
+
+def _attributes(controls: Controls, home: int) -> tuple[float | None, ...]:
+    """What is asked of the attributes, in the composed position: `home` semitones higher."""
+    asked = {attribute.name: getattr(controls, attribute.name) for attribute in ATTRIBUTES}
+    register = asked_register(controls)
+    asked["register"] = None if register is None else register + home
+    return tuple(asked.values())
+
+
+def _refuse_metrical(controls: Controls) -> None:
+    """ControlError if they ask for what only music with a metre has."""
+    if controls.grid != FREE:
+        raise ControlError(
+            f"grid={controls.grid}: this model plays in free time, without places in a bar; set "
+            f"grid to {FREE}"
+        )
+    if controls.expression:
+        raise ControlError(
+            f"expression={controls.expression:g}: this model plays in free time, with a player's "
+            "timing and touch of its own; set expression to 0"
+        )
+    if controls.pedal == "on":
+        raise ControlError(
+            "pedal=on: this model holds its notes as long as its player's pedal held them; set "
+            "pedal to auto or off"
+        )
 
 
 def _chord_scale(controls: Controls) -> tuple[bool, ...]:
@@ -181,3 +209,19 @@ def _mix(
 def _programs(controls: Controls) -> tuple[int, ...]:
     chosen = dict(controls.programs)
     return tuple(chosen.get(part + 1, 0) for part in range(PARTS))
+
+
+def _controllers(controls: Controls) -> tuple[Controller, ...]:
+    asked = (
+        (LEVEL, controls.levels, level_value),
+        (PLACE, controls.places, place_value),
+        (ATTACK, controls.attack, attack_value),
+        (REVERB, controls.reverb, reverb_value),
+    )
+    return tuple(
+        sorted(
+            Controller(part - 1, number, value_of(given))
+            for number, pairs, value_of in asked
+            for part, given in pairs
+        )
+    )

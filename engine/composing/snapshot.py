@@ -16,7 +16,8 @@ import numpy as np
 
 from common.errors import PerpetuoError, SnapshotError
 from common.nesting import shallow
-from engine.composing.composer import BarLine, Composer
+from engine.composing.bar_line import BarLine
+from engine.composing.composer import Composer
 from engine.composing.counterpoint import NOWHERE, Standing
 from engine.composing.percussion import DRAWN_APART
 from engine.controls.controls import Controls

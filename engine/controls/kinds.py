@@ -200,6 +200,34 @@ def _read_programs(control: Control, raw: object) -> tuple[tuple[int, int], ...]
     return tuple(sorted(programs.items()))
 
 
+def _read_by_part(control: Control, raw: object) -> tuple[tuple[int, float], ...]:
+    one = finite(raw)
+    if one is not None:
+        number = _read_number(control, one)
+        return tuple((part, number) for part in range(1, PARTS + 1))
+    values: dict[int, float] = {}
+    for name, given in _entries(control, raw):
+        part, value = finite(name), finite(given)
+        if part is None or part not in range(1, PARTS + 1) or int(part) in values:
+            refuse(control, raw)
+        if value is None or not control.low <= value <= control.high:
+            refuse(control, raw)
+        values[int(part)] = value
+    return tuple(sorted(values.items()))
+
+
+def _plain_by_part(pairs: tuple[tuple[int, float], ...]) -> Json:
+    return pairs[0][1] if _is_same(pairs) else {str(part): value for part, value in pairs}
+
+
+def _spell_by_part(pairs: tuple[tuple[int, float], ...]) -> str:
+    return number_text(pairs[0][1]) if _is_same(pairs) else _spell_pairs(pairs)
+
+
+def _is_same(pairs: tuple[tuple[int, float], ...]) -> bool:
+    return len(pairs) == PARTS and len({value for _, value in pairs}) == 1
+
+
 def _range_words(control: Control) -> str:
     return f"from {number_text(control.low)} to {number_text(control.high)}"
 
@@ -253,5 +281,15 @@ PROGRAMS = ControlKind(
     _spell_pairs,
     lambda c: (
         f"part:program pairs such as 1:0 2:33 (parts from 1 to {PARTS}, programs {_range_words(c)})"
+    ),
+)
+BY_PART = ControlKind(
+    "by_part",
+    _read_by_part,
+    _plain_by_part,
+    _spell_by_part,
+    lambda c: (
+        f"a number {_range_words(c)} for all parts, or part:number pairs such as"
+        f" 1:{number_text(c.high)} 2:{number_text((c.low + c.high) / 2)} (parts from 1 to {PARTS})"
     ),
 )

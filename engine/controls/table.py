@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from engine.controls.key import Key
 from engine.controls.kinds import (
+    BY_PART,
     CHOICE,
     CHORDS,
     INTEGER,
@@ -175,6 +176,23 @@ class ControlTable:
         CHOICE, PERFORMANCE, "performance", PEDALLING[0], 0, 0, "",
         "Sustain pedal of pianos, changed with the harmony: auto presses it where expression is "
         "above 0.", choices=PEDALLING)
+
+    levels: tuple[tuple[int, float], ...] = control(  # (part from 1, number), as those below
+        BY_PART, PERFORMANCE, "sound", (), 0, 127, "MIDI volume",
+        "How loud parts are beside each other (controller 7); 100 is usual, auto leaves it to "
+        "the instrument that plays.", per="part")
+    places: tuple[tuple[int, float], ...] = control(
+        BY_PART, PERFORMANCE, "sound", (), -1, 1, "",
+        "Where parts sit between the left (-1) and the right (1) (controller 10); auto leaves "
+        "it to the instrument that plays.", per="part")
+    reverb: tuple[tuple[int, float], ...] = control(
+        BY_PART, PERFORMANCE, "sound", (), 0, 1, "",
+        "How much of a room is heard (controller 91): 0 none, 0.3 a room, 0.8 a church; auto "
+        "leaves it to the instrument that plays.", per="part")
+    attack: tuple[tuple[int, float], ...] = control(
+        BY_PART, PERFORMANCE, "sound", (), 0, 1, "",
+        "How softly notes begin (controller 73): 0 as the instrument has it, 1 as softly as can "
+        "be; auto leaves it to the instrument that plays.", per="part")
     # fmt: on
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.music.bars import Bar, Pedal
+from engine.music.controllers import USUAL, Controller
 from engine.music.plan import BarPlan
 from engine.music.score import PARTS, Note
 from engine.music.time import MAX_BAR_TICKS, Metre
@@ -22,14 +23,15 @@ TEMPOS = (10_000, 30_000_000)  # microseconds a quarter
 _SHIFT = 10_000_000
 _NOTE = ((1, PARTS), (0, 127), (0, 127), (0, 2**20), (0, 2**20), (-_SHIFT, _SHIFT), (0, 3))
 _NAMES = ("bar", "tick", "metre", "tempo", "key", "programs", "notes")
-_PEDALS = "pedals"  # left out where there are none
+_PEDALS, _CONTROLLERS = "pedals", "controllers"  # left out where there are none
 _PEDAL = ((1, PARTS), (0, MAX_BAR_TICKS), (1, MAX_BAR_TICKS))  # part from 1, tick, length
+_CONTROLLER = ((1, PARTS), (min(USUAL), max(USUAL)), (0, 127))  # part from 1, number, value
 
 
 @dataclass(frozen=True, slots=True)
 class BarAsHeard:
     """One bar: `tick` of the stream at its bar line, `tempo` in microseconds a quarter, `key` as
-    it sounded, seven numbers a note and three a pedal as on the wire."""
+    it sounded, seven numbers a note, three a pedal and a controller as on the wire."""
 
     bar: int
     tick: int
@@ -39,31 +41,32 @@ class BarAsHeard:
     programs: tuple[int, ...]
     notes: tuple[tuple[int, ...], ...]
     pedals: tuple[tuple[int, ...], ...] = ()
+    controllers: tuple[tuple[int, ...], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
-        pedals = {_PEDALS: [list(pedal) for pedal in self.pedals]} if self.pedals else {}
+        lists = {_PEDALS: self.pedals, _CONTROLLERS: self.controllers}
         return plain | {
             "programs": list(self.programs),
             "notes": [list(note) for note in self.notes],
-            **pedals,
+            **{name: [list(row) for row in rows] for name, rows in lists.items() if rows},
         }
 
     @classmethod
     def read(cls, plain: object) -> BarAsHeard:
         """ValueError, with a sentence, if it is none."""
-        if not isinstance(plain, dict) or set(plain) - {_PEDALS} != set(_NAMES):
-            raise ValueError(f"it must have {', '.join(_NAMES)}, perhaps {_PEDALS}, nothing else")
-        notes = plain["notes"]
-        if not isinstance(notes, list) or len(notes) > MAX_NOTES:
-            raise ValueError(f"notes must be a list of at most {MAX_NOTES}")
-        pedals = plain.get(_PEDALS, [])
-        if not isinstance(pedals, list) or len(pedals) > MAX_NOTES:
-            raise ValueError(f"{_PEDALS} must be a list of at most {MAX_NOTES}")
+        if not isinstance(plain, dict) or set(plain) - {_PEDALS, _CONTROLLERS} != set(_NAMES):
+            raise ValueError(
+                f"it must have {', '.join(_NAMES)}, perhaps {_PEDALS} and {_CONTROLLERS},"
+                " nothing else"
+            )
         programs = plain["programs"]
         if not isinstance(programs, list) or len(programs) != PARTS:
             raise ValueError(f"programs must be a list of {PARTS}")
+        controllers = _rows(_CONTROLLERS, plain.get(_CONTROLLERS, []), "controller", _CONTROLLER)
+        if any(number not in USUAL for _, number, _ in controllers):
+            raise ValueError(f"a controller must be one of {', '.join(map(str, USUAL))}")
         return cls(
             _whole("bar", plain["bar"], 0, MAX_TICK),
             _whole("tick", plain["tick"], 0, MAX_TICK),
@@ -71,8 +74,9 @@ class BarAsHeard:
             _whole("tempo", plain["tempo"], *TEMPOS),
             _text("key", plain["key"]),
             tuple(_whole("a program", program, 0, 127) for program in programs),
-            tuple(_numbers("note", note, _NOTE) for note in notes),
-            tuple(_numbers("pedal", pedal, _PEDAL) for pedal in pedals),
+            _rows("notes", plain["notes"], "note", _NOTE),
+            _rows(_PEDALS, plain.get(_PEDALS, []), "pedal", _PEDAL),
+            controllers,
         )
 
     def as_bar(self, start: int) -> Bar:
@@ -94,7 +98,18 @@ class BarAsHeard:
             "",
             0.0,
             tuple(Pedal(tick, length, part - 1) for part, tick, length in self.pedals),
+            controllers=tuple(
+                Controller(part - 1, number, value) for part, number, value in self.controllers
+            ),
         )
+
+
+def _rows(
+    name: str, rows: object, what: str, ranges: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(rows, list) or len(rows) > MAX_NOTES:
+        raise ValueError(f"{name} must be a list of at most {MAX_NOTES}")
+    return tuple(_numbers(what, row, ranges) for row in rows)
 
 
 def _numbers(what: str, values: object, ranges: Sequence[tuple[int, int]]) -> tuple[int, ...]:

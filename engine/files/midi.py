@@ -22,6 +22,7 @@ from engine.files.midi_reader import (
     read_patterns,
 )
 from engine.music.bars import Pedal
+from engine.music.controllers import Controller
 from engine.music.fields import DRUM_PITCHES
 from engine.music.score import DRUMS, NOTE, PARTS, Score, note_order
 from engine.music.time import COMMON_TIME, TICKS_PER_QUARTER, Metre
@@ -246,13 +247,14 @@ def write(
     shifts: NDArray[np.integer] | None = None,
     program_changes: Sequence[tuple[int, int, int]] = (),
     pedals: Sequence[Pedal] = (),
+    controllers: Sequence[tuple[int, Controller]] = (),
 ) -> bytes:
     """A type-1 file of 480 ticks a quarter: tempo and metre first, then one track a part.
 
     `names` are track names by part; `shifts` moves each note of `score.notes` by so many 480ths
     of a quarter, not before the beginning. `program_changes` are (tick, part, program) after the
-    beginning, the ticks of `pedals` count from there too. The channel is the part, drums on
-    channel 10.
+    beginning, the ticks of `pedals` and `controllers` count from there too. The channel is
+    the part, drums on channel 10.
     """
     notes = score.notes.copy()
     notes["onset"] *= SHIFTS_PER_TICK
@@ -266,7 +268,8 @@ def write(
         programs = [(0, score.programs[part])]
         programs += [(tick, program) for tick, p, program in program_changes if p == part]
         pressed = [pedal for pedal in pedals if pedal.part == part]
-        tracks.append(_part_track(notes[notes["part"] == part], programs, pressed, label))
+        turned = [(tick, turn) for tick, turn in controllers if turn.part == part]
+        tracks.append(_part_track(notes[notes["part"] == part], programs, pressed, turned, label))
     header = b"MThd" + (6).to_bytes(4, "big")
     for number in (1, len(tracks), WRITTEN_DIVISION):
         header += number.to_bytes(2, "big")
@@ -290,6 +293,7 @@ def _part_track(
     notes: NDArray[np.void],
     programs: Sequence[tuple[int, int]],
     pedals: Sequence[Pedal],
+    controllers: Sequence[tuple[int, Controller]],
     name: str,
 ) -> bytes:
     part = int(notes["part"][0])
@@ -298,6 +302,8 @@ def _part_track(
     events = [
         (tick * SHIFTS_PER_TICK, -1, bytes([0xC0 | channel, program])) for tick, program in programs
     ]
+    for tick, (_, number, value) in controllers:
+        events.append((tick * SHIFTS_PER_TICK, -1, bytes([0xB0 | channel, number, value])))
     if text:
         events.insert(0, (0, -2, b"\xff\x03" + _varlen(len(text)) + text))
     for onset, duration, pitch, velocity, _ in notes.tolist():

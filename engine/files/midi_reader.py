@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import MidiError
+from engine.music.controllers import USUAL
 
 FILE_NOTE = np.dtype(
     [
@@ -27,6 +28,8 @@ FILE_NOTE = np.dtype(
     ]
 )
 PEDAL = np.dtype([("tick", "<i8"), ("channel", "u1"), ("value", "u1")])
+# A controller of a channel is turned: tick, channel, number, value.
+Turn = tuple[int, int, int, int]
 
 DEFAULT_TEMPO = 500_000
 MAX_QUARTERS = 172_800  # a day at 120 quarters a minute; a delta beyond it is a broken one
@@ -60,6 +63,7 @@ class Smf:
     pedals: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, PEDAL))
     repairs: tuple[str, ...] = ()
     patterns: int = 1
+    turns: tuple[Turn, ...] = ()  # of the controllers in `USUAL`
 
     @property
     def remark(self) -> str:
@@ -81,6 +85,7 @@ class _Track:
     velocities: list[int] = field(default_factory=list)  # 0: note-off
     programs: list[tuple[int, int, int]] = field(default_factory=list)  # channel, tick, program
     pedals: list[tuple[int, int, int]] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
     metres: list[tuple[int, int, int]] = field(default_factory=list)
     signatures: list[KeySignature] = field(default_factory=list)
@@ -130,6 +135,7 @@ def _together(
         ),
         keys=tuple(sorted(k for track in tracks for k in track.signatures)),
         pedals=pedals[np.argsort(pedals["tick"], kind="stable")],
+        turns=tuple(sorted((t for track in tracks for t in track.turns), key=lambda t: t[0])),
         repairs=tuple(f"{text} ({n} times)" if n > 1 else text for text, n in repairs.items()),
     )
 
@@ -242,6 +248,9 @@ def _read_events(data: bytes, limit: int, track: _Track, repairs: Counter[str]) 
             elif kind == 0xB:
                 if data[position] == SUSTAIN:
                     track.pedals.append((tick, status & 0xF, min(data[position + 1], 0x7F)))
+                elif data[position] in USUAL:
+                    turned = data[position], min(data[position + 1], 0x7F)
+                    track.turns.append((tick, status & 0xF, *turned))
                 position += 2
             elif kind == 0xC:
                 track.programs.append((status & 0xF, tick, min(data[position], 0x7F)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.files.midi import WRITTEN_DIVISION
 from engine.music.bars import Bar, Pedal
+from engine.music.controllers import USUAL, Controller
 from engine.music.score import NOTE, PARTS, TIED_FROM, TIED_ON, Score
 from engine.music.time import file_ticks
 
@@ -64,6 +65,21 @@ def pedals(bars: Sequence[Bar]) -> tuple[Pedal, ...]:
     return tuple(
         pedal._replace(tick=bar.start - base + pedal.tick) for bar in bars for pedal in bar.pedals
     )
+
+
+def controllers(bars: Sequence[Bar]) -> tuple[tuple[int, Controller], ...]:
+    """What is set at the beginning and, with its tick, wherever that changes; what is asked for no
+    longer goes back to what is usual."""
+    base = bars[0].start if bars else 0
+    found: list[tuple[int, Controller]] = []
+    known: dict[tuple[int, int], int] = {}
+    for bar in bars:
+        asked = {key: USUAL[key[1]] for key in known}
+        asked |= {(part, number): value for part, number, value in bar.controllers}
+        changed = sorted(key for key, value in asked.items() if known.get(key) != value)
+        found += [(bar.start - base, Controller(*key, asked[key])) for key in changed]
+        known |= asked
+    return tuple(found)
 
 
 def _changes(values: list[tuple[int, T]]) -> tuple[tuple[int, T], ...]:

@@ -14,7 +14,7 @@ from engine.composing.primer import primer_of
 from engine.composing.snapshot import restore
 from engine.files.control_log import ControlLog, LoggedChange
 from engine.files.midi import write
-from engine.files.recording import pedals, program_changes, score_of
+from engine.files.recording import controllers, pedals, program_changes, score_of
 from engine.library.loading import load_network
 from engine.library.models import model_file
 from engine.music.bars import Bar
@@ -130,4 +130,10 @@ def notes_of(bar: Bar) -> int:
 def midi_bytes(bars: Sequence[Bar]) -> bytes:
     """The bars as a MIDI file."""
     score, shifts = score_of(bars)
-    return write(score, shifts=shifts, program_changes=program_changes(bars), pedals=pedals(bars))
+    return write(
+        score,
+        shifts=shifts,
+        program_changes=program_changes(bars),
+        pedals=pedals(bars),
+        controllers=controllers(bars),
+    )

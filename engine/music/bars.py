@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engine.music.controllers import Controller
 from engine.music.plan import BarPlan
 from engine.music.score import Note
 from engine.music.time import Metre, duration
@@ -30,6 +31,7 @@ class Bar:
     -log p a note, in nats. `pedals` are in order, those of one part apart from each other. `chords`
     are what is heard in its halves, as it sounds (`plan` has what was planned); 0 as long as no
     chord was heard.
+    `controllers` are in order, those that are asked for.
     """
 
     index: int
@@ -45,6 +47,7 @@ class Bar:
     surprise: float
     pedals: tuple[Pedal, ...] = ()
     chords: tuple[int, int] = (0, 0)
+    controllers: tuple[Controller, ...] = ()
 
     @property
     def end(self) -> int:

@@ -31,6 +31,7 @@ from engine.planning.modes import fitted
 from engine.planning.planner_table import MAX_ECHO, Floats
 from engine.planning.scene import Memory, PlannerState, Scene, bar_of
 
+WANDERING = 0.7  # share of the bars' own variation that is planned: the network brings the rest
 DRIFT_SECONDS = 300.0  # after which what lasted for minutes is mostly forgotten
 RARE_CHORD = 0.005  # chords less likely than this, next to the likeliest, are not played
 FREE_HALVES = 0.5  # share of the bars whose second half is left to the network
@@ -183,7 +184,8 @@ def _chosen_echo(scene: Scene) -> tuple[int, int]:
         return ECHO_NEW, -1
     goes_on = 0 < state.distance <= scene.bar - first
     if goes_on and draws[_SAME] < float(scene.styles @ table.echo_goes_on):
-        return level, scene.bar - state.distance
+        stands = state.distance == 1 and state.run > 1
+        return (ECHO_LOOSE if stands else level), scene.bar - state.distance
     distances = (scene.styles @ table.echo_distances)[: scene.bar - first]
     if not distances.any():
         return ECHO_NEW, -1
@@ -258,9 +260,9 @@ def _next_chord(scene: Scene, before: int, last: int, key: int, half: int, endin
         weights *= weights  # a close that is only likely is none
     if _closes(form, half):
         weights = of_close(weights, form.close, form.left, half, minor)
-    weights[weights < RARE_CHORD * weights.max()] = 0
     if scene.asked.scale:
         weights = _in_scale(weights, scene.asked.scale, shift)
+    weights[weights < RARE_CHORD * weights.max()] = 0
     return int(back[_pick(weights, scene.draws[_CHORD + half])])
 
 
@@ -335,7 +337,7 @@ def _levels(
     for i, attribute in enumerate(ATTRIBUTES):
         top = attribute.buckets
         position, pull = scene.asked.positions[i], scene.nudge.offsets[i]
-        deviation = spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
+        deviation = WANDERING * spreads[i] * wander[i] + between[i] * drift[i] + offsets[i]
         if position is None:
             level = means[i] + deviation
             inherited = getattr(model, attribute.name, 0)

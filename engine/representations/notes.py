@@ -258,9 +258,9 @@ class NotesCursor:
         if limits.close is not None and self.tick >= limits.close[0]:
             shortest = 2 + bisect_left(LENGTHS, limits.close[1] - self.tick)
             highest = shortest + 1  # the last chord is full before time passes, to its end
+            placed = False
         elif limits.hold is not None and limits.close is None:
             shortest, highest = self._around_hold(bias, limits, highest)
-        placed = placed and shortest == _MOVES
         gate = (lowest, shortest, highest, self.tick if placed else _ANYWHERE)
         if gate != self._gate:
             self._gate = gate
@@ -271,7 +271,7 @@ class NotesCursor:
             deltas[open_ones] = 0.0 if lean is None else lean[_SLICES[DELTA]][open_ones]
             deltas[_MOVES:shortest] = MASKED
             if placed:
-                moves = slice(_MOVES, highest)
+                moves = slice(shortest, highest)
                 deltas[moves][self._off_grid(moves, limits.places)] = MASKED
 
     def _around_hold(
@@ -284,12 +284,24 @@ class NotesCursor:
         start, end = limits.hold
         if self.tick < start:
             return _MOVES, min(highest, 2 + bisect_right(LENGTHS, start - self.tick))
-        left = max(end - self.tick, 0)
+        shortest = self._first_after(end, limits.places)
         durations = bias[_SLICES[DURATION]]
         durations[1:] = 0.0 if limits.lean is None else limits.lean[_SLICES[DURATION]][1:]
-        durations[1 : 1 + bisect_left(LENGTHS, left)] = MASKED
-        shortest = max(_MOVES, 2 + bisect_left(LENGTHS, left))
+        # As long as the first gap that is open: no rest comes of it.
+        durations[1 : 1 + shortest - _MOVES] = MASKED
         return shortest, max(highest, shortest + 1)
+
+    def _first_after(self, end: int, places: tuple[bool, ...]) -> int:
+        """The first delta that leads to a tick or beyond, and to a place of the grid if any does;
+        the first of all where the tick is past."""
+        if self.tick >= end:
+            return _MOVES
+        first = bisect_left(LENGTHS, end - self.tick)
+        start, length = self._bar
+        for i in range(first, len(LENGTHS) if places else first):
+            if places[(self.tick - start + LENGTHS[i]) % length % TICKS_PER_QUARTER]:
+                return _MOVES + i
+        return _MOVES + first
 
     def _off_grid(self, moves: slice, places: tuple[bool, ...]) -> NDArray[np.bool_]:
         """Which of these deltas lead to no place of the grid. Where all would, one short step

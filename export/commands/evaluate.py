@@ -21,6 +21,7 @@ examples:
   perpetuo evaluate model.onnx DATASET --bars 0 --notes 0 --endurance 10000
   perpetuo evaluate default --presets configs/presets/*.toml --endurance 20000 --seeds 5
   perpetuo evaluate default --against DATASET --seeds 10     all presets, told from real music?
+  perpetuo evaluate default --against DATASET --minutes 30 --seeds 3
 
 DATA is a set prepared by 'perpetuo data' or a folder of MIDI or MusicXML. What the figures mean
 stands in docs/evaluation.md. Lower nats and higher overlaps are better; no overlap can be expected
@@ -30,7 +31,6 @@ where figures rest on too little music to mean anything; in JSON it stands under
 
 # Notes, bars for each style, styles.
 FULL, QUICK = (50_000, 256, 8), (10_000, 64, 3)
-AGAINST_BARS = 64  # of each stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +119,21 @@ def _add_presets(parser: argparse.ArgumentParser) -> None:
         help="with --against: real beginnings to go on from (32)",
     )
     parser.add_argument(
+        "--modes",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="with --against: streams in each of four church modes (4)",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="with --against, instead of the rest of it: whether so many minutes of each of --seeds"
+        " streams develop, and whether their voices stay apart",
+    )
+    parser.add_argument(
         "--seeds", type=_count, default=5, metavar="N", help="streams of each preset (5)"
     )
     parser.add_argument("--seed", type=_count, default=0, help="another choice of everything (0)")
@@ -146,6 +161,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_existing(args.png, force=args.force)
     if args.against is not None:
         return _against(args)
+    if args.minutes:
+        raise ConfigError("--minutes are held against real music: name it with --against DATA")
     if args.presets:
         return _follow(args)
     if args.data is None:
@@ -183,32 +200,12 @@ def run(args: argparse.Namespace) -> int:
 def _against(args: argparse.Namespace) -> int:
     """Presets against real music, and nothing else."""
     from common.errors import ConfigError
-    from export.data.dataset import META
-    from export.evaluation.against.comparing import RealSide, against, to_json
-    from export.evaluation.against.prompts import AFTER, prompted
-    from export.evaluation.against.text import text
-    from export.evaluation.music import opened, read_music
-    from export.evaluation.whole import showing
+    from export.evaluation.against.running import run_against
 
     if args.data is not None:
         raise ConfigError("music is named once: leave out DATA, or --against")
     network, presets = _presets(args)
-    bars, seeds = args.bars or AGAINST_BARS, range(args.seed, args.seed + args.seeds)
-    split = args.split if (args.against / META).is_file() else "test"
-    with opened(args.against, network.specification.codec) as dataset:
-        music = read_music(dataset, split, dataset.codec, 0, args.seed)
-        real = RealSide(music)
-    total = bars * len(seeds) * len(presets) + AFTER * args.prompts
-    with showing("presets", total, "bars") as progress:
-        rows = against(network, presets, real, seeds, bars, progress)
-        found = prompted(network, real.scores(), args.prompts, args.seed, progress)
-    print(to_json(rows, found) if args.json else text(rows, found))
-    if args.png is not None:
-        from common.files import write_whole
-        from export.evaluation.pictures import against_picture
-
-        write_whole(args.png, against_picture(rows), force=args.force)
-    return 0
+    return run_against(args, network, presets)
 
 
 def _presets(args: argparse.Namespace) -> tuple[Network, dict[str, SettingOf]]:

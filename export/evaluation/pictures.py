@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.evaluation.against.comparing import Against
+from export.evaluation.against.minutes import Minutes
+from export.evaluation.against.two_sample import TwoSample
 from export.evaluation.endurance import BarBlock
 from export.evaluation.lasting import Lasting
 from export.evaluation.report import Distributions, Points, Report
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
 COLUMNS = 4
+CLOSING = "phrase ends, any close"  # of the closes, what is drawn
 _COMPOSED, _REAL = "tab:orange", "tab:blue"
 
 
@@ -69,10 +72,34 @@ def lasting_picture(rows: Sequence[Lasting]) -> bytes:
 
 
 def against_picture(rows: Sequence[Against]) -> bytes:
-    """How surely each preset is told from real music, and real music from itself."""
-    sheet, (place,) = _sheet(1, 1)
+    """How surely each preset is told from real music, and real music from itself; how its phrases
+    and those of real music close."""
+    sheet, (told, closing) = _sheet(2, 2)
     sheet.subplots_adjust(left=0.1)  # for the names
-    told = [(row.preset, row.test) for row in rows if row.test is not None]
+    _told(told, [(row.preset, row.test) for row in rows if row.test is not None])
+    names = [row.preset for row in rows]
+    pairs = [tuple(side[CLOSING] for side in row.closes) for row in rows]
+    _pairs(closing, names, pairs)
+    closing.set_xlim(0, 1)
+    closing.set_title(f"{CLOSING}: • composed, | real", fontsize=8)
+    return _png(sheet)
+
+
+def minutes_picture(rows: Sequence[Minutes]) -> bytes:
+    """How far blocks of three minutes lie apart, as a share of how far real pieces do."""
+    names = list(rows[0].share) if rows else []
+    sheet, axes = _sheet(len(names))
+    for i, (place, name) in enumerate(zip(axes, names, strict=False)):
+        _pairs(place, [row.preset for row in rows], [(row.share[name], 1.0) for row in rows])
+        place.set_xlim(left=0)
+        place.set_title(f"{name}: blocks, of real pieces'", fontsize=8)
+        if i:
+            place.set_yticks([])
+    sheet.subplots_adjust(left=0.1)
+    return _png(sheet)
+
+
+def _told(place: Axes, told: Sequence[tuple[str, TwoSample]]) -> None:
     for height, (_, test) in enumerate(told):
         place.plot((test.low, test.high), (height, height), color=_COMPOSED, linewidth=5, alpha=0.4)
         place.plot(test.auc, height, "o", color=_COMPOSED)
@@ -81,7 +108,16 @@ def against_picture(rows: Sequence[Against]) -> bytes:
     place.set_xlim(0.3, 1.02)
     place.axvline(0.5, color="grey", linewidth=0.8)
     place.set_title("AUC, composed against real (bar: 95 %); | real against real", fontsize=8)
-    return _png(sheet)
+
+
+def _pairs(place: Axes, names: Sequence[str], pairs: Sequence[tuple[float | None, ...]]) -> None:
+    """A line a name: what is composed, and what is real."""
+    for height, (ours, theirs) in enumerate(pairs):
+        if ours is not None:
+            place.plot(ours, height, "o", color=_COMPOSED)
+        if theirs is not None:
+            place.plot(theirs, height, "|", color=_REAL, markersize=12)
+    place.set_yticks(range(len(names)), names)
 
 
 def _sheet(panels: int, columns: int = COLUMNS) -> tuple[Sheet, list[Axes]]:

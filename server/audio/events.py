@@ -9,8 +9,8 @@ from engine.files.midi import Smf, performance_times
 from server.audio.format import frames_of
 from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, SUSTAIN, Message
 
-# What ends comes before what begins, and instruments and pedals between them.
-_OFF, _PEDAL, _PROGRAM, _ON = range(4)
+# What ends comes before what begins, and instruments, pedals and controllers between them.
+_OFF, _PEDAL, _TURN, _PROGRAM, _ON = range(5)
 
 
 def events_of(smf: Smf) -> list[tuple[int, Message]]:
@@ -26,6 +26,12 @@ def events_of(smf: Smf) -> list[tuple[int, Message]]:
     for frame, pedal in zip(_frames(smf, smf.pedals["tick"]), smf.pedals, strict=True):
         message = (CONTROL | int(pedal["channel"]), SUSTAIN, int(pedal["value"]))
         rows.append((frame, _PEDAL, message))
+    turned = _frames(smf, np.array([tick for tick, *_ in smf.turns], np.int64))
+    last = {  # of those that are turned twice at once
+        (frame, CONTROL | channel, number): value
+        for frame, (_, channel, number, value) in zip(turned, smf.turns, strict=True)
+    }
+    rows += [(frame, _TURN, (*turn, value)) for (frame, *turn), value in last.items()]
     return [(frame, message) for frame, _, message in sorted(rows)]
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from common.errors import AudioError, PerpetuoError
 from common.files import SOUNDFONT, read_beginning
+from server.audio import soundfonts
 
 BUNDLED = "TimGM6mb.sf2"
 _HEAD = 12  # bytes of a SoundFont that tell that it is one
@@ -62,8 +63,10 @@ def _remedy() -> str:
 
 
 def soundfont(chosen: Path | None) -> Path:
-    """The SoundFont to play with: the chosen one, or the one that comes with pretty_midi, which
-    need not be imported for that."""
+    """The SoundFont to play with: the chosen one, a file or what one is called, or the one that
+    comes with pretty_midi, which need not be imported for that."""
+    if chosen is not None and soundfonts.is_name(chosen):
+        chosen = soundfonts.named(chosen.name)
     if chosen is not None:
         check_soundfont(chosen)
         return chosen
@@ -85,4 +88,4 @@ def check_soundfont(path: Path) -> None:
     except PerpetuoError as error:
         raise AudioError(str(error)) from error
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
-        raise AudioError(f"{path} is no SoundFont: name a file that ends in .sf2")
+        raise AudioError(f"{path} is no SoundFont: name a file that ends in .sf2 or .sf3")

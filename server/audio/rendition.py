@@ -13,10 +13,10 @@ from typing import NamedTuple
 from engine.music.score import DRUMS
 from server.audio.format import BLOCK, Samples, frames_of, microseconds_of
 from server.audio.messages import BarOrder, Happening, MoveOrder, NameOrder, TurnOrder
-from server.audio.synth import DRUM_CHANNEL, Instrument, play, seated
+from server.audio.synth import DRUM_CHANNEL, Instrument, play, seated, unasked
 from server.base.wire import decode_bar
 from server.midi.messages import Message, messages
-from server.playing.outputs import BarBegin
+from server.playing.outputs import BarBegin, Controller, Event
 from server.playing.schedule import Schedule, TimedEvent
 
 # How far time goes at a step: a schedule leaves out notes that are 100 ms late.
@@ -58,7 +58,7 @@ class Rendition:
     def skip_to(self, time: int) -> None:
         """Leave out what should have sounded meanwhile: nobody waits for it any more."""
         for _, event in self._schedule.silence(self.time):
-            for message in messages(event, _channel_of):
+            for message in _messages(event):
                 self._instrument.send(message)
         self._begin += time - self.time
 
@@ -71,7 +71,7 @@ class Rendition:
             if isinstance(event, BarBegin):
                 self._section = event.section
             frame = max(0, frames_of(due - begin))
-            heard += [(frame, message) for message in messages(event, _channel_of)]
+            heard += [(frame, message) for message in _messages(event)]
         self._frames += BLOCK
         return SoundBlock(play(self._instrument, heard, BLOCK), self.title, self._name != name)
 
@@ -106,6 +106,12 @@ class Rendition:
             case NameOrder(_, _, name):
                 self._name = name
         return []
+
+
+def _messages(event: Event) -> list[Message]:
+    if isinstance(event, Controller) and event.value is None:
+        event = event._replace(value=unasked(event.part, event.number))
+    return messages(event, _channel_of)
 
 
 def _channel_of(part: int) -> int:

@@ -53,7 +53,8 @@ class AudioSettings(Table, frozen=True):
     ] = True
     soundfont: Annotated[
         Path | None,
-        "The instruments (.sf2), also of the page; none: TimGM6mb, which comes with pretty_midi.",
+        "The instruments, also of the page: a name as in `perpetuo sounds`, or a file (.sf2, .sf3);"
+        " none: TimGM6mb, which comes with pretty_midi.",
     ] = None
     formats: Annotated[
         tuple[Literal["mp3", "opus", "hls"], ...], "How stations are offered over HTTP."

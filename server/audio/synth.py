@@ -11,28 +11,31 @@ from typing import Any, Protocol
 import numpy as np
 
 from common.errors import AudioError
+from engine.music.controllers import PLACE, REVERB, USUAL
 from engine.music.score import DRUMS, PARTS
 from server.audio.format import CHANNELS, GRAIN, RATE, Samples
 from server.audio.libraries import fluidsynth
+from server.audio.modulators import MODULATORS
 from server.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, Message
 
 DRUM_CHANNEL = 9
 VOICES = 192
+_ROOM, _DAMP, _WIDTH, _LEVEL = 0.6, 0.4, 0.8, 0.45
+_SMALLEST, _LARGEST = 0.3, 0.9  # rooms, where reverb is asked for
 _SETTINGS: dict[str, str | int | float] = {
     "synth.polyphony": VOICES,
     "synth.chorus.active": 0,  # it tripled the level
     "synth.reverb.active": 1,
-    "synth.reverb.room-size": 0.6,
-    "synth.reverb.damp": 0.4,
-    "synth.reverb.width": 0.8,
-    "synth.reverb.level": 0.45,
+    "synth.reverb.room-size": _ROOM,
+    "synth.reverb.damp": _DAMP,
+    "synth.reverb.width": _WIDTH,
+    "synth.reverb.level": _LEVEL,
     "synth.threadsafe-api": 0,
     "synth.lock-memory": 0,
 }
 _LEVELS = range(5)  # of its log
-PAN = 10
 # Where the parts sit, 64 being the middle; percussion stays where its kit has it.
-_SEATS = (64, 52, 76, 58, 70, 46, 82)
+_SEATS = (64, 52, 76, 58, 70, 46, 82, 64)
 
 
 class Instrument(Protocol):
@@ -59,6 +62,9 @@ class FluidSynth:
             *(("right", ctypes.c_void_p, 1), ("r_off", ctypes.c_int, 1), ("r_by", ctypes.c_int, 1)),
         )
         self._synth = library.Synth(gain, RATE, 16, **_SETTINGS)
+        self._reverbs: dict[int, int] = {}  # by channel
+        for modulator in MODULATORS:
+            modulator.add_to(library, self._synth.synth)
         # As bytes, for a name need not be in UTF-8; its own method takes such names only.
         name = os.fsencode(soundfont)
         if library.fluid_synth_sfload(self._synth.synth, name, 1) < 0:
@@ -75,6 +81,15 @@ class FluidSynth:
             synth.program_change(channel, message[1])
         elif kind == CONTROL:
             synth.cc(channel, *message[1:])
+            if message[1] == REVERB:
+                self._fit_room(channel, message[2])
+
+    def _fit_room(self, channel: int, reverb: int) -> None:
+        """The more reverb is asked for, the larger is the room of all."""
+        self._reverbs[channel] = reverb
+        most = max(self._reverbs.values())
+        size = _SMALLEST + (_LARGEST - _SMALLEST) * most / 127 if most else _ROOM
+        self._synth.set_reverb(size, _DAMP, _WIDTH, _LEVEL)
 
     def render(self, frames: int) -> Samples:
         out = np.empty((frames, CHANNELS), np.float32)
@@ -95,7 +110,12 @@ def seated() -> Iterable[Message]:
     """What has each part's channel sound from its seat."""
     for part in range(PARTS):
         if part != DRUMS:
-            yield CONTROL | part, PAN, _SEATS[part]
+            yield CONTROL | part, PLACE, _SEATS[part]
+
+
+def unasked(part: int, number: int) -> int:
+    """What a controller of a part (from 1) is here where nobody asks for it."""
+    return {PLACE: _SEATS[part - 1], REVERB: 0}.get(number, USUAL[number])
 
 
 def play(instrument: Instrument, events: Iterable[tuple[int, Message]], frames: int) -> Samples:

@@ -50,6 +50,21 @@ class WirePedal(msgspec.Struct, frozen=True, array_like=True):
     length: Annotated[int, Meta(title="length", description="In ticks; never beyond the bar.")]
 
 
+class WireController(msgspec.Struct, frozen=True, array_like=True):
+    """A controller of a part that stands at a value in this bar, as an array of three numbers. One
+    that is in no list any more goes back to what is usual: 7 to 100, 10 and 73 to 64, 91 to 40."""
+
+    part: Annotated[int, Meta(title="part", description="1 … 8.")]
+    number: Annotated[
+        int,
+        Meta(
+            title="number",
+            description="7: level, 10: place (64 is the middle), 73: attack, 91: reverb.",
+        ),
+    ]
+    value: Annotated[int, Meta(title="value", description="0 … 127.")]
+
+
 class WireBar(msgspec.Struct, frozen=True):
     """One composed bar, as it sounds; a higher revision replaces what a listener holds."""
 
@@ -77,6 +92,13 @@ class WireBar(msgspec.Struct, frozen=True):
     pedals: Annotated[
         tuple[WirePedal, ...],
         Meta(description="When the sustain pedal of a part is down. May be passed over."),
+    ] = ()
+    controllers: Annotated[
+        tuple[WireController, ...],
+        Meta(
+            description="What is asked for of level, place, attack and reverb of parts, before its"
+            " first note. May be passed over."
+        ),
     ] = ()
 
     @property

@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_music_arguments(parser)
     add_model_arguments(parser)
     parser.add_argument(
-        "--soundfont", type=Path, metavar="FILE.sf2", help="instruments (default TimGM6mb)"
+        "--soundfont",
+        type=Path,
+        metavar="NAME",
+        help="instruments: a name as in 'perpetuo sounds', or a file (default TimGM6mb)",
     )
     parser.add_argument(
         "--loudness",

@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="that the first station begins with")
     parser.add_argument("--seed", type=int, help="of the first station: which music")
     parser.add_argument("--model", help="a model by name, or an .onnx file")
+    parser.add_argument(
+        "--soundfont",
+        type=Path,
+        metavar="NAME",
+        help="instruments: a name as in 'perpetuo sounds', or a file",
+    )
     parser.add_argument("--max-streams", type=int, metavar="N", help="most own streams at once")
     parser.add_argument(
         "--state", type=Path, metavar="FOLDER", help="where snapshots, seeds and logs are kept"
@@ -98,6 +104,8 @@ def configured(args: argparse.Namespace) -> Configuration:
         changed = replace(changed, web=replace(changed.web, port=args.port))
     if args.osc_port is not None:
         changed = replace(changed, osc=replace(changed.osc, port=args.osc_port))
+    if args.soundfont is not None:
+        changed = replace(changed, audio=replace(changed.audio, soundfont=args.soundfont))
     return checked(changed, "command line")
 
 

@@ -17,7 +17,7 @@ from engine.music.bars import Bar
 from engine.music.fields import FIRST_CHORD
 from engine.music.harmony import KEY_SHIFT, chord_name, key_id, key_name
 from engine.planning.guards import report as guard_report
-from server.base.wire import WireBar, WireNote, WirePedal, encode_bar
+from server.base.wire import WireBar, WireController, WireNote, WirePedal, encode_bar
 from server.composing.load_meter import LoadMeter
 from server.composing.messages import (
     BarReport,
@@ -62,6 +62,9 @@ def wire_bar(bar: Bar, key: Key, transposition: int) -> WireBar:
             for note, shift in zip(bar.notes, bar.shifts, strict=True)
         ),
         pedals=tuple(WirePedal(part + 1, tick, length) for tick, length, part in bar.pedals),
+        controllers=tuple(
+            WireController(part + 1, number, value) for part, number, value in bar.controllers
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from common.tables import read_toml
 from common.words import nearest
 from engine.controls.values import Json
 from engine.library.presets import Preset, checked_controls, load_presets, named_model
-from server.audio.libraries import check_soundfont
+from server.audio.libraries import soundfont
 from server.audio.settings import AudioSettings, IcecastSettings
 from server.configuration.settings import Configuration
 from server.house.settings import StationSettings
@@ -154,7 +154,7 @@ def _audio(source: Source, audio: AudioSettings) -> AudioSettings:
     """The settings with the passwords that files hold; the SoundFont is one."""
     if audio.soundfont is not None:
         try:
-            check_soundfont(audio.soundfont)
+            audio = replace(audio, soundfont=soundfont(audio.soundfont))
         except AudioError as error:
             source.refuse("audio.soundfont", f"is of no use: {error}")
     icecasts = []

@@ -30,6 +30,7 @@ def bridged(before: Sequence[WireBar]) -> WireBar:
             for n in notes
         ),
         late=True,
+        controllers=last.controllers,
     )
 
 

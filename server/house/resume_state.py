@@ -71,6 +71,8 @@ def heard_as(bar: WireBar) -> BarAsHeard:
         (n.part, n.pitch, n.velocity, n.tick, n.length, n.shift, n.tie) for n in bar.notes
     )
     pedals = tuple((pedal.part, pedal.tick, pedal.length) for pedal in bar.pedals)
+    controllers = tuple((turn.part, turn.number, turn.value) for turn in bar.controllers)
     return BarAsHeard(
-        bar.index, bar.tick, bar.metre, bar.tempo, bar.key, bar.programs, notes, pedals
+        *(bar.index, bar.tick, bar.metre, bar.tempo, bar.key, bar.programs),
+        *(notes, pedals, controllers),
     )

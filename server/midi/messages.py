@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from engine.music.controllers import USUAL
 from server.playing.outputs import (
     ClockStart,
     ClockStop,
     ClockTick,
+    Controller,
     Event,
     NoteOff,
     NoteOn,
@@ -34,6 +36,9 @@ def messages(event: Event, channel_of: Callable[[int], int]) -> list[Message]:
             return [(NOTE_OFF | channel_of(part) - 1, pitch, 64)]
         case Program(part, program):
             return [(PROGRAM | channel_of(part) - 1, program)]
+        case Controller(part, number, value):
+            turned = USUAL[number] if value is None else value
+            return [(CONTROL | channel_of(part) - 1, number, turned)]
         case Sustain(part, down):
             return [(CONTROL | channel_of(part) - 1, SUSTAIN, 127 if down else 0)]
         case ClockTick():

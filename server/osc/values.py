@@ -16,7 +16,8 @@ from engine.controls.values import AUTO, Control, Json
 from server.osc.packets import Value
 
 _LISTS = ("scale", "parts")
-_PAIRS = ("mix", "per_field", "programs")
+_BY_PART = ("programs", "by_part")
+_PAIRS = ("mix", "per_field", *_BY_PART)
 _TEXTS = ("metre", "key", "chords", "choice")
 _WHOLE = ("integer", "parts", "programs")
 
@@ -62,7 +63,7 @@ def arguments_of(name: str, value: Json) -> tuple[Value, ...]:
     arguments = [argument(value[ALL_FIELDS])] if kind == "per_field" and ALL_FIELDS in value else []
     for entry, given in value.items():
         if kind != "per_field" or entry != ALL_FIELDS:
-            arguments += [int(entry) if kind == "programs" else entry, argument(given)]
+            arguments += [int(entry) if kind in _BY_PART else entry, argument(given)]
     return tuple(arguments)
 
 
@@ -80,7 +81,7 @@ def _paired(control: Control, items: list[Json]) -> Json:
     if len(items) % 2:
         raise _unfit(control, "a name without a number")
     for entry, given in zip(items[::2], items[1::2], strict=True):
-        if control.kind.name == "programs" and type(entry) in (int, float):
+        if control.kind.name in _BY_PART and type(entry) in (int, float):
             entry = f"{entry:.15g}"
         if not isinstance(entry, str):
             raise _unfit(control, f"{shown(entry)} as a name")

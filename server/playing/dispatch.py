@@ -134,13 +134,13 @@ class Dispatch:
         elif not outlet.alive:
             outlet.alive = True
             outlet.silence()
-            programs = next(
-                played.schedule.programs
-                for played in self._of(outlet.stream)
-                if outlet in played.outlets
+            schedule = next(
+                played.schedule for played in self._of(outlet.stream) if outlet in played.outlets
             )
-            for part, program in enumerate(programs, 1):
+            for part, program in enumerate(schedule.programs, 1):
                 self._send(outlet, Program(part, program), self._clock())
+            for turned in schedule.controllers.held():
+                self._send(outlet, turned, self._clock())
             if outlet.alive:
                 self._tell(outlet, f"{outlet.output.name} is there.")
 

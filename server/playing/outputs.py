@@ -25,6 +25,15 @@ class Program(NamedTuple):
     program: int  # from 0
 
 
+class Controller(NamedTuple):
+    """A controller of a part is turned, before the first note that is played with it; None: it is
+    asked for no longer, and goes back to what is usual."""
+
+    part: int
+    number: int
+    value: int | None
+
+
 class Sustain(NamedTuple):
     """The sustain pedal of a part goes down or comes up."""
 
@@ -57,7 +66,17 @@ class ClockStop(NamedTuple):
     pass
 
 
-Event = NoteOn | NoteOff | Program | Sustain | BarBegin | ClockTick | ClockStart | ClockStop
+Event = (
+    NoteOn
+    | NoteOff
+    | Program
+    | Controller
+    | Sustain
+    | BarBegin
+    | ClockTick
+    | ClockStart
+    | ClockStop
+)
 
 
 class Output(Protocol):

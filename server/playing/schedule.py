@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from engine.music.time import Timeline, duration
 from server.base.wire import WireBar, WireNote
+from server.playing.controllers import SentControllers
 from server.playing.outputs import (
     BarBegin,
     ClockStart,
@@ -86,6 +87,7 @@ class Schedule:
         self.wants_clock = wants_clock
         self.running = True
         self.programs: tuple[int, ...] = ()  # as last sent
+        self.controllers = SentControllers()
         self.ignored = self.missed = 0
         self._planned: dict[int, ScheduledBar] = {}
         self._begun = -1  # index of the last bar that has begun
@@ -132,6 +134,7 @@ class Schedule:
         self._heap.clear()
         self._carried.clear()
         self.programs = ()  # some may not have been sent yet
+        self.controllers.forget()
         self.running, self._may_go_back = False, True
         return ended
 
@@ -147,6 +150,7 @@ class Schedule:
             self._take_back()
         self._end_carried(self._end)
         self.programs = ()
+        self.controllers.forget()
         self.running = True
 
     def _take_back(self) -> None:
@@ -246,6 +250,8 @@ class Schedule:
             if part >= len(before) or before[part] != program:
                 self._push(planned.first, _PROGRAM, Program(part + 1, program))
         self.programs = programs
+        for turned in self.controllers.changes(planned.bar.controllers):
+            self._push(planned.first, _PROGRAM, turned)
 
     def _begin_notes(self, planned: ScheduledBar, carried: dict[Key, _TiedNote]) -> None:
         bar, due = planned.bar, planned.due

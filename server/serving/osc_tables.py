@@ -20,6 +20,7 @@ _SEVERAL = {
     "mix": "name weight name weight …",
     "per_field": "number, field number field number …",
     "programs": "part program part program …",
+    "by_part": "number, or part number part number …",
     "scale": "twelve weights, C first",
     "parts": "part part …",
 }

@@ -19,7 +19,8 @@ from server.web.terms import ENDS, ERRORS, PROTOCOL
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, SCHEMA = DOCS / "protocol.md", DOCS / "protocol.schema.json"
-_BY_HAND = ("WireBar", "WireNote", "WirePedal")  # the page tells of them in its own words
+# The page tells of them in its own words.
+_BY_HAND = ("WireBar", "WireController", "WireNote", "WirePedal")
 # How fields are described that many messages have, of which the page tells once.
 _TOLD_ONCE = ("Chosen by the client;", "Number of this message")
 _SECTION = re.compile(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", re.DOTALL)

@@ -147,6 +147,7 @@ def touches(control: Control) -> list[tuple[str, Any, Any]]:
         "chords": "Am F C G",
         "scale": "1 0 1 0 1 1 0 1 0 1 0 1",
         "programs": "1:0 2:33",
+        "by_part": "1:0.5 2:1",
         "metre": "6/8",
     }
     return [(name, texts[kind], control.plain(control.parse(texts[kind])))]

@@ -35,6 +35,7 @@ def values_of(control: Control) -> st.SearchStrategy[object]:
         | st.dictionaries(st.sampled_from([*EVENT_FIELDS, "all"]), numbers, min_size=1),
         "scale": st.lists(numbers, min_size=12, max_size=12).filter(any),
         "parts": st.lists(st.integers(1, PARTS), min_size=1, unique=True),
+        "by_part": numbers | st.dictionaries(st.integers(1, PARTS).map(str), numbers, min_size=1),
         "programs": st.dictionaries(
             st.integers(1, PARTS).map(str), st.integers(0, 127), min_size=1
         ),

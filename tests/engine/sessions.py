@@ -36,6 +36,8 @@ CHANGES: tuple[dict[str, Json], ...] = (
     {"programs": {"1": 40}},
     {"expression": 0.9},
     {"expression": 0.3, "pedal": "on"},
+    {"counterpoint": 1, "breath": 0},
+    {"counterpoint": 0.5, "key": "D dorian", "breath": 1},
     {},
 )
 _COLUMNS = st.dictionaries(st.sampled_from(["chord", "half_chord", "density"]), st.integers(0, 8))

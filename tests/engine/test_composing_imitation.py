@@ -113,7 +113,7 @@ def test_the_network_is_told_of_the_answer_while_composing() -> None:
     while composer.next_bar < 32:
         if composer.finished() is None:
             composer.prepare()
-            section = composer._planned.section.name
+            section = composer._outline.planned.section.name
             told.setdefault(section, set()).add(int(composer.pool.inputs[composer.row, 0, at]))
             composer.pool.run([composer.row])
             composer.absorb()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.files.recording import pedals, program_changes, score_of
+from engine.files.recording import controllers, pedals, program_changes, score_of
 from engine.music.bars import Bar, Pedal
+from engine.music.controllers import Controller
 from engine.music.plan import BarPlan
 from engine.music.score import TIED_FROM, TIED_ON, Note
 from engine.music.time import COMMON_TIME, Metre
@@ -77,3 +78,16 @@ def test_pedals_count_from_the_beginning() -> None:
     ]
     assert pedals(pressed) == (Pedal(5, 43, 0), Pedal(53, 43, 0), Pedal(101, 91, 1))
     assert pedals([]) == ()
+
+
+def test_controllers_stand_where_they_change_and_go_back_to_what_is_usual() -> None:
+    louder, left = Controller(0, 7, 110), Controller(1, 10, 32)
+    rows = ((louder, left), (louder, left), (louder,), ())
+    bars = [replace(bar(7 + i, 700 + 96 * i), controllers=turned) for i, turned in enumerate(rows)]
+    assert controllers(bars) == (
+        (0, louder),
+        (0, left),
+        (192, Controller(1, 10, 64)),
+        (288, Controller(0, 7, 100)),
+    )
+    assert controllers([bar(0, 0), bar(1, 96)]) == controllers([]) == ()

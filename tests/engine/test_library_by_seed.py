@@ -174,7 +174,7 @@ def test_a_hand_wins_and_a_log_replays_what_the_seed_chose(tmp_path: Path) -> No
     path, network = str(tmp_path / "mine.toml"), tiny("gpt")
     for seed in (3, 4):
         asked = request(path, {"key": "F# minor", "tempo": 50}, seed)
-        log = asked.log(network, "tiny", None, None)
+        log = asked.log(network, "tiny", None, None, pytest.fail)
         assert (str(log.controls.key), log.controls.tempo) == ("F# minor", 50)
         again = read_log(write_log(log))
         assert again.controls == log.controls
@@ -192,7 +192,7 @@ def test_a_prompt_wins_over_the_seed_and_not_over_what_is_set(tmp_path: Path) ->
     asked = request(str(tmp_path / "mine.toml"), {"parts": [1, 2, 3]}, 5)
     network = tiny("gpt")
     prompt = prompt_file()
-    log = asked.log(network, "tiny", None, prompt)
+    log = asked.log(network, "tiny", None, prompt, pytest.fail)
     assert log.prompt is not None
     _, lent = primer_of(log.prompt.score(), network.specification)
     assert set(lent) == set(LENT)

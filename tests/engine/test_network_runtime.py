@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from common.errors import BundleError, CapacityError, ProviderError
+from engine.composing.composer import Composer
+from engine.controls.controls import Controls
 from engine.music.noise import gumbel_block, uniforms
-from engine.network.bundle import METADATA_KEY, PLANNER_KEY
+from engine.network.bundle import METADATA_KEY, PAIRED, PLANNER_KEY
 from engine.network.runtime import MOST_BINDINGS, Network, Pool
 from engine.network.seal import SEAL_KEY
 from engine.representations.codec import field_offsets
@@ -404,6 +406,100 @@ def test_open_is_never_drawn_however_much_it_is_wanted(kind: str) -> None:
         pool.noise[row] = gumbel_block(2, 0, step, 1, pool.noise.shape[1])[0]
         pool.run([row])
         assert (pool.event[row] > 0).all()
+
+
+# -- the bias of the second field by the first -------------------------------------------------
+
+
+def without_paired(data: bytes) -> bytes:
+    """The bundle as it was exported before there was such a bias."""
+    model = onnx.load_from_string(data)
+    assert model.metadata_props.pop().key == SEAL_KEY
+    graph = model.graph
+    (gather,) = (node for node in graph.node if node.op_type == "GatherND" and PAIRED in node.input)
+    (added,) = (node for node in graph.node if gather.output[0] in node.input)
+    (kept,) = (name for name in added.input if name != gather.output[0])
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            if name == added.output[0]:
+                node.input[i] = kept
+    graph.node.remove(gather)
+    graph.node.remove(added)
+    graph.input.remove(next(entry for entry in graph.input if entry.name == PAIRED))
+    return bytes(model.SerializeToString())
+
+
+@each_network
+def test_a_pair_is_biased_exactly_when_its_first_is_drawn(kind: str) -> None:
+    pool = tiny(kind).pool(3)
+    plain, wanted, others = (Stream(pool, 5) for _ in range(3))
+    for _ in range(30):
+        for stream in (plain, wanted, others):
+            stream.prepare()
+        first, second = peek(kind, plain)
+        pool.paired[:] = 0
+        pool.paired[wanted.row, first] = -1e6
+        pool.paired[wanted.row, first, 61] = 0
+        pool.paired[others.row] = -1e6 * (np.arange(pool.paired.shape[2]) != 61)
+        pool.paired[others.row, first] = 0
+        pool.run([plain.row, wanted.row, others.row])
+        for stream in (plain, wanted, others):
+            stream.absorb()
+        assert plain.event[:2] == others.event[:2] == [first, second]
+        assert plain.told[-1] == others.told[-1]
+        assert wanted.event[:2] == [first, 61]
+        others.event = wanted.event = plain.event
+
+
+def peek(kind: str, stream: Stream) -> list[int]:
+    """The first two fields of what a row draws next, from a copy of it."""
+    pool = tiny(kind).pool(1)
+    row = pool.acquire()
+    pool.load(row, stream.pool.save(stream.row))
+    for name in ("inputs", "mix", "bias", "noise", "sharpness", "cut", "ticks"):
+        getattr(pool, name)[row] = getattr(stream.pool, name)[stream.row]
+    pool.run([row])
+    return [int(value) for value in pool.event[row, :2]]
+
+
+@each_network
+def test_a_bundle_of_before_draws_what_one_without_such_a_bias_does(kind: str) -> None:
+    before = Network(without_paired(tiny_bytes(kind)), "before.onnx")
+    assert before.paired_sizes == (0, 0)
+    assert tiny(kind).paired_sizes == tuple(size for _, size in before.specification.event[:2])
+    ours, theirs = Stream(tiny(kind).pool(1), 9), Stream(before.pool(1), 9)
+    for _ in range(40):
+        for stream in (ours, theirs):
+            stream.prepare()
+            stream.pool.run([stream.row])
+            stream.absorb()
+    assert ours.told == theirs.told
+
+
+@each_network
+def test_a_bundle_of_before_composes_and_hears_of_no_counterpoint(kind: str) -> None:
+    before = Network(without_paired(tiny_bytes(kind)), "before.onnx")
+    bars = []
+    for network, strength in ((before, 1), (before, 0), (tiny(kind), 0)):
+        controls = Controls.from_dict({"counterpoint": strength, "form": "off"})
+        composer = Composer(network, network.pool(1), 2, 0, controls)
+        bars.append([composer.compose_bar() for _ in range(6)])
+    assert bars[0] == bars[1] == bars[2]
+
+
+def test_a_bundle_whose_pairs_have_other_sizes_is_refused() -> None:
+    def change(model: onnx.ModelProto) -> None:
+        (entry,) = (entry for entry in model.graph.input if entry.name == PAIRED)
+        entry.type.tensor_type.shape.dim[1].dim_value += 1
+
+    with pytest.raises(BundleError, match=r"'paired' is .* export it again"):
+        Network(rewritten(change), "some.onnx")
+
+
+def test_one_field_alone_has_no_pairs() -> None:
+    network = tiny("gpt", "performance")
+    assert network.paired_sizes == (0, 0)
+    assert not network.pool(2).paired.size
 
 
 # -- bad files ---------------------------------------------------------------------------------

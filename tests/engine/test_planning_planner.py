@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from functools import partial
 
@@ -414,3 +415,111 @@ def test_an_answer_is_told_exactly_in_a_harmony_of_its_own() -> None:
         assert (plan.echo, plan.source) == (ECHO_EXACT, 7)
         other += plan.chord != plans[7].chord
     assert other > 10
+
+
+# -- how levels live ----------------------------------------------------------------------------
+
+MIDDLE = tuple(float(attribute.centre(5)) for attribute in ATTRIBUTES)
+BREATHS = st.floats(0, 1)
+
+
+def levels_over(breath: float, bars: int, seed: int = 1) -> np.ndarray:
+    """The levels of many bars of which the fifth bucket is asked, without any form."""
+    asked = PlanRequest(ALL, MIDDLE, breath=breath)
+    state, rows = PlannerState(), []
+    for bar in range(bars):
+        drawn = uniforms(seed, 0, PLANNING, bar, PLAN_DRAWS)
+        plan, state = plan_bar(scene_of(TABLE, state, bar, asked, FormBar(), drawn))
+        rows.append(plan.levels)
+    return np.array(rows)
+
+
+def test_without_breath_what_is_asked_stands_still() -> None:
+    assert (levels_over(0, 60) == 5).all()
+
+
+@pytest.mark.parametrize("breath", [0.3, 1.0])
+def test_with_breath_levels_move_and_keep_their_mean(breath: float) -> None:
+    levels = np.concatenate([levels_over(breath, 800, seed) for seed in range(8)])
+    np.testing.assert_allclose(levels.mean(axis=0), 5, atol=0.35)
+    assert (levels.std(axis=0) > 0.3 * breath).all()
+    assert (levels.min(axis=0) < 5).all()
+    assert (levels.max(axis=0) > 5).all()
+
+
+def test_more_breath_is_more_movement() -> None:
+    spreads = [levels_over(breath, 600).std(axis=0).mean() for breath in (0, 0.3, 0.6, 1)]
+    assert spreads == sorted(spreads)
+    assert spreads[-1] > 0.6
+
+
+@given(BREATHS, st.sampled_from([1, 2, 12]))
+@settings(max_examples=30)
+def test_breath_never_leaves_the_buckets_nor_goes_further_up_than_down(
+    breath: float, bucket: int
+) -> None:
+    values = tuple(
+        float(attribute.centre(min(bucket, attribute.buckets))) for attribute in ATTRIBUTES
+    )
+    plans, _ = compose(40, PlanRequest(ALL, values, breath=breath))
+    for plan in plans:
+        for attribute, level in zip(ATTRIBUTES, plan.levels, strict=True):
+            top, middle = attribute.buckets, min(bucket, attribute.buckets)
+            room = min(middle - 1, top - middle)
+            assert middle - room - 1 <= level <= middle + room + 1
+
+
+def drifts(seed: int, bars: int) -> np.ndarray:
+    state, rows = PlannerState(), []
+    for bar in range(bars):
+        drawn = uniforms(seed, 0, PLANNING, bar, PLAN_DRAWS)
+        _, state = plan_bar(scene_of(TABLE, state, bar, FREE, FormBar(), drawn))
+        rows.append(state.drift)
+    return np.array(rows)
+
+
+def test_drift_lasts_for_minutes_and_does_not_grow() -> None:
+    found = drifts(1, 5000)
+    assert (np.abs(found) < 5.5).all()
+    thirds = [part.std() for part in np.array_split(found, 3)]
+    assert all(0.6 < spread < 1.5 for spread in thirds)
+    # Two seconds a bar: a bar later it is nearly the same, a quarter of an hour later forgotten.
+    for column in found.T:
+        assert np.corrcoef(column[1:], column[:-1])[0, 1] > 0.97
+        assert abs(np.corrcoef(column[450:], column[:-450])[0, 1]) < 0.4
+
+
+def test_every_seed_drifts_its_own_way() -> None:
+    assert not np.allclose(drifts(1, 20), drifts(2, 20), atol=0.1)
+
+
+def test_drift_goes_by_the_clock_not_by_the_bar() -> None:
+    def after(bars: int, bar_seconds: float) -> float:
+        asked = PlanRequest(ALL, bar_seconds=bar_seconds)
+        starts = np.zeros(len(ATTRIBUTES))
+        state = PlannerState(drift=(3.0,) * len(ATTRIBUTES))
+        for seed in range(40):
+            ended = state
+            for bar in range(bars):
+                drawn = uniforms(seed, 0, PLANNING, bar, PLAN_DRAWS)
+                _, ended = plan_bar(scene_of(TABLE, ended, bar, asked, FormBar(), drawn))
+            starts += ended.drift
+        return float(starts.mean() / 40)
+
+    assert after(20, 3.0) == pytest.approx(after(30, 2.0), abs=0.25)
+    assert after(30, 2.0) == pytest.approx(3 * np.exp(-60 / 300), abs=0.25)
+
+
+def test_a_table_of_before_has_pieces_that_do_not_differ() -> None:
+    with np.load(io.BytesIO(TABLE.to_bytes()), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "between"}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    table = PlannerTable.from_bytes(buffer.getvalue())
+    assert (table.between == 0).all()
+    assert table.between.shape == table.spreads.shape
+    drawn = draws(0, PLAN_DRAWS)
+    plan, state = plan_bar(scene_of(table, PlannerState(), 0, FREE, FormBar(), drawn))
+    still = PlannerState(drift=(9.0,) * len(ATTRIBUTES))
+    assert plan_bar(scene_of(table, still, 0, FREE, FormBar(), drawn))[0] == plan
+    assert state.drift

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from engine.controls.controls import Controls
 from engine.music.analysis import analyse
 from engine.music.fields import LENGTHS, MELODIC_PITCHES
 from engine.music.score import PARTS, Note, Score
-from engine.representations.limits import Limits
+from engine.music.time import TICKS_PER_QUARTER, Metre
+from engine.planning.correction import Leaning
+from engine.representations.limits import MASKED, Limits, limits_of
 from engine.representations.notes import (
     DEFAULT_VELOCITY,
     DELTA,
     DELTA_TICKS,
+    FIELDS,
     VELOCITY,
     NotesCodec,
     velocity_of,
@@ -135,3 +143,82 @@ def test_a_percussion_part_with_a_melodic_pitch_becomes_the_first_part_that_is_o
     assert note is not None
     assert (note.part, note.pitch) == (1, 60)
     assert event[0] == 2
+
+
+# -- rests at closes ----------------------------------------------------------------------------
+
+METRES = st.sampled_from(["4/4", "3/4", "7/8", "6/8", "2/4", "3/8", "5/4", "8/4", "1/8"])
+DRAWS = st.lists(st.tuples(*[st.integers(0, 999)] * len(FIELDS)), min_size=8, max_size=40)
+
+
+def drawn(bias: NDArray[np.float32], draws: tuple[int, ...]) -> list[int]:
+    """An event of what is open, any of it; every field must have something."""
+    event, start = [], 0
+    for field, draw in zip(FIELDS, draws, strict=True):
+        row = bias[start : start + field.size]
+        found = [value for value in range(1, field.size) if row[value] > MASKED / 2]
+        assert found, f"{field.name} has no choice"
+        event.append(found[draw % len(found)])
+        start += field.size
+    return event
+
+
+@given(
+    METRES,
+    st.sampled_from(["free", "1/4", "1/8", "1/16", "1/32"]),
+    st.floats(1, 16),
+    st.integers(1, 32),
+    st.booleans(),
+    st.integers(0, 60),
+    st.integers(1, 192),
+    DRAWS,
+)
+@settings(max_examples=100)
+def test_a_rest_leaves_every_field_a_choice_and_keeps_what_is_kept_elsewhere(
+    metre: str,
+    grid: str,
+    max_rest: float,
+    most: int,
+    leans: bool,
+    begins: int,
+    length: int,
+    draws: list[tuple[int, ...]],
+) -> None:
+    """Whatever the bar, the grid and the limits: nothing begins in it but at its beginning."""
+    controls = Controls.from_dict(
+        {"metre": metre, "grid": grid, "max_rest": max_rest, "max_polyphony": most}
+    )
+    ticks = Metre.parse(metre).ticks
+    hold = ticks, ticks + min(length, ticks)
+    lean = CODER.leaning(Leaning(2.0, 6.0, 1.0)) if leans else None
+    limits = replace(limits_of(controls), hold=hold, lean=lean)
+    bias = np.zeros(sum(field.size for field in FIELDS), np.float32)
+    on_grid = [t for t in range(ticks) if not limits.places or limits.places[t % TICKS_PER_QUARTER]]
+    cursor = CODER.cursor(on_grid[begins % len(on_grid)])
+    bar, notes = -1, []
+    for draw in draws:
+        if cursor.tick // ticks != bar:
+            bar = cursor.tick // ticks
+            CODER.write_bias(bias, limits)
+            cursor.enter_bar(bar * ticks, (bar + 1) * ticks)
+        cursor.constrain(bias, limits)
+        note = cursor.accept(drawn(bias, draw), limits)
+        assert note is not None
+        notes.append(note)
+    check_held(notes, hold, limits, ticks)
+
+
+def check_held(notes: list[Note], hold: tuple[int, int], limits: Limits, ticks: int) -> None:
+    ends = 0
+    for before, note in pairwise(notes):
+        ends = max(ends, before.onset + before.duration)
+        assert note.onset - ends <= limits.max_rest
+        assert len([n for n in notes if n.onset <= note.onset < n.onset + n.duration]) <= max(
+            limits.max_polyphony, 1
+        )
+    for note in notes:
+        assert not hold[0] < note.onset < hold[1]
+        assert not limits.places or limits.places[note.onset % ticks % TICKS_PER_QUARTER]
+    if notes[-1].onset >= hold[1]:
+        struck = [note for note in notes if note.onset == hold[0]]
+        assert all(note.onset + note.duration >= hold[1] for note in struck)

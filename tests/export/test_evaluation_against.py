@@ -19,7 +19,15 @@ from export.evaluation.against.form import form_of
 from export.evaluation.against.part_writing import part_writing, rates
 from export.evaluation.against.prompts import prompted
 from export.evaluation.against.text import text
-from export.evaluation.against.two_sample import Sample, auc, two_sample
+from export.evaluation.against.two_sample import (
+    RESAMPLED,
+    Judged,
+    Sample,
+    auc,
+    interval,
+    real_control,
+    two_sample,
+)
 from export.evaluation.against.windows import BARS, at_home, windows
 from export.evaluation.music import opened, read_music
 from export.evaluation.pictures import against_picture
@@ -104,7 +112,9 @@ def test_what_is_of_one_kind_is_not_told_apart_and_what_is_of_two_is() -> None:
     assert same.low < 0.6 < other.low
     assert 0.3 < other.control < 0.7
     assert other.by[0][0] in ("top steps", "top leaps", "span", "peaks by bar", "height by bar")
-    assert other.auc == two_sample(side(range(12), 2), side(range(100, 112), 7)).auc
+    assert other == two_sample(side(range(12), 2), side(range(100, 112), 7))
+    known = real_control(side(range(12), 2))
+    assert other == two_sample(side(range(12), 2), side(range(100, 112), 7), control=known)
 
 
 def test_pieces_stay_whole_so_that_being_one_piece_is_no_help() -> None:
@@ -120,6 +130,19 @@ def test_pieces_stay_whole_so_that_being_one_piece_is_no_help() -> None:
     found = two_sample(marked(0), marked(100))
     assert found is not None
     assert 0.25 < found.auc < 0.75
+
+
+def test_the_interval_is_that_of_pieces_drawn_again() -> None:
+    """The slow way: windows of the drawn pieces end to end, judged anew each time."""
+    dice = np.random.Generator(np.random.Philox(key=3))
+    groups = np.repeat(np.arange(10), dice.integers(1, 6, 10))
+    is_real = (groups >= 4).astype(np.int64)
+    scores = np.round(dice.standard_normal(len(groups)) + is_real, 1)  # with ties
+    drawn = np.random.Generator(np.random.Philox(key=9)).integers(10, size=(RESAMPLED, 10))
+    rows = [np.concatenate([np.flatnonzero(groups == i) for i in one]) for one in drawn]
+    found = [auc(scores[one], is_real[one]) for one in rows if 0 < is_real[one].mean() < 1]
+    low, high = interval(Judged(scores, is_real, groups, ()), 9)
+    np.testing.assert_allclose((low, high), np.percentile(found, (2.5, 97.5)))
 
 
 def test_too_few_pieces_are_not_judged() -> None:
@@ -210,7 +233,15 @@ def test_presets_are_held_against_a_folder_and_told_in_two_ways(tmp_path) -> Non
     assert "after 3 prompts" in page
     assert "prompts" not in text(rows, None)
     assert all(
-        word in page for word in ("plain", "AUC", "parallel fifths", "alike after 8", "keys")
+        word in page
+        for word in (
+            "plain",
+            "AUC",
+            "parallel fifths",
+            "sections, any close",
+            "alike after 8",
+            "keys",
+        )
     )
     assert against_picture(rows).startswith(b"\x89PNG")
     again = against(network, {"plain": lambda seed: Controls()}, real, range(4), 16)

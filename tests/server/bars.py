@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from server.base.wire import WireBar, WireNote, WirePedal
+from server.base.wire import WireBar, WireController, WireNote, WirePedal
 
 TEMPO = 480_000  # 20 ms a tick
 
@@ -24,9 +24,10 @@ def bar(
     revision: int = 0,
     late: bool = False,
     pedals: Iterable[tuple[int, int, int]] = (),
+    controllers: Iterable[tuple[int, int, int]] = (),
 ) -> WireBar:
     """Notes are (part, pitch, tick, length) with shift and tie after them if wanted, pedals
-    (part, tick, length)."""
+    (part, tick, length), controllers (part, number, value)."""
     wired = (
         WireNote(part, pitch, 80, onset, length, *[*rest, 0, 0][:2])
         for part, pitch, onset, length, *rest in notes
@@ -46,6 +47,7 @@ def bar(
         notes=tuple(wired),
         late=late,
         pedals=tuple(WirePedal(*pedal) for pedal in pedals),
+        controllers=tuple(WireController(*turned) for turned in controllers),
     )
 
 

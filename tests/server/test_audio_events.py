@@ -54,3 +54,17 @@ def test_every_note_is_ended_once_and_none_is_struck_while_it_sounds(
         elif message[0] & 0xF0 == NOTE_OFF:
             sounding[message[1]] -= 1
     assert not any(sounding.values())
+
+
+def test_controllers_come_before_notes_and_the_last_of_an_instant_holds() -> None:
+    data = midi(
+        at(0, 0x92, 60, 90), at(0, 0xB2, 10, 0), at(0, 0xB2, 10, 100), at(0, 0xB2, 1, 9),
+        at(480, 0xB2, 91, 80), at(0, 0x82, 60, 0),
+    )  # fmt: skip
+    assert events_of(read(data)) == [
+        (0, (CONTROL | 2, 10, 100)),
+        (0, (PROGRAM | 2, 0)),
+        (0, (NOTE_ON | 2, 60, 90)),
+        (RATE // 2, (NOTE_OFF | 2, 60, 64)),
+        (RATE // 2, (CONTROL | 2, 91, 80)),
+    ]

@@ -107,6 +107,18 @@ def test_percussion_has_its_channel_and_the_others_their_seats() -> None:
     assert rows == set(range(7))
 
 
+def test_controllers_reach_the_instrument_and_go_back_to_the_seats_here() -> None:
+    scribe = Scribe()
+    rendition = Rendition(scribe, BEGIN)
+    asked = [[(2, 10, 100), (2, 91, 80), (8, 7, 90)], []]
+    bars = [bar(i, [(2, 60, 0, 12)], controllers=turned) for i, turned in enumerate(asked)]
+    render(rendition, told(rendition, bars))
+    seats = [message for _, message in scribe.heard[:7]]
+    turned = [message for _, message in scribe.of(CONTROL)][7:]
+    first = [(CONTROL | 1, 10, 100), (CONTROL | 1, 91, 80), (CONTROL | 9, 7, 90)]
+    assert turned == [*first, seats[1], (CONTROL | 1, 91, 0), (CONTROL | 9, 7, 100)]
+
+
 def test_a_pedal_reaches_the_instrument_and_is_lifted_at_a_stop() -> None:
     scribe = Scribe()
     rendition = Rendition(scribe, BEGIN)

@@ -61,10 +61,19 @@ def test_pedals_are_the_last_of_a_bar_and_may_be_missing() -> None:
     assert bars
     for bar in bars:
         spelled = ",".join(f"[{p.part},{p.tick},{p.length}]" for p in bar.pedals)
-        encoded, ending = encode_bar(bar), f',"pedals":[{spelled}]}}'.encode()
+        encoded, ending = encode_bar(bar), f',"pedals":[{spelled}],"controllers":[]}}'.encode()
         assert encoded.endswith(ending)
         without = encoded.removesuffix(ending) + b"}"
         assert decode_bar(without) == replace(bar, pedals=())
+
+
+def test_controllers_stand_in_every_bar_as_asked() -> None:
+    asked = {"levels": {"1": 110}, "places": {"2": -0.5}, "reverb": 0.5, "attack": {"1": 1}}
+    for bar in wired(asked):
+        ours = [(c.part, c.number, c.value) for c in bar.controllers if c.part <= 2]
+        assert ours == [(1, 7, 110), (1, 73, 127), (1, 91, 64), (2, 10, 32), (2, 91, 64)]
+        assert {c.part for c in bar.controllers if c.number == 91} == set(range(1, 9))
+    assert all(bar.controllers == () for bar in wired({}))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from server.playing.outputs import (
     ClockStart,
     ClockStop,
     ClockTick,
+    Controller,
     Event,
     NoteOff,
     NoteOn,
@@ -160,6 +161,22 @@ def test_an_output_that_fails_is_left_out_and_reported(
     assert bad.notes() == [("on", 60), ("off", 60)]
     assert bad.of(ClockStart) == [ClockStart(54)]  # the next sixteenth
     assert good.notes() == [("on", 60), ("off", 60)] * 2
+
+
+def test_an_output_that_is_there_again_is_told_the_controllers(stage: Stage) -> None:
+    bad, good = Recorder("bad"), Recorder()
+    (outlet, _) = stage.add(bad, good)
+    turned = [(1, 7, 110), (2, 10, 32)]
+    for index in range(2):
+        music = bar(index, [(1, 60, 0, 24)], controllers=turned)
+        stage.dispatch.offer("study", index, 0, BEGIN + index * BAR, music)
+    bad.broken = OSError("gone")
+    stage.play_until(BEGIN + BAR // 2)
+    bad.broken = None
+    stage.dispatch.found(outlet)
+    assert bad.of(Controller) == [Controller(1, 7, 110), Controller(2, 10, 32)]
+    stage.play_until(BEGIN + 2 * BAR)
+    assert len(bad.of(Controller)) == len(good.of(Controller)) == 2
 
 
 def test_a_report_that_nobody_can_take_disturbs_nothing(stage: Stage) -> None:

@@ -10,6 +10,7 @@
 
 from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar, Note, Pedal, TimedNote
 from perpetuo_client.capabilities import Capabilities, Control, Preset, Station
+from perpetuo_client.controllers import Controller
 from perpetuo_client.errors import (
     ClientError,
     Disconnected,
@@ -32,6 +33,7 @@ __all__ = [
     "Capabilities",
     "ClientError",
     "Control",
+    "Controller",
     "Disconnected",
     "Heard",
     "Note",

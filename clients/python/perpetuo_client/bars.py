@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from perpetuo_client.controllers import Controller
 from perpetuo_client.errors import ProtocolError
 from perpetuo_client.protocol import WireBar
 
@@ -80,6 +81,7 @@ class Bar:
     notes: tuple[Note, ...]
     late: bool = False  # a stand-in, because the composed bar was not there in time
     pedals: tuple[Pedal, ...] = ()
+    controllers: tuple[Controller, ...] = ()
 
     @property
     def length(self) -> int:
@@ -142,6 +144,9 @@ def bar_from(plain: WireBar, *, due: int, epoch: int) -> Bar:
             notes=tuple(Note(*map(int, note[:7])) for note in plain["notes"]),
             late=bool(plain.get("late", False)),
             pedals=tuple(Pedal(*map(int, pedal[:3])) for pedal in plain.get("pedals", ())),
+            controllers=tuple(
+                Controller(*map(int, turned[:3])) for turned in plain.get("controllers", ())
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"The server sent a bar that cannot be read: {error!r}.") from error

@@ -372,6 +372,9 @@ class WireBar(TypedDict):
     late: NotRequired[bool]
     # When the sustain pedal of a part is down. May be passed over.
     pedals: NotRequired[Sequence[WirePedal]]
+    # What is asked for of level, place, attack and reverb of parts, before its first note. May be
+    # passed over.
+    controllers: NotRequired[Sequence[WireController]]
 
 
 class SteeredMessage(TypedDict):
@@ -564,3 +567,7 @@ WireNote: TypeAlias = Sequence[int]
 # The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
 # and as 0 at the end. It is up at every bar line.
 WirePedal: TypeAlias = Sequence[int]
+
+# A controller of a part that stands at a value in this bar, as an array of three numbers. One that
+# is in no list any more goes back to what is usual: 7 to 100, 10 and 73 to 64, 91 to 40.
+WireController: TypeAlias = Sequence[int]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from perpetuo_client import smf
 from perpetuo_client.bars import DRUMS, TICKS_PER_QUARTER, Bar
+from perpetuo_client.controllers import TurnedControllers
 from perpetuo_client.scheduler import channel_of
 
 _PER_TICK = smf.DIVISION // TICKS_PER_QUARTER
@@ -40,7 +41,7 @@ class Recording:
         tracks = [_conductor(placed)]
         for part in parts:
             label = "drums" if part == DRUMS else f"part {part}"
-            events = [smf.name(label), *_programs(placed, part)]
+            events = [smf.name(label), *_programs(placed, part), *_controllers(placed, part)]
             for of, start, end, pitch, velocity in notes:
                 if of == part:
                     events += smf.note(start, end, channel_of(part), pitch, velocity)
@@ -108,6 +109,14 @@ def _pedals(placed: list[tuple[int, Bar]], part: int) -> Iterator[smf.Event]:
             if pedal.part == part:
                 down = (place + pedal.tick) * _PER_TICK
                 yield from smf.sustain(down, down + pedal.length * _PER_TICK, channel_of(part))
+
+
+def _controllers(placed: list[tuple[int, Bar]], part: int) -> Iterator[smf.Event]:
+    """At the beginning and wherever they change."""
+    turned = TurnedControllers()
+    for place, bar in placed:
+        for _, number, value in turned.changes(c for c in bar.controllers if c.part == part):
+            yield smf.controller(place * _PER_TICK, channel_of(part), number, value)
 
 
 def _programs(placed: list[tuple[int, Bar]], part: int) -> Iterator[smf.Event]:

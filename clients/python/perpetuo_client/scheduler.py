@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perpetuo_client.bars import DRUMS, Bar, Note
+from perpetuo_client.controllers import TurnedControllers
 from perpetuo_client.smf import SUSTAIN
 
 STALE = 30_000  # a note-on later than this is left out: better a missing note than a burst
@@ -73,6 +74,7 @@ class Scheduler:
         self._going_on: dict[tuple[int, int], ScheduledNote] = {}  # past the end of the last bar
         self._last_bar_end: int | None = None
         self._programs: tuple[int, ...] = ()
+        self._controllers = TurnedControllers()
 
     @property
     def next_due(self) -> int | None:
@@ -86,6 +88,7 @@ class Scheduler:
     def add(self, bar: Bar, now: int) -> None:
         """A committed bar, before it begins; of one that sounds already, the notes yet to come."""
         self._change_programs(bar)
+        self._change_controllers(bar)
         self._add_pedals(bar, now)
         joined = self._last_bar_end is not None and abs(bar.due - self._last_bar_end) <= SLACK
         before, self._going_on = self._going_on if joined else {}, {}
@@ -117,6 +120,12 @@ class Scheduler:
                 first = min((bar.start_of(n) for n in bar.notes if n.part == part), default=bar.due)
                 self._push(min(first, bar.due), _PROGRAM, (0xC0 | channel_of(part), program))
         self._programs = bar.programs
+
+    def _change_controllers(self, bar: Bar) -> None:
+        first = min((bar.start_of(note) for note in bar.notes), default=bar.due)
+        for part, number, value in self._controllers.changes(bar.controllers):
+            message = 0xB0 | channel_of(part), number, value
+            self._push(min(first, bar.due), _PROGRAM, message)
 
     def _new(self, bar: Bar, note: Note, now: int) -> ScheduledNote | None:
         start = bar.start_of(note)
@@ -192,6 +201,7 @@ class Scheduler:
         """Void everything that is planned and end all that sounds."""
         self._queue.clear()
         self._going_on, self._last_bar_end, self._programs = {}, None, ()
+        self._controllers.forget()
         return self.silence()
 
     def silence(self) -> list[MidiMessage]:

@@ -39,6 +39,10 @@ def program(tick: int, channel: int, number: int) -> Event:
     return tick, TEMPO, bytes([0xC0 | channel, number])
 
 
+def controller(tick: int, channel: int, number: int, value: int) -> Event:
+    return tick, TEMPO, bytes([0xB0 | channel, number, value])
+
+
 def note(start: int, end: int, channel: int, pitch: int, velocity: int) -> Iterable[Event]:
     yield start, NOTE_ON, bytes([0x90 | channel, pitch, velocity])
     yield end, NOTE_OFF, bytes([0x80 | channel, pitch, 64])

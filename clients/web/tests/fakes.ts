@@ -206,7 +206,16 @@ export function scheduledBar(
   more: Partial<ScheduledBar> = {},
 ): ScheduledBar {
   const due = dueOf(index);
-  return { id: `${index}`, due, end: due + BAR, programs: [], notes, pedals: [], ...more };
+  return {
+    id: `${index}`,
+    due,
+    end: due + BAR,
+    programs: [],
+    controllers: [],
+    notes,
+    pedals: [],
+    ...more,
+  };
 }
 
 /** Records what it was asked to do. */

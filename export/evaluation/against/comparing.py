@@ -15,9 +15,17 @@ from engine.music.score import Score
 from engine.network.runtime import Network
 from export.evaluation.against.features import measured
 from export.evaluation.against.form import Form, form_of
+from export.evaluation.against.modes import Mode
 from export.evaluation.against.part_writing import PartWriting, Rates, part_writing, rates
+from export.evaluation.against.phrases import Phrases, PlannedEnd, phrases, planned_ends
 from export.evaluation.against.prompts import Prompted
-from export.evaluation.against.two_sample import LEAST_PIECES, Sample, TwoSample, two_sample
+from export.evaluation.against.two_sample import (
+    LEAST_PIECES,
+    Sample,
+    TwoSample,
+    real_control,
+    two_sample,
+)
 from export.evaluation.against.variety import Variety, variety
 from export.evaluation.against.windows import at_home, windows
 from export.evaluation.composing import SettingOf, score_of, streams_of
@@ -31,7 +39,7 @@ ALL_STYLES = ("all styles",)
 class Against:
     """A preset against real music of its `styles`. Pairs are of the composed and the real music.
 
-    `test` is None where there was too little of either.
+    `test` is None where there was too little of either. `closes` are those of phrases.
     """
 
     preset: str
@@ -41,8 +49,18 @@ class Against:
     real_pieces: int
     test: TwoSample | None
     part_writing: tuple[Rates, Rates]
+    closes: tuple[Rates, Rates]
     form: tuple[Form, Form]
     variety: Variety
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What was composed under these controls, and where its form had phrases end."""
+
+    controls: Controls
+    bars: list[Bar]
+    ends: list[PlannedEnd]
 
 
 class RealSide:
@@ -53,6 +71,8 @@ class RealSide:
         self._scores = list(music.scores())
         self._samples: dict[int, Sample] = {}
         self._writing: dict[int, PartWriting] = {}
+        self._phrases: dict[int, Phrases] = {}
+        self._controls: dict[tuple[int, ...], float | None] = {}
 
     def of(self, mix: Iterable[str]) -> tuple[tuple[str, ...], list[int]]:
         """The styles of a mix that there is enough of, and the numbers of their pieces; all
@@ -79,6 +99,21 @@ class RealSide:
                 self._writing[i] = part_writing(self._scores[i])
         return [self._writing[i] for i in pieces]
 
+    def phrases(self, pieces: Sequence[int]) -> Phrases:
+        for i in pieces:
+            if i not in self._phrases:
+                self._phrases[i] = phrases(self._scores[i])
+        return sum((self._phrases[i] for i in pieces), Phrases())
+
+    def control(self, pieces: Sequence[int]) -> float | None:
+        """How surely these pieces are told from each other; None if there are too few."""
+        key = tuple(pieces)
+        if key not in self._controls:
+            known = self.sample(pieces)
+            enough = len(set(known.pieces)) >= LEAST_PIECES
+            self._controls[key] = real_control(known) if enough else None
+        return self._controls[key]
+
 
 def sample(scores: Sequence[Score], names: Sequence[str]) -> Sample:
     """Pieces at home, in numbers."""
@@ -103,8 +138,7 @@ def against(
     found = []
     for name, setting_of in presets.items():
         settings = [(seed, setting_of(seed)) for seed in seeds]
-        streams = _composed(network, settings, bars, progress)
-        found.append(_compare(name, [controls for _, controls in settings], streams, real))
+        found.append(_compare(name, _composed(network, settings, bars, progress), real))
     return found
 
 
@@ -113,39 +147,49 @@ def _composed(
     settings: Sequence[tuple[int, Controls]],
     bars: int,
     progress: Callable[[int], object],
-) -> list[list[Bar]]:
-    streams: list[list[Bar]] = []
+) -> list[Stream]:
+    streams: list[Stream] = []
     for first in range(0, len(settings), ROWS):
         some = settings[first : first + ROWS]
         pool = network.pool(len(some))
         composers = [Composer(network, pool, seed, 0, controls) for seed, controls in some]
-        streams += streams_of(composers, bars, progress)
+        music = streams_of(composers, bars, progress)
+        for composer, stream in zip(composers, music, strict=True):
+            ends = planned_ends(composer.setting.form, bars, composer.seed)
+            streams.append(Stream(composer.controls, stream, ends))
     return streams
 
 
-def _compare(
-    name: str, settings: Sequence[Controls], streams: list[list[Bar]], real: RealSide
-) -> Against:
-    styles, chosen = real.of(dict.fromkeys(s for one in settings for s, _ in one.style))
-    ours = [at_home(score_of(bars)) for bars in streams]
+def _compare(name: str, streams: Sequence[Stream], real: RealSide) -> Against:
+    styles, chosen = real.of(dict.fromkeys(s for one in streams for s, _ in one.controls.style))
+    sounding = [score_of(one.bars) for one in streams]
+    ours = list(map(at_home, sounding))
     composed = sample(ours, [str(i) for i in range(len(ours))])
     samples = real.sample(chosen)
+    closing = [
+        phrases(score, one.ends, one.controls.key.tonic)
+        for score, one in zip(sounding, streams, strict=True)
+    ]
     return Against(
         preset=name,
         styles=styles,
         streams=len(streams),
-        bars=sum(map(len, streams)),
+        bars=sum(len(one.bars) for one in streams),
         real_pieces=len(chosen),
-        test=two_sample(samples, composed),
+        test=two_sample(samples, composed, control=real.control(chosen)),
         part_writing=(rates(list(map(part_writing, ours))), rates(real.part_writing(chosen))),
+        closes=(sum(closing, Phrases()).rates, real.phrases(chosen).rates),
         form=(form_of(ours), form_of(real.scores(chosen))),
-        variety=variety(composed, samples, streams, settings),
+        variety=variety(
+            composed, samples, [one.bars for one in streams], [one.controls for one in streams]
+        ),
     )
 
 
-def to_json(rows: Sequence[Against], prompted: Prompted | None) -> str:
+def to_json(rows: Sequence[Against], prompted: Prompted | None, modes: Sequence[Mode] = ()) -> str:
     plain = {
         "presets": [asdict(row) for row in rows],
+        "modes": [asdict(mode) for mode in modes],
         "prompts": None if prompted is None else asdict(prompted),
     }
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)

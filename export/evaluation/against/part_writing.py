@@ -18,6 +18,9 @@ from engine.music.time import TICKS_PER_QUARTER
 from export.evaluation.against.features import TRIADS
 
 SILENT = -1
+# Binary, dotted and triplet values, from thirty-seconds to two whole notes.
+_BINARY = [TICKS_PER_QUARTER * 8 // 2**i for i in range(7)]
+WRITTEN = sorted({*_BINARY, *(3 * t // 2 for t in _BINARY[:-1]), *(2 * t // 3 for t in _BINARY)})
 HELD = 2 * TICKS_PER_QUARTER  # a chord that stands so long, and longer than usual, is a close
 
 
@@ -31,6 +34,7 @@ class PartWriting:
     crossings: int = 0
     notes: int = 0
     doubled: int = 0  # notes at the pitch of another part
+    unwritten: int = 0  # notes of lengths that are no note value
     beats: int = 0
     full: int = 0  # beats on which a whole triad sounds
     leading: int = 0  # leading notes that move on
@@ -60,6 +64,7 @@ PER_100 = {
 # Shares of all that was counted.
 SHARES = {
     "doubled notes": ("doubled", "notes"),
+    "lengths off the note values": ("unwritten", "notes"),
     "full chords": ("full", "beats"),
     "leading notes resolved": ("resolved", "leading"),
     "closes V–I": ("authentic", "closes"),
@@ -181,7 +186,11 @@ def _line(pitches: Ints) -> Ints:
 def _notes(notes: NDArray[np.void]) -> PartWriting:
     keys = np.stack((notes["onset"].astype(np.int64), notes["pitch"].astype(np.int64)), axis=1)
     _, counts = np.unique(keys, axis=0, return_counts=True)
-    return PartWriting(notes=len(notes), doubled=int(counts[counts > 1].sum() - (counts > 1).sum()))
+    return PartWriting(
+        notes=len(notes),
+        doubled=int(counts[counts > 1].sum() - (counts > 1).sum()),
+        unwritten=int((~np.isin(notes["duration"], WRITTEN)).sum()),
+    )
 
 
 def _beats(sounding: _Sounding, end: int) -> PartWriting:

@@ -44,17 +44,24 @@ class Sample:
     pieces: tuple[str, ...]
 
 
-def two_sample(real: Sample, composed: Sample, seed: int = 0) -> TwoSample | None:
-    """None: there are too few pieces on a side."""
+def two_sample(
+    real: Sample, composed: Sample, seed: int = 0, control: float | None = None
+) -> TwoSample | None:
+    """None: there are too few pieces on a side. `control` is what `real_control` says of the real
+    music, if that is known."""
     if min(len(set(real.pieces)), len(set(composed.pieces))) < LEAST_PIECES:
         return None
     judged = _judge(composed, real, seed)
-    low, high = _interval(judged, seed)
-    return TwoSample(judged.auc, low, high, _control(real, seed), judged.by)
+    low, high = interval(judged, seed)
+    if control is None:
+        control = real_control(real, seed)
+    return TwoSample(judged.auc, low, high, control, judged.by)
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
+    """What a learner said of every window while it had not seen its piece."""
+
     scores: Floats
     is_real: Ints
     groups: Ints
@@ -77,7 +84,16 @@ def auc(scores: Floats, positive: Ints) -> float:
     return float((ranks[positive == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) -> _Judged:
+def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) -> Judged:
+    import sklearn.ensemble  # noqa: F401  # before: only the threads of what is loaded are limited
+    from threadpoolctl import threadpool_limits
+
+    # Threads only wait for each other over so few rows: one is ten times as fast as two.
+    with threadpool_limits(1, "openmp"):
+        return _judged(first, second, seed, explain)
+
+
+def _judged(first: Sample, second: Sample, seed: int, explain: bool) -> Judged:
     rows = np.concatenate((first.rows, second.rows))
     is_second = np.repeat((0, 1), (len(first.rows), len(second.rows)))
     names = [f"0 {name}" for name in first.pieces] + [f"1 {name}" for name in second.pieces]
@@ -95,7 +111,7 @@ def _judge(first: Sample, second: Sample, seed: int, *, explain: bool = True) ->
             lost[held, used] = _lost(learner, rows[out][:, used], is_second[out], dice)
     order = np.argsort(-lost.mean(axis=0))[:TOLD]
     by = tuple((NAMES[i], float(lost[:, i].mean())) for i in order.tolist()) if explain else ()
-    return _Judged(scores, is_second, groups, by)
+    return Judged(scores, is_second, groups, by)
 
 
 def _telling(rows: Floats) -> Ints:
@@ -133,32 +149,43 @@ def _folds(groups: Ints, side: Ints, folds: int, seed: int) -> Ints:
 
 def _lost(learner: Any, rows: Floats, side: Ints, dice: np.random.Generator) -> Floats:
     """By feature, how much of the AUC is gone when it is shuffled."""
-    lost = np.zeros(rows.shape[1])
     if side.min() == side.max():
-        return lost
-    whole = auc(learner.predict_proba(rows)[:, 1], side)
-    for column in range(rows.shape[1]):
-        shuffled = rows.copy()
-        for _ in range(SHUFFLES):
-            shuffled[:, column] = dice.permutation(rows[:, column])
-            lost[column] += (whole - auc(learner.predict_proba(shuffled)[:, 1], side)) / SHUFFLES
-    return lost
+        return np.zeros(rows.shape[1])
+    shuffled = np.tile(rows, (1 + rows.shape[1] * SHUFFLES, 1, 1))  # the first as it is
+    for place in range(1, len(shuffled)):
+        column = (place - 1) // SHUFFLES
+        shuffled[place, :, column] = dice.permutation(rows[:, column])
+    scores = learner.predict_proba(shuffled.reshape(-1, rows.shape[1]))[:, 1]
+    whole, *others = (auc(one, side) for one in scores.reshape(len(shuffled), -1))
+    found: Floats = whole - np.reshape(others, (-1, SHUFFLES)).mean(axis=1)
+    return found
 
 
-def _interval(judged: _Judged, seed: int) -> tuple[float, float]:
+def interval(judged: Judged, seed: int) -> tuple[float, float]:
+    """Of pieces drawn again and again, each with all of its windows."""
     dice = np.random.Generator(np.random.Philox(key=seed))
-    members = [np.flatnonzero(judged.groups == group) for group in np.unique(judged.groups)]
-    found = []
-    for _ in range(RESAMPLED):
-        drawn = np.concatenate([members[i] for i in dice.integers(len(members), size=len(members))])
-        side = judged.is_real[drawn]
-        if side.min() != side.max():
-            found.append(auc(judged.scores[drawn], side))
-    low, high = np.percentile(found, (2.5, 97.5))
+    groups = np.unique(judged.groups)
+    drawn = dice.integers(len(groups), size=(RESAMPLED, len(groups)))
+    times = np.stack([np.bincount(one, minlength=len(groups)) for one in drawn])  # each is drawn
+    wins, pairs = _duels(judged, groups)
+    won = np.einsum("ri,ij,rj->r", times, wins, times)
+    of = np.einsum("ri,ij,rj->r", times, pairs, times)
+    low, high = np.percentile(won[of > 0] / of[of > 0], (2.5, 97.5))
     return float(low), float(high)
 
 
-def _control(real: Sample, seed: int) -> float:
+def _duels(judged: Judged, groups: Ints) -> tuple[Floats, Floats]:
+    """Of each piece's real windows against each piece's composed ones: how many score more, a tie
+    as half, and of how many pairs. [pieces, pieces]."""
+    member = (judged.groups[None, :] == groups[:, None]).astype(np.float64)
+    real, composed = (judged.is_real == 1), (judged.is_real == 0)
+    gap = judged.scores[real][:, None] - judged.scores[composed][None, :]
+    more = (gap > 0) + 0.5 * (gap == 0)
+    ours, theirs = member[:, real], member[:, composed]
+    return ours @ more @ theirs.T, np.outer(ours.sum(axis=1), theirs.sum(axis=1))
+
+
+def real_control(real: Sample, seed: int = 0) -> float:
     """Half of the real pieces against the other half, the mean of several splits."""
     found = []
     for split in range(SPLITS):

@@ -70,6 +70,14 @@ export interface Pedal {
   readonly length: number;
 }
 
+/** A controller of a part stands at a value throughout a bar: 7 level, 10 place (64 is the middle),
+ * 73 attack, 91 reverb. */
+export interface Controller {
+  readonly part: number;
+  readonly number: number;
+  readonly value: number;
+}
+
 /** A bar as it is planned. Immutable: whatever changes comes as another object. */
 export interface Bar {
   /** Unlike that of any other bar, the same for all its revisions. */
@@ -95,6 +103,7 @@ export interface Bar {
   readonly programs: readonly number[];
   readonly notes: readonly Note[];
   readonly pedals: readonly Pedal[];
+  readonly controllers: readonly Controller[];
   /** A stand-in of the server, because the composed bar was not there in time. */
   readonly late: boolean;
   /** When this revision came, in milliseconds of `performance.now()`. */

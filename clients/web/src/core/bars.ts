@@ -53,6 +53,7 @@ export function barOf(message: BarMessage, id: string, arrived: number): Bar {
     echo: bar.echo,
     programs: bar.programs,
     notes: bar.notes.map((note) => noteOf(note, bar, length)),
+    controllers: (bar.controllers ?? []).map(([part, number, value]) => ({ part, number, value })),
     pedals: (bar.pedals ?? []).map((pedal) => pedalOf(pedal, bar)),
     late: bar.late ?? false,
     arrived,

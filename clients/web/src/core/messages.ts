@@ -78,7 +78,9 @@ function wrongField(value: Values, fields: Checks): string | undefined {
 
 const isNote: Check = (value) => Array.isArray(value) && value.length >= 7 && value.every(isWhole);
 
-const isPedal: Check = (value) => Array.isArray(value) && value.length >= 3 && value.every(isWhole);
+/** Of a pedal or a controller. */
+const isTriple: Check = (value) =>
+  Array.isArray(value) && value.length >= 3 && value.every(isWhole);
 
 const isBar = shaped<WireBar>({
   index: isWhole,
@@ -94,7 +96,8 @@ const isBar = shaped<WireBar>({
   programs: isListOf(isWhole),
   notes: isListOf(isNote),
   late: orAbsent(isFlag),
-  pedals: orAbsent(isListOf(isPedal)),
+  pedals: orAbsent(isListOf(isTriple)),
+  controllers: orAbsent(isListOf(isTriple)),
 });
 
 const isStation = shaped<StationRow>({

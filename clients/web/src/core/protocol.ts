@@ -343,6 +343,9 @@ export interface WireBar {
   readonly late?: boolean;
   /** When the sustain pedal of a part is down. May be passed over. */
   readonly pedals?: ReadonlyArray<WirePedal>;
+  /** What is asked for of level, place, attack and reverb of parts, before its first note. May be
+   * passed over. */
+  readonly controllers?: ReadonlyArray<WireController>;
 }
 
 /** A note, as an array of seven numbers. */
@@ -351,6 +354,10 @@ export type WireNote = readonly [part: number, pitch: number, velocity: number, 
 /** The sustain pedal of a part is down, as an array of three numbers: controller 64 is sent as 127,
  * and as 0 at the end. It is up at every bar line. */
 export type WirePedal = readonly [part: number, tick: number, length: number];
+
+/** A controller of a part that stands at a value in this bar, as an array of three numbers. One
+ * that is in no list any more goes back to what is usual: 7 to 100, 10 and 73 to 64, 91 to 40. */
+export type WireController = readonly [part: number, number: number, value: number];
 
 /** Somebody changed controls or the plan; heard from `bar` on. `preset` is the one that was chosen
  * last. */

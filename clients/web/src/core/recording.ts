@@ -3,6 +3,7 @@
 import type { Bar, Note } from "./api";
 import { durationOf } from "./bars";
 import { channelOf } from "./channels";
+import { TurnedControllers } from "./controllers";
 import { PERCUSSION, TICKS_PER_QUARTER } from "./messages";
 import * as smf from "./smf";
 
@@ -31,6 +32,7 @@ export function recording(bars: readonly Bar[]): Uint8Array<ArrayBuffer> {
   const tracks = parts.map((part) => [
     smf.name(part === PERCUSSION ? "drums" : `part ${part}`),
     ...programs(placed, part),
+    ...controllers(placed, part),
     ...notes
       .filter((fileNote) => fileNote.part === part)
       .flatMap((fileNote) =>
@@ -119,6 +121,16 @@ function pedals(placed: readonly PlacedBar[], part: number): smf.FileEvent[] {
       .flatMap(({ tick, length }) =>
         smf.sustain((at + tick) * PER_TICK, (at + tick + length) * PER_TICK, channelOf(part)),
       ),
+  );
+}
+
+/** At the beginning and wherever they change. */
+function controllers(placed: readonly PlacedBar[], part: number): smf.FileEvent[] {
+  const turned = new TurnedControllers();
+  return placed.flatMap(({ bar, at }) =>
+    turned
+      .changes(bar.controllers.filter((controller) => controller.part === part))
+      .map(({ number, value }) => smf.controller(at * PER_TICK, channelOf(part), number, value)),
   );
 }
 

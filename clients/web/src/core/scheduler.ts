@@ -8,7 +8,8 @@
  * Times are microseconds of the server's clock.
  */
 
-import type { Bar, Note, Pedal } from "./api";
+import type { Bar, Controller, Note, Pedal } from "./api";
+import { TurnedControllers } from "./controllers";
 
 /** A note-on later than this is left out: better a missing note than a burst. */
 export const STALE = 30_000;
@@ -24,7 +25,7 @@ export type ScheduledNote = Pick<
 export type ScheduledPedal = Pick<Pedal, "part" | "down" | "up">;
 
 /** As much of a bar as counts here. */
-export interface ScheduledBar extends Pick<Bar, "id" | "due" | "end" | "programs"> {
+export interface ScheduledBar extends Pick<Bar, "id" | "due" | "end" | "programs" | "controllers"> {
   readonly notes: readonly ScheduledNote[];
   readonly pedals: readonly ScheduledPedal[];
 }
@@ -44,6 +45,7 @@ export type Action =
       readonly part: number;
       readonly program: number;
     }
+  | ({ readonly kind: "controller"; readonly time: number } & Controller)
   | {
       readonly kind: "sustain";
       readonly time: number;
@@ -106,6 +108,7 @@ export class Scheduler {
   /** Pedals that are down, by part. */
   readonly #pressed = new Map<number, PressedPedal>();
   readonly #programs = new Map<number, number>();
+  readonly #controllers = new TurnedControllers();
   /** Everything up to here was taken. */
   #taken = Number.NEGATIVE_INFINITY;
   /** Where the last bar ends whose line was passed. */
@@ -243,6 +246,8 @@ export class Scheduler {
       this.#programs.set(index + 1, program);
       actions.push({ kind: "program", time, part: index + 1, program });
     });
+    for (const controller of this.#controllers.changes(bar.controllers))
+      actions.push({ kind: "controller", time, ...controller });
   }
 
   #begin(
@@ -322,6 +327,7 @@ export class Scheduler {
     const actions = this.silence();
     this.#queue = [];
     this.#programs.clear();
+    this.#controllers.forget();
     this.#taken = Number.NEGATIVE_INFINITY;
     this.#lastBarEnd = Number.NEGATIVE_INFINITY;
     return actions;

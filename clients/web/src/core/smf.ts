@@ -52,6 +52,15 @@ export function program(tick: number, channel: number, number: number): FileEven
   return { tick, rank: TEMPO, bytes: [0xc0 | channel, number] };
 }
 
+export function controller(
+  tick: number,
+  channel: number,
+  number: number,
+  value: number,
+): FileEvent {
+  return { tick, rank: TEMPO, bytes: [0xb0 | channel, number, value] };
+}
+
 export function note(
   start: number,
   end: number,

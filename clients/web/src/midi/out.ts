@@ -94,5 +94,6 @@ function bytesOf(action: Action): number[] {
   if (action.kind === "on") return [0x90 | channel, action.pitch, action.velocity];
   if (action.kind === "off") return [0x80 | channel, action.pitch, 64];
   if (action.kind === "sustain") return [0xb0 | channel, SUSTAIN, action.down ? 127 : 0];
+  if (action.kind === "controller") return [0xb0 | channel, action.number, action.value];
   return [0xc0 | channel, action.program];
 }

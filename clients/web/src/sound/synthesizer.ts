@@ -155,8 +155,8 @@ export class Synthesizer implements MusicOutput {
 
   // -- music -----------------------------------------------------------------------------------------
 
-  put({ id, due, end, programs, notes, pedals }: Bar): void {
-    this.#send({ kind: "put", bar: { id, due, end, programs, notes, pedals } });
+  put({ id, due, end, programs, controllers, notes, pedals }: Bar): void {
+    this.#send({ kind: "put", bar: { id, due, end, programs, controllers, notes, pedals } });
   }
 
   drop(): void {

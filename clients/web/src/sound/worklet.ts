@@ -5,7 +5,7 @@
  * down does not disturb it.
  */
 
-import { SoundBankLoader, SpessaSynthProcessor } from "spessasynth_core";
+import { type MIDIController, SoundBankLoader, SpessaSynthProcessor } from "spessasynth_core";
 import { channelOf } from "../core/channels";
 import { PARTS } from "../core/messages";
 import { type Action, Scheduler } from "../core/scheduler";
@@ -165,6 +165,8 @@ class SynthesizerProcessor extends AudioWorkletProcessor {
     else if (action.kind === "off") this.#synth.noteOff(channel, action.pitch);
     else if (action.kind === "sustain")
       this.#synth.controllerChange(channel, SUSTAIN, action.down ? 127 : 0);
+    else if (action.kind === "controller")
+      this.#synth.controllerChange(channel, action.number as MIDIController, action.value);
     else {
       this.#programs[action.part - 1] = action.program;
       this.#setProgram(action.part);

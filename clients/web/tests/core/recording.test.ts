@@ -139,3 +139,15 @@ test("pedals are in the track of their part, up before what the next bar strikes
     ...["1920: b1 40 00", "1920: 91 3c 50", "2400: 81 3c 40"],
   ]);
 });
+
+test("controllers are in the track of their part, at the beginning and where they change", () => {
+  const note = [1, 60, 80, 0, 24, 0, 0] as const;
+  const asked = [
+    [1, 7, 110],
+    [2, 10, 32],
+  ] as const;
+  const bars = [0, 1].map((i) => bar(i, { notes: [note], controllers: i === 0 ? asked : [] }));
+  const [, part] = tracks(recording(bars));
+  const turned = part?.filter((event) => event.includes(": b"));
+  expect(turned).toEqual(["0: b0 07 6e", "1920: b0 07 64"]);
+});

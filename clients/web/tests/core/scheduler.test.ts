@@ -23,6 +23,8 @@ function described(actions: readonly Action[]): string[] {
   return actions.map((action) => {
     if (action.kind === "sustain")
       return `${action.down ? "down" : "up"} ${action.part}@${action.time - dueOf(0)}`;
+    if (action.kind === "controller")
+      return `${action.part}/${action.number}=${action.value}@${action.time - dueOf(0)}`;
     const what = action.kind === "program" ? action.program : action.pitch;
     return `${action.kind} ${what}@${action.time - dueOf(0)}`;
   });
@@ -40,7 +42,7 @@ function expectPairs(actions: readonly Action[]): void {
   const sounding = new Set<string>();
   const pressed = new Set<number>();
   for (const action of actions) {
-    if (action.kind === "program") continue;
+    if (action.kind === "program" || action.kind === "controller") continue;
     if (action.kind === "sustain") {
       expect(pressed.has(action.part)).toBe(!action.down);
       if (action.down) pressed.add(action.part);
@@ -306,7 +308,15 @@ test("whatever is put and asked, every note-on gets its note-off, once", () => {
           const down = pick(BAR);
           return { part: 1 + pick(2), down, up: Math.min(BAR, down + 1 + pick(BAR)) };
         });
-        const bar = { id: `${index}`, due, end: due + BAR, programs: [], notes, pedals };
+        const bar = {
+          id: `${index}`,
+          due,
+          end: due + BAR,
+          programs: [],
+          controllers: [],
+          notes,
+          pedals,
+        };
         scheduler.put(bar, time);
       }
     }
@@ -314,6 +324,36 @@ test("whatever is put and asked, every note-on gets its note-off, once", () => {
     expectPairs(actions);
     expect(scheduler.sounding).toBe(0);
   }
+});
+
+describe("controllers", () => {
+  const louder = { part: 1, number: 7, value: 110 };
+  const left = { part: 2, number: 10, value: 32 };
+  const note = scheduledNote(1, 60, 0, 1);
+  const turned = (actions: readonly Action[]) =>
+    described(actions.filter(({ kind }) => kind === "controller"));
+
+  test("are sent before the first note, and when they change", () => {
+    const bars = [[louder, left], [louder, left], [louder], []].map((controllers, index) =>
+      scheduledBar(index, [note], { controllers }),
+    );
+    const actions = scheduled(...bars).take(FAR, BEFORE);
+    expect(described(actions).slice(0, 3)).toEqual(["1/7=110@0", "2/10=32@0", "on 60@0"]);
+    expect(turned(actions).slice(2)).toEqual([`2/10=64@${2 * BAR}`, `1/7=100@${3 * BAR}`]);
+  });
+
+  test("are sent again to one that was cleared, even those that are usual now", () => {
+    const scheduler = scheduled(scheduledBar(0, [note], { controllers: [louder, left] }));
+    scheduler.take(dueOf(0) + 200_000, dueOf(0));
+    scheduler.clear();
+    scheduler.put(scheduledBar(1, [note], { controllers: [louder] }), dueOf(1) - 1);
+    const actions = scheduler.take(FAR, dueOf(1));
+    expect(turned(actions)).toEqual([`1/7=110@${BAR}`, `2/10=64@${BAR}`]);
+  });
+
+  test("none are sent where none are asked for", () => {
+    expect(turned(scheduled(scheduledBar(0, [note])).take(FAR, BEFORE))).toEqual([]);
+  });
 });
 
 describe("pedals", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { barOf } from "../../src/core/bars";
 import { ServerClock } from "../../src/core/clock";
-import type { WireNote, WirePedal } from "../../src/core/protocol";
+import type { WireController, WireNote, WirePedal } from "../../src/core/protocol";
 import { InputRecorder } from "../../src/midi/input_recorder";
 import { MidiOut } from "../../src/midi/out";
 import { barMessage, dueOf, FakeTimers } from "../fakes";
@@ -53,6 +53,32 @@ describe("out", () => {
     expect(pedals.map(({ at }) => Math.round(clock.toServer(at)) - dueOf(0))).toEqual([
       500_000, 2_000_000,
     ]);
+  });
+
+  test("level and place are controllers 7 and 10, before the notes and once they change", () => {
+    const { timers, out, sent } = opened();
+    const notes: WireNote[] = [[2, 60, 80, 0, 24, 0, 0]];
+    const asked: WireController[][] = [
+      [
+        [2, 7, 110],
+        [2, 10, 32],
+      ],
+      [[2, 10, 32]],
+    ];
+    asked.forEach((controllers, i) => {
+      out.put(barOf(barMessage(i, { notes, controllers }), `${i}`, 0));
+    });
+    timers.pass(9000);
+    const bytes = sent.map((message) => message.bytes);
+    expect(bytes.filter(([status]) => status === 0xb1)).toEqual([
+      ...[
+        [0xb1, 7, 110],
+        [0xb1, 10, 32],
+        [0xb1, 7, 100],
+      ],
+    ]);
+    const first = bytes.findIndex(([status]) => status === 0x91);
+    expect(bytes.findIndex(([status]) => status === 0xb1)).toBeLessThan(first);
   });
 
   test("a revision that comes before that is what is played", () => {

@@ -33,6 +33,7 @@ export function bar(index: number, notes: readonly Note[] = [], change: Partial<
     section: "A",
     echo: -1,
     programs: [0, 0, 0, 0, 0, 0, 0, 0],
+    controllers: [],
     notes,
     pedals: [],
     late: false,

@@ -73,6 +73,7 @@ describe("every control", () => {
     row("chords", "chords"),
     row("parts", "parts"),
     row("programs", "programs"),
+    row("places", "by_part", { low: -1, high: 1 }),
     row("temperature", "per_field", { low: 0.1, high: 2, default: 1, open: false }),
     row("mystery", "of a kind that is not yet known"),
   ];
@@ -259,6 +260,17 @@ describe("other kinds", () => {
     set(one<HTMLSelectElement>("[aria-label='Part 2']"), "42", "change");
     set(one<HTMLSelectElement>("[aria-label='Part 1']"), "", "change");
     expect(changed).toEqual([{ 1: 40, 2: 42 }, { 2: 42 }]);
+  });
+
+  it("set numbers by part, and one number is that of all", () => {
+    const { control, changed, one } = made(row("places", "by_part", { low: -1, high: 1 }));
+    control.show({ 1: -0.5 });
+    set(one("[aria-label='Part 2']"), "0.25", "change");
+    set(one("[aria-label='Part 1']"), "", "change");
+    set(one("[aria-label='Part 2']"), "", "change");
+    expect(changed).toEqual([{ 1: -0.5, 2: 0.25 }, { 2: 0.25 }, null]);
+    control.show(0.5);
+    expect(one<HTMLInputElement>("[aria-label='Part 8']").value).toBe("0.5");
   });
 
   it("set single fields of an event apart from the others", () => {

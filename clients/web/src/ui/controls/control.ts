@@ -3,6 +3,7 @@
 import type { ChangeAnnounced, ChangePostponed, ControlRow, ControlValue } from "../../core/api";
 import { h, setPressed, setText } from "../dom";
 import { brief, titled } from "../words";
+import { byPartField } from "./by_part_field";
 import { choiceField } from "./choice_field";
 import { chordsField } from "./chords_field";
 import type { Field, FieldOptions } from "./field";
@@ -25,6 +26,7 @@ const FIELDS: Readonly<Record<string, (options: FieldOptions) => Field>> = {
   chords: chordsField,
   parts: partsField,
   programs: programsField,
+  by_part: byPartField,
   per_field: perField,
 };
 
