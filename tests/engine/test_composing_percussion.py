@@ -64,7 +64,7 @@ def others_of(bar: Bar) -> list[Note]:
 def test_drums_change_no_note_of_the_other_parts(seed: int) -> None:
     beside, without = compose(stream(seed=seed), 6), compose(stream(seed=seed, parts=[1, 2]), 6)
     assert [others_of(bar) for bar in beside] == [list(bar.notes) for bar in without]
-    assert all(drums_of(bar) for bar in beside[:2])
+    assert any(drums_of(bar) for bar in beside[:2])  # they may rest for a bar, as `max_rest` says
     check_bars(beside)
 
 
