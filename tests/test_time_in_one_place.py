@@ -25,6 +25,7 @@ MAY_SCALE = {
     "engine/composing/performing.py": "swing, a share of a quarter that is never rounded to ticks",
     "engine/files/midi.py": FILE,
     "engine/files/midi_reader.py": FILE,
+    "export/invention/form.py": "another tempo, by what a bar presses on or holds back",
     "server/benches/live/steering.py": "which of its tempos it is",
 }
 

@@ -107,7 +107,9 @@ class Composer:
         """A composer of drums from a bar on."""
         primer = Primer(bars=bar, end=tick)
         row = self.network, self.pool, self.seed, self.stream
-        return Composer(*row, controls, primer, apart=DRAWN_APART)
+        composer = Composer(*row, controls, primer, apart=DRAWN_APART)
+        composer.last = self.last
+        return composer
 
     def _setting_of(self, controls: Controls) -> Setting:
         return setting_of(controls, self.spec, self.table, self._ensemble_draw)
@@ -230,6 +232,7 @@ class Composer:
         anything does, begins anew."""
         assert bar >= self.next_bar, "a bar that is composed cannot close"
         self.last = bar
+        self.percussion.close_with(bar)
         self.rewind(self.next_bar)
 
     def rewind(self, bar: int) -> None:

@@ -28,6 +28,7 @@ _TOLD = {
     "variety": ("echo", "it was never told which bars come back"),
 }
 _METRICAL = ("grid", "swing")
+_PLAYER = ("expression", "pedal")
 _PLAN = {"half_chord": "chord", "source": "echo"}  # columns whose field has another name
 
 
@@ -38,8 +39,10 @@ def unfollowed(spec: Specification) -> dict[str, str]:
     found = {name: reason for name, (field, reason) in _TOLD.items() if field not in told}
     if not codec.metrical:
         found |= dict.fromkeys(_METRICAL, "it plays in free time, without places in a bar")
+        found |= dict.fromkeys(_PLAYER, "it has a player's timing, touch and pedal of its own")
     if "part" not in dict(spec.event):
         found["parts"] = "all it plays is one part, which is part 1"
+        found["counterpoint"] = "its voices are not told apart"
     if not spec.styles:
         found["style"] = "it knows no styles"
     for name, figure in spec.follows.items():
@@ -73,9 +76,10 @@ def left_out_sentence(spec: Specification, names: Collection[str]) -> str:
     """What a user is told of controls of a preset that are left out."""
     reasons = unfollowed(spec)
     said = " and ".join(f"{name} ({reasons[name]})" for name in names)
+    what = "it" if len(names) == 1 else "them"
     return (
-        f"the preset is played without {said}: the model '{spec.name}' does not follow it; choose "
-        "a model that does if it matters"
+        f"the preset is played without {said}: the model '{spec.name}' does not follow {what}; "
+        "choose a model that does if it matters"
     )
 
 

@@ -158,6 +158,11 @@ class Percussion:
         if line is not None:
             self._at_work.leap(bar, line.start)
 
+    def close_with(self, bar: int) -> None:
+        """The stream closes with this bar, and is about to go back to where it stands."""
+        if self.composer is not None:
+            self.composer.last = bar
+
     def retune(self, bar: int) -> None:
         """From this bar on something else is asked for."""
         if self.line(bar):

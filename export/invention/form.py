@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.music.time import MICROSECONDS_PER_MINUTE, Metre
+from engine.music.time import Metre, microseconds_per_quarter
 from export.invention import turns
 from export.invention.course import Bar, Plan, Section, Taste
 from export.invention.draws import Draws
@@ -41,11 +41,11 @@ def _lengths(
     letters: Sequence[str], minutes: float, tempo: float, metre: Metre, phrase: int
 ) -> list[int]:
     """Bars of each section: whole phrases, about so many minutes in all."""
-    bars = minutes * tempo / metre.quarters
+    bars = 60 * minutes / metre.seconds(tempo)
     shares = [SHORTER.get(letter, 1.0) for letter in letters]
     unit = bars / sum(shares) / phrase
     phrases = [max(1, round(share * unit)) for share in shares]
-    most = LONGEST_MINUTES * tempo / metre.quarters
+    most = 60 * LONGEST_MINUTES / metre.seconds(tempo)
     while sum(phrases) * phrase > most and max(phrases) > 1:
         phrases[phrases.index(max(phrases))] -= 1
     return [count * phrase for count in phrases]
@@ -115,7 +115,7 @@ def _tempos(
         pull = rubato * (draws.between(-0.4, 0.4) + 0.8 * (not bar.closes) - 0.8 * bar.closes)
         left = len(bars) - bar.index
         slower = {4: 0.97, 3: 0.93, 2: 0.86, 1: 0.8}.get(left, 1.0)
-        value = round(MICROSECONDS_PER_MINUTE / (tempo * (1 + pull) * slower))
+        value = microseconds_per_quarter(tempo * (1 + pull) * slower)
         if not found or abs(found[-1][1] - value) > 2000:
             found.append((bar.start, value))
     return tuple(found)

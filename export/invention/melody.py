@@ -107,7 +107,7 @@ def varied(draws: Draws, source: Motif) -> Motif:
     longest = max(range(len(events)), key=lambda i: events[i].ticks)
     if kind == "split" and events[longest].ticks >= 24:
         onset, ticks, step = events[longest]
-        first = max(12, ticks // 24 * 12)
+        first = max(12, ticks // 2 // 12 * 12)
         halves = [Event(onset, first, step), Event(onset + first, ticks - first, step + 1)]
         return tuple(events[:longest] + halves + events[longest + 1 :])
     last = events[-1]

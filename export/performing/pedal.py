@@ -9,18 +9,18 @@ import numpy as np
 
 from engine.music.score import Note
 from engine.performing.texture import texture_of
-from export.performing.pieces import Piece
+from export.performing.pieces import PlayedPiece
 
 FEWEST = 20  # times down that make a piece one with pedal
 UNPRESSED = 0.05  # of half a bar: a pedal that is still coming up
 CHANGING = 3.0  # ticks around a half bar within which a pedal that comes up changes there
 
 
-def has_pedal(piece: Piece) -> bool:
+def has_pedal(piece: PlayedPiece) -> bool:
     return len(piece.pedals) >= FEWEST
 
 
-def delays(piece: Piece) -> Iterator[float]:
+def delays(piece: PlayedPiece) -> Iterator[float]:
     """Of every half bar at whose beginning the pedal comes up, ticks until it is down again."""
     for start, end in _halves(piece):
         after = int(np.searchsorted(piece.pedals[:, 1], start - CHANGING))
@@ -37,7 +37,7 @@ class PedalledHalf(NamedTuple):
     pressed: bool
 
 
-def pedalled_halves(piece: Piece) -> Iterator[PedalledHalf]:
+def pedalled_halves(piece: PlayedPiece) -> Iterator[PedalledHalf]:
     onset = piece.score.notes["onset"].astype(np.int64)
     for start, end in _halves(piece):
         first, last = np.searchsorted(onset, (start, end))
@@ -47,7 +47,7 @@ def pedalled_halves(piece: Piece) -> Iterator[PedalledHalf]:
             yield PedalledHalf(texture_of(struck, int(end)), share > UNPRESSED)
 
 
-def _down_between(piece: Piece, start: float, end: float) -> float:
+def _down_between(piece: PlayedPiece, start: float, end: float) -> float:
     """Ticks."""
     pedals = piece.pedals
     first, last = np.searchsorted(pedals[:, 1], start), np.searchsorted(pedals[:, 0], end)
@@ -55,20 +55,20 @@ def _down_between(piece: Piece, start: float, end: float) -> float:
     return float((here[:, 1] - here[:, 0]).sum())
 
 
-def changes(piece: Piece) -> float:
+def changes(piece: PlayedPiece) -> float:
     """The share of all times at which the pedal comes up that lie where half a bar begins."""
     begin = np.array([start for start, _ in _halves(piece)])
     nearest = np.abs(piece.pedals[:, 1, None] - begin[None, :]).min(axis=1)
     return float((nearest <= CHANGING).mean())
 
 
-def share_down(piece: Piece) -> float:
+def share_down(piece: PlayedPiece) -> float:
     """How much of the piece has the pedal down."""
     down = float((piece.pedals[:, 1] - piece.pedals[:, 0]).sum())
     return down / max(1, piece.score.end)
 
 
-def _halves(piece: Piece) -> Iterator[tuple[float, float]]:
+def _halves(piece: PlayedPiece) -> Iterator[tuple[float, float]]:
     for start, metre in zip(piece.grid.starts.tolist(), piece.grid.metres, strict=True):
         if metre.half < metre.ticks:
             yield start, start + metre.half

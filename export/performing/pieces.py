@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PlayedPiece:
     """`bar` is each note's bar and `role` its voice; `quarter` the microseconds of a quarter bar by
     bar, `slope` how much longer the second half of each bar lasts than its first (a logarithm).
     `pedals` are (tick down, tick up), not rounded."""
@@ -40,7 +40,7 @@ class Piece:
         return np.array([metre.ticks for metre in self.grid.metres], np.float64)
 
 
-def piece_of(smf: Smf) -> Piece:
+def piece_of(smf: Smf) -> PlayedPiece:
     score = to_score(smf)
     grid = bar_grid(score)
     starts = grid.starts.astype(np.float64)
@@ -51,7 +51,7 @@ def piece_of(smf: Smf) -> Piece:
         for tick in (starts, starts + ticks / 2, starts + ticks)
     )
     notes = [Note(*row) for row in score.notes.tolist()]
-    return Piece(
+    return PlayedPiece(
         score,
         grid,
         grid.bar_of(score.notes["onset"].astype(np.int64)),

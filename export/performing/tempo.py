@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.music.fields import ENDING_FAR, ENDING_LAST, PHRASE_BARS
-from export.performing.pieces import Floats, Piece
+from export.performing.pieces import Floats, PlayedPiece
 
 AROUND = 8  # bars to either side whose median is the tempo that a bar is compared with
 SPARSE = 0.6  # a breath has at most so many of the notes that bars around it have
@@ -18,7 +18,7 @@ PHRASES = range(3, 17)  # bars from one breath to the next that count as a phras
 AT_MOST = 0.7  # beyond that a bar holds a fermata or a new movement
 
 
-def rubato(piece: Piece) -> Floats:
+def rubato(piece: PlayedPiece) -> Floats:
     """Bar by bar, the logarithm of how much longer a quarter lasts than around it."""
     found = np.log(piece.quarter)
     around = [np.median(found[max(0, i - AROUND) : i + AROUND + 1]) for i in range(len(found))]
@@ -26,7 +26,7 @@ def rubato(piece: Piece) -> Floats:
     return clipped
 
 
-def phrases(piece: Piece) -> Iterator[range]:
+def phrases(piece: PlayedPiece) -> Iterator[range]:
     """The bars from after one breath up to the next. A breath is a bar of few notes before one of
     more: what music shows of its phrases without the tempo."""
     count = np.bincount(piece.bar, minlength=piece.bars)
@@ -41,7 +41,7 @@ def phrases(piece: Piece) -> Iterator[range]:
             yield range(before + 1, breath + 1)
 
 
-def by_place(piece: Piece, values: Floats) -> list[list[float]]:
+def by_place(piece: PlayedPiece, values: Floats) -> list[list[float]]:
     """Values bar by bar, sorted by their place in a phrase of eight bars."""
     places: list[list[float]] = [[] for _ in range(PHRASE_BARS)]
     for bars in phrases(piece):
@@ -52,7 +52,7 @@ def by_place(piece: Piece, values: Floats) -> list[list[float]]:
     return places
 
 
-def depths(piece: Piece, shape: tuple[float, ...]) -> Iterator[float]:
+def depths(piece: PlayedPiece, shape: tuple[float, ...]) -> Iterator[float]:
     """Of every phrase, how many times as far as `shape` its tempo goes: what fits best."""
     tempo = rubato(piece)
     for bars in phrases(piece):

@@ -8,14 +8,14 @@ import numpy as np
 
 from engine.files.midi import Smf, performance_times
 from engine.performing.roles import INNER, MELODY, VOICES
-from export.performing.pieces import Floats, Piece
+from export.performing.pieces import Floats, PlayedPiece
 
 FEWEST = 6  # notes of a bar that tells how voices are balanced
 APART = 25.0  # milliseconds from one note to the next, from which on they are not struck together
 LARGEST = 50.0  # milliseconds that what is struck together may take
 
 
-def balances(piece: Piece) -> Iterator[list[float]]:
+def balances(piece: PlayedPiece) -> Iterator[list[float]]:
     """Of every bar in which all voices are struck, how much louder each is than the mean of the
     bar, as a share of it."""
     velocity = piece.score.notes["velocity"].astype(np.float64)
@@ -26,7 +26,7 @@ def balances(piece: Piece) -> Iterator[list[float]]:
             yield [float(loud[role == voice].mean() / loud.mean() - 1) for voice in VOICES]
 
 
-def loudness(piece: Piece, around: int = 8) -> Floats:
+def loudness(piece: PlayedPiece, around: int = 8) -> Floats:
     """Bar by bar, how much louder it is than those around it, as a share; nan in silence."""
     velocity = piece.score.notes["velocity"].astype(np.float64)
     count = np.bincount(piece.bar, minlength=piece.bars)
@@ -51,7 +51,7 @@ def spreads(smf: Smf) -> Iterator[float]:
             yield spread
 
 
-def contrasts(piece: Piece) -> Iterator[float]:
+def contrasts(piece: PlayedPiece) -> Iterator[float]:
     """Of every bar in which both are struck, steps of velocity from inner voices to melody."""
     velocity = piece.score.notes["velocity"].astype(np.float64)
     for bar in range(piece.bars):

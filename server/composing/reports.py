@@ -12,7 +12,7 @@ from common.errors import PerpetuoError, StreamError
 from engine.composing.composer import Composer
 from engine.composing.following import sentence, unfollowed
 from engine.controls.controls import Controls
-from engine.controls.key import HOME_MAJOR, HOME_MINOR, Key
+from engine.controls.key import Key
 from engine.music.bars import Bar
 from engine.music.fields import FIRST_CHORD
 from engine.music.harmony import KEY_SHIFT, chord_name, key_id, key_name
@@ -71,7 +71,7 @@ def wire_bar(bar: Bar, key: Key, transposition: int) -> WireBar:
 def sounding_key(planned: int, key: Key, transposition: int) -> str:
     """The planned key as it sounds; at home, or where none is planned, the one asked for, whose
     mode may be any."""
-    if planned in (0, key_id(HOME_MINOR if key.minor else HOME_MAJOR, key.minor)):
+    if planned in (0, key_id(key.home_tonic, key.minor)):
         return str(Key((key.tonic + transposition - key.shift) % 12, key.mode))
     return key_name(int(KEY_SHIFT[transposition % 12][planned]))
 

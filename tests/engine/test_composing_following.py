@@ -19,6 +19,7 @@ from engine.composing.following import (
     unfollowed,
     without_unfollowed,
 )
+from engine.composing.setting import setting_of
 from engine.controls.controls import CONTROL, Controls
 from engine.controls.values import Json
 from engine.ensemble.ensemble import Ensemble
@@ -36,17 +37,18 @@ IDLE: dict[str, Json] = {
     "bars_per_chord": 2,
     "variety": 0.9,
     "parts": [2, 3],
+    "counterpoint": 1,
 }
 
 
 def test_notes_follow_all_and_performances_what_they_were_told() -> None:
     assert unfollowed(NOTES.specification) == {}
-    refused = {"metre", "grid", "swing", *IDLE}
+    refused = {"metre", "grid", "swing", "expression", "pedal", *IDLE}
     assert set(unfollowed(PERFORMANCE.specification)) == refused
     assert refused <= set(CONTROL)
 
 
-@given(asked=st.sampled_from(["chords", "bars_per_chord"]), seed=st.integers(0, 99))
+@given(asked=st.sampled_from(["chords", "bars_per_chord", "counterpoint"]), seed=st.integers(0, 99))
 @settings(max_examples=12)
 def test_chords_that_are_not_followed_change_no_note(asked: str, seed: int) -> None:
     def notes(controls: dict[str, Json]) -> list[object]:
@@ -118,11 +120,18 @@ def test_an_ensemble_refuses_a_hand_and_leaves_out_of_a_preset() -> None:
 def test_presets_for_another_model_are_played_without_what_it_does_not_follow() -> None:
     with pytest.warns(UserWarning, match="without metre .* and grid .* and parts"):
         music = engine.compose("study", model="performance", bars=1)
-    assert not {"metre", "grid", "parts"} & set(music.controls)
+    assert not {"metre", "grid", "parts", "expression", "counterpoint"} & set(music.controls)
     with pytest.raises(ControlError, match="does not follow chords"):
         engine.compose("pianist", bars=1, chords="Am F C G")
     with pytest.raises(ControlError, match="does not follow chords"):
         engine.stream("pianist").steer(chords="Am F C G")
+
+
+def test_presets_for_parts_and_bars_begin_with_a_model_of_neither() -> None:
+    spec = PERFORMANCE.specification
+    for preset in load_presets().values():
+        asked = Controls.from_dict({**preset.controls, "style": None})
+        setting_of(without_unfollowed(spec, asked)[0], spec, PERFORMANCE.planner_table, 0.5)
 
 
 def test_shipped_presets_ask_their_own_model_for_nothing_that_it_does_not_follow() -> None:

@@ -11,7 +11,7 @@ from engine.composing.composer import Composer
 from engine.controls.controls import Controls
 from engine.music.score import NOTE, Score, note_order
 from engine.music.time import Metre
-from export.evaluation.against.closes import Closes, Harmony
+from export.evaluation.against.closes import Closes, ScoreHarmony
 from export.evaluation.against.modes import MODES, modes
 from export.evaluation.against.part_writing import WRITTEN, part_writing, rates
 from export.evaluation.against.phrases import closes, phrases, planned_ends, resting_bars
@@ -116,7 +116,7 @@ def test_the_other_bars_are_what_closes_are_worth_by_chance() -> None:
 
 
 def test_the_asked_tonic_is_looked_for_in_the_bass() -> None:
-    harmony = Harmony(chorale(HALF, AUTHENTIC))
+    harmony = ScoreHarmony(chorale(HALF, AUTHENTIC))
     assert closes(harmony, (3, 7), tonic=0).ours == 1
     assert closes(harmony, (3, 7), tonic=7).ours == 1
     assert closes(harmony, (3, 7, 99)).ours == 0  # silent bars at the end are none

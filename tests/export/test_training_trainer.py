@@ -293,21 +293,15 @@ def test_muon_takes_the_matrices_of_the_body(dataset: Path, tmp_path: Path) -> N
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
-CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_configuration_that_we_ship_is_valid(path: Path) -> None:
-    assert load(path).name == path.stem
-
-
 READY = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
 def test_every_ready_configuration_can_be_read_and_is_called_as_its_file(path: Path) -> None:
+    """One that goes on from a model may make the next of that name."""
     settings = load(path)
-    assert settings.name == Path(settings.out).name == path.stem
+    assert Path(settings.out).name == path.stem
+    assert settings.name in (path.stem, settings.start)
 
 
 def test_what_goes_on_from_the_embedded_model_has_its_sizes() -> None:

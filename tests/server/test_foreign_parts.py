@@ -20,9 +20,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("common", "engine", "server", "export", "clients/python/perpetuo_client")
-# Names with an underscore that belong to others: namedtuple documents the first, argparse is of
+# Names with an underscore that belong to others: namedtuple documents the first two, argparse is of
 # the standard library, pyfluidsynth is told to keep quiet through the last.
-UNDERSCORED = {"_asdict", "_actions", "_fl"}
+UNDERSCORED = {"_asdict", "_field_defaults", "_actions", "_fl"}
 BOUNDED = {"uvicorn", "python-osc", "pyfluidsynth"}
 
 # Called or overridden by server/web/line.py and server/web/accepting.py.

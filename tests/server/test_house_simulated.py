@@ -463,9 +463,10 @@ def test_a_first_bar_reaches_everybody_before_its_first_note(
 ) -> None:
     notes = Notebook()
     world.house.observers.append(notes)
-    controls = {**BRISK, "humanise_time": 1.0}
+    controls = {**BRISK, "humanise_time": 1.0, "metre": "4/4", "density": 16}
     opening = world.house.add_station("two", preset=None, seed=7, controls=controls)
     world.begin(opening, composes=1)
+    assert not notes.of(BarPlanned), "the first bar takes longer than to begin"
     world.pass_time(milliseconds)
     while not notes.of(BarPlanned):
         world.turn(composes=1)

@@ -47,7 +47,7 @@ class Closes:
         return getattr(self, name) / self.ends if self.ends else None
 
 
-class Harmony:
+class ScoreHarmony:
     """What is heard in a piece around the ends of its phrases."""
 
     def __init__(self, score: Score) -> None:

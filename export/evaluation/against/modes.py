@@ -12,7 +12,7 @@ from engine.composing.composer import Composer
 from engine.controls.controls import Controls
 from engine.music.harmony import TONIC_NAMES
 from engine.network.runtime import Network
-from export.evaluation.against.closes import Closes, Harmony
+from export.evaluation.against.closes import Closes, ScoreHarmony
 from export.evaluation.against.phrases import closes, planned_ends
 from export.evaluation.composing import score_of, streams_of
 
@@ -60,7 +60,7 @@ def _mode(
     sections = phrases = Closes()
     basses = np.zeros(12, np.int64)
     for composer, stream in zip(composers, streams_of(composers, bars, progress), strict=True):
-        harmony = Harmony(score_of(stream))
+        harmony = ScoreHarmony(score_of(stream))
         ends = planned_ends(composer.setting.form, harmony.bars, composer.seed)
         sections += closes(harmony, [end.bar for end in ends if end.section], tonic)
         phrases += closes(harmony, [end.bar for end in ends if end.on_tonic], tonic)

@@ -17,7 +17,7 @@ from engine.music.measures import Floats
 from engine.music.score import Score
 from engine.planning.form import FormSettings, FormState, form_bar
 from engine.planning.form_state import AUTHENTIC, NO_CLOSE
-from export.evaluation.against.closes import Closes, Harmony
+from export.evaluation.against.closes import Closes, ScoreHarmony
 from export.evaluation.against.part_writing import Rates
 
 PHRASES = (4, 8)  # bars
@@ -73,7 +73,7 @@ def phrases(score: Score, planned: Sequence[PlannedEnd] = (), tonic: int | None 
     """Of a piece; of a composed one with the ends that its form had, and the tonic asked for."""
     if not len(score.notes):
         return Phrases()
-    harmony = Harmony(score)
+    harmony = ScoreHarmony(score)
     ends = resting_bars(harmony.rests)
     others = set(range(harmony.bars)) - set(ends) if ends else ()
     return Phrases(
@@ -85,7 +85,7 @@ def phrases(score: Score, planned: Sequence[PlannedEnd] = (), tonic: int | None 
     )
 
 
-def closes(harmony: Harmony, ends: Iterable[int], tonic: int | None = None) -> Closes:
+def closes(harmony: ScoreHarmony, ends: Iterable[int], tonic: int | None = None) -> Closes:
     """Of those ends that are bars of the piece: it may be silent at its end."""
     return sum((harmony.read(bar, tonic) for bar in ends if bar < harmony.bars), Closes())
 
