@@ -16,7 +16,7 @@ from engine.composing.paired_bias import PairedBias
 from engine.composing.planning_ahead import PlanConditions, PlannedStep
 from engine.composing.setting import Setting
 from engine.composing.step_context import NOTHING_HEARD, HeardBar, StepContext, recalled
-from engine.music.fields import ECHO_NEW
+from engine.music.fields import ECHO_NEW, LENGTHS
 from engine.music.noise import RESTS, uniforms
 from engine.music.score import DRUMS
 from engine.network.runtime import Pool
@@ -76,7 +76,7 @@ def limits_at(
     ticks, limits = setting.metre.ticks, setting.limits
     if last is not None and bar <= last:
         limits = led_to(limits, setting.controls.key, line.start, ticks, last - bar)
-    elif _comes_to_rest(bar, planned.section, setting.controls.form, key):
+    elif _comes_to_rest(bar, planned.section, setting, key):
         first = line.start + planned.section.left * ticks
         limits = replace(limits, hold=(first, first + hold_of(setting.metre)))
     lean = leaning(line.trims, setting.positions, setting.attributes, conditions.nudge.worn)
@@ -87,9 +87,11 @@ def limits_at(
     return limits
 
 
-def _comes_to_rest(bar: int, section: FormBar, form: str, key: tuple[int, int]) -> bool:
-    """Whether the phrase that closes in this bar or the next is held there."""
-    if not section.close or section.left > 1 or form not in RESTING:
+def _comes_to_rest(bar: int, section: FormBar, setting: Setting, key: tuple[int, int]) -> bool:
+    """Whether the phrase is held where it closes, which some gap may lead to from this bar."""
+    if not section.close or section.left * setting.metre.ticks > LENGTHS[-1]:
+        return False
+    if setting.controls.form not in RESTING:
         return False
     return bool(uniforms(*key, RESTS, bar + section.left, 1)[0] < HELD_OFTEN)
 

@@ -43,5 +43,6 @@ class PairedBias:
         if self._lines.latest is not None:
             part, pitch = self._lines.latest
             self._bias[1 + part, 1 + pitch] += STRUCK
+            self._lines.latest = None  # once
         if self._counterpoint is not None:
             self._counterpoint.answer(chord)

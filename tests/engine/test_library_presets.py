@@ -20,7 +20,8 @@ READY = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 # The styles of the embedded model and of those that follow it.
 KNOWN_STYLES = {
     *("baroque", "classical", "drums", "folk", "game", "hymn", "impressionist", "march", "other"),
-    *("popular", "ragtime", "renaissance", "romantic", "sacred"),
+    *("popular", "ragtime", "renaissance", "romantic", "sacred", "chorale"),
+    *("ambient", "minimal", "study", "lofi", "cinematic"),
 }
 
 
