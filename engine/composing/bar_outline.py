@@ -93,7 +93,10 @@ def _comes_to_rest(bar: int, section: FormBar, setting: Setting, key: tuple[int,
         return False
     if setting.controls.form not in RESTING:
         return False
-    return bool(uniforms(*key, RESTS, bar + section.left, 1)[0] < HELD_OFTEN)
+    # Who asks for so many notes hears them at closes too, unless levels are to breathe.
+    controls = setting.controls
+    often = HELD_OFTEN * (1.0 if controls.density is None else controls.breath)
+    return bool(uniforms(*key, RESTS, bar + section.left, 1)[0] < often)
 
 
 def context_at(

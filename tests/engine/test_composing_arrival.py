@@ -105,6 +105,7 @@ def composed(composer: Composer, bars: int) -> list[tuple[FormBar, Bar]]:
 def embedded() -> list[tuple[FormBar, Bar]]:
     network = open_model(model_file("default"))
     asked = {"form": "phrases", "parts": [1, 2, 3, 4], "style": {"sacred": 1}, "density": 5}
+    asked["breath"] = 1  # or who asks for five notes hears five at closes too
     found = []
     for seed in (1, 2):
         composer = Composer(network, network.pool(1), seed, 0, Controls.from_dict(asked))
@@ -145,6 +146,16 @@ def test_music_comes_to_rest_at_some_closes() -> None:
     closes, held = rests(embedded())
     assert closes >= 12
     assert 0.35 * closes <= held < closes
+
+
+def test_who_asks_for_notes_hears_them_at_closes_unless_levels_breathe() -> None:
+    def held(breath: float) -> int:
+        asked = {"form": "phrases", "density": 5, "breath": breath}
+        composer = Composer(TABLE, TABLE.pool(1), 4, 0, Controls.from_dict(asked))  # type: ignore[arg-type]
+        return len(stepped(composer, 64)[1])
+
+    assert held(0) == 0
+    assert held(0.3) < held(1)
 
 
 def stepped(composer: Composer, bars: int) -> tuple[list[Bar], set[tuple[int, int]]]:
