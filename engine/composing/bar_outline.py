@@ -28,7 +28,7 @@ from engine.representations.codec import Codec
 from engine.representations.limits import APART, Limits
 
 STRAINED = 3.0  # buckets of lean at which nothing may rub
-_KEYBOARDS = range(8)  # General MIDI programs of pianos and harpsichords
+_KEYBOARDS = range(6)  # General MIDI programs of pianos
 _SHARPEST_CUT = 0.9  # of `min_p`, however the guards ask for it
 
 
@@ -139,7 +139,7 @@ def paired_bias_at(
 
 
 def _is_one_keyboard(setting: Setting) -> bool:
-    """Whether parts that are asked for all play on a piano or its like, as two hands do."""
+    """Whether parts that are asked for all play on pianos, as two hands do."""
     parts = [part for part in setting.controls.parts if part <= DRUMS]
     return len(parts) > 1 and all(setting.programs[part - 1] in _KEYBOARDS for part in parts)
 

@@ -153,12 +153,13 @@ class Counterpoint:
             row, own = self._rows[other], lines.before[other]
             if was == now:
                 pass
-            elif own == SILENT:
-                row[now] += unison
+            elif own == SILENT:  # parts are numbered from the top
+                row += apart[BELOW][now]
                 if was != SILENT:
                     row[was] -= unison
             else:
-                row += apart[_relation(own, now)][now]
+                # On its side of the other part, wherever that has gone.
+                row += apart[BELOW if was == SILENT else _relation(own, was)][now]
                 if was != SILENT:
                     row -= apart[_relation(own, was)][was]
                     self._move_with(row, own, was, now)
