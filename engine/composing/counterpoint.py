@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.composing.counterpoint_weights import ABOVE, AGREEING, BELOW, LEVEL, Bias, weights_of
+from engine.composing.counterpoint_weights import ABOVE, AGREEING, BELOW, Bias, weights_of
 from engine.music.fields import MELODIC_PITCHES
 from engine.music.harmony import CHORD_CLASSES
 from engine.music.score import DRUMS, PARTS, Note
@@ -124,7 +124,7 @@ class Counterpoint:
             row[:] = base
         for other in held:
             if other != part:
-                row += weights.apart[_relation(own, before[other])][before[other]]
+                row += weights.apart[_side(part, other)][before[other]]
         if own % 12 in _LEADING_TONES and (own + 1) % 12 in CHORD_CLASSES[chord]:
             row[own + 1] += weights.leading
 
@@ -158,10 +158,9 @@ class Counterpoint:
                 if was != SILENT:
                     row[was] -= unison
             else:
-                # On its side of the other part, wherever that has gone.
-                row += apart[BELOW if was == SILENT else _relation(own, was)][now]
+                row += apart[BELOW][now]
                 if was != SILENT:
-                    row -= apart[_relation(own, was)][was]
+                    row -= apart[BELOW][was]
                     self._move_with(row, own, was, now)
             if brought is not None:
                 row -= brought
@@ -194,9 +193,9 @@ class Counterpoint:
         return found
 
 
-def _relation(own: int, held: int) -> int:
-    """Where a part stands to a pitch that another one has."""
-    return ABOVE if own > held else BELOW if own < held else LEVEL
+def _side(part: int, other: int) -> int:
+    """Where a part belongs to another one: parts are numbered from the top."""
+    return BELOW if other < part else ABOVE
 
 
 NOWHERE = Lines().state()

@@ -19,7 +19,7 @@ PARALLEL = -8.0  # two parts move the same way, from a perfect interval into the
 HIDDEN = -1.0  # they come to one the same way, from another interval
 UNISON = -1.5  # the pitch at which another part sounds
 SHARED = -12.0  # the same on one keyboard, which has each key once; whatever the strength
-CROSSED = -4.0  # beyond the pitch of a part that has been above, or below
+CROSSED = -4.0  # beyond the pitch of a part that belongs above, or below
 LEADING = 2.0  # from the leading note to the tonic that the chord brings
 STEP, LEAP = 0.5, -0.6  # of outer parts: one or two semitones; more than a fourth
 STAYS = -0.3  # the same pitch again
@@ -28,7 +28,7 @@ LACKING = 0.6  # a note of the chord that nobody has yet
 RUBBING = -1.2  # a note that makes no triad with those that were struck with it
 
 _TRIADS = ((0, 4, 7), (0, 3, 7), (0, 3, 6))
-LEVEL, ABOVE, BELOW = range(3)  # of a part to the pitch of another one
+ABOVE, BELOW = range(2)  # of a part to another one
 
 _PERFECT = (0, 7)
 _PITCHES = np.arange(MELODIC_PITCHES)
@@ -63,7 +63,7 @@ def weights_of(strength: float, shared: bool = False) -> Weights:
     steps = _PITCHES - _PITCHES[:, None]  # from a pitch, to a pitch
     meeting = SHARED if shared else strength * UNISON
     unison, crossed = meeting * (steps == 0), strength * CROSSED
-    apart = [unison, unison + crossed * (steps < 0), unison + crossed * (steps > 0)]
+    apart = [unison + crossed * (steps < 0), unison + crossed * (steps > 0)]
     lead = STEP * ((steps != 0) & (abs(steps) <= _STEP)) + LEAP * (abs(steps) > _LEAP)
     lead += STAYS * (steps == 0)
     lacking = LACKING * _OF_CLASS

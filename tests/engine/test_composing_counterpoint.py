@@ -130,13 +130,8 @@ def owed(
         if other == part or stands is None:
             continue
         found += UNISON * (pitch == stands)
-        was = before.get(other)
-        if other in above and was != stands:
-            is_below = own is None or was is None or own < was
-            is_above = own is not None and was is not None and own > was
-            found += CROSSED * ((pitch > stands and is_below) or (pitch < stands and is_above))
-        elif own is not None:
-            found += CROSSED * (pitch < stands < own or pitch > stands > own)
+        if own is not None or (other in above and before.get(other) != stands):
+            found += CROSSED * (pitch > stands if other < part else pitch < stands)
     for other in above:
         was, to = before.get(other), now[other]
         if own is None or was in (None, to) or (to > was) != (pitch > own) or pitch == own:
