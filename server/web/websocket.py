@@ -93,7 +93,9 @@ class ClientLine(asyncio.Protocol):
         return self._conn.state is State.OPEN and not self._transport.is_closing()
 
     def _flush(self) -> None:
-        self._transport.write(b"".join(self._conn.data_to_send()))
+        """Where nothing is to be said, nothing is written: the stream may have been ended."""
+        if said := b"".join(self._conn.data_to_send()):
+            self._transport.write(said)
 
     def _end(self, code: int) -> None:
         """Nothing more is heard; cut off who does not go."""

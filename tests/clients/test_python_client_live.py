@@ -31,6 +31,8 @@ from tests.server.live import (
 )
 from tests.server.served import brisk, serving
 
+pytestmark = pytest.mark.in_time
+
 EXAMPLE = Path(__file__).parents[2] / "clients" / "python" / "examples" / "follow.py"
 
 

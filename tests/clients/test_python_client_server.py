@@ -29,6 +29,8 @@ from tests.clients.client_bars import bar, note
 from tests.clients.scripted_server import SKEW, ScriptedServer
 from tests.clients.test_python_client_scheduler import FakeSynth
 
+pytestmark = pytest.mark.in_time
+
 QUARTER = 10_000  # microseconds: a bar lasts 40 ms
 BAR = 4 * QUARTER
 FAR = 3600 * 10**6

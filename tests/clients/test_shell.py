@@ -15,6 +15,8 @@ from tests.bundles import tiny_bytes
 from tests.clients.hosts import CLIENTS, PATIENCE, free_port, program, run
 from tests.server.served import Served, brisk, serving
 
+pytestmark = pytest.mark.in_time
+
 SHELL = CLIENTS / "shell"
 
 

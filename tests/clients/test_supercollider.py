@@ -14,6 +14,8 @@ from tests.server.served import serving
 
 __all__ = ["jack_server"]
 
+pytestmark = pytest.mark.in_time
+
 EAR = Path(__file__).parent / "ear.scd"
 QUARTER = 0.2  # seconds, at 300
 

@@ -15,6 +15,8 @@ from server.audio import icecast
 from server.audio.icecast import IcecastSource
 from server.audio.settings import IcecastSettings
 
+pytestmark = pytest.mark.in_time
+
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PATIENCE = 20.0
 

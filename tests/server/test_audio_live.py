@@ -26,6 +26,8 @@ from tests.server.sound import decoded, ffmpeg, loudness_by_ffmpeg, need, need_l
 
 __all__ = ["icecast"]
 
+pytestmark = pytest.mark.in_time
+
 ALL_FORMS = NO_MIDI + '[audio]\nformats = ["mp3", "opus", "hls"]\n'
 
 

@@ -18,6 +18,8 @@ from server.benches.live.served import Setup
 from tests.bundles import tiny_bytes
 from tests.server.sound import need_libraries
 
+pytestmark = pytest.mark.in_time
+
 HEARING = ListeningPlan("/stream/x.mp3", 1, 128)
 SECOND = 16_000  # bytes
 

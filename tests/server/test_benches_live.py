@@ -19,6 +19,8 @@ from server.benches.live.strike_lateness import compare
 from server.commands.cli import main
 from tests.bundles import tiny_bytes
 
+pytestmark = pytest.mark.in_time
+
 BAR = 500_000
 SOON = 100_000
 

@@ -34,6 +34,8 @@ from server.web.outgoing import (
 )
 from tests.bundles import tiny_bytes
 
+pytestmark = pytest.mark.in_time
+
 BAR = 1_000_000  # microseconds
 EARLY = 2 * BAR
 NOTES = (WireNote(1, 60, 80, 0, 24, 0, 0), WireNote(2, 64, 80, 0, 24, 0, 0))

@@ -23,6 +23,8 @@ from server.child.starting import ChildKind
 from server.child.supervised import ENDED, STARTING, WAITING, Child
 from server.composing.messages import CloseOrder, ComposerReady, LoadReport, Report, report_frames
 
+pytestmark = pytest.mark.in_time
+
 SCRIPT = Path(__file__).with_name("child_script.py")
 PATIENCE = 60.0
 READY = ComposerReady("default", "0", (), 1.0, 1)

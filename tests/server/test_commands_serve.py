@@ -17,6 +17,8 @@ from server.commands.cli import BROKEN_PIPE
 from tests.bundles import tiny_bytes
 from tests.server.served import PATIENCE, ROOT, Served, brisk, command, serving
 
+pytestmark = pytest.mark.in_time
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are sent")
 
 

@@ -18,6 +18,8 @@ from tests.server.jack import Ear, JackServer, jack_server
 
 __all__ = ["jack_server"]
 
+pytestmark = pytest.mark.in_time
+
 PROGRAMS = (5, 6, 7, 8, 9, 10, 11, 0)
 BARS = [
     bar(0, [(1, 60, 0, 24), (1, 64, 24, 72, 0, 1), (8, 36, 0, 6)], tempo=240_000),

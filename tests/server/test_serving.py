@@ -34,6 +34,8 @@ from tests.server.live import (
 )
 from tests.server.steering import apply_preset, change, go_on, stop
 
+pytestmark = pytest.mark.in_time
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

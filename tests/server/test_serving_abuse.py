@@ -29,6 +29,8 @@ from tests.server.live import (
 from tests.server.test_serving import newest_log, replayed, same
 from tests.server.test_web_door import get
 
+pytestmark = pytest.mark.in_time
+
 SECONDS = 6.0
 
 

@@ -13,6 +13,8 @@ from server.serving import background
 from server.serving.background import BackgroundTask, BackgroundTasks
 from server.serving.supervision import Supervision
 
+pytestmark = pytest.mark.in_time
+
 PATIENCE = 30.0
 
 

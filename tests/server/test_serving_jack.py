@@ -17,6 +17,8 @@ from tests.server.test_serving import newest_log, replayed
 
 __all__ = ["jack_server"]
 
+pytestmark = pytest.mark.in_time
+
 PORT = "proving"
 MORE = f"""
 [[midi.port]]

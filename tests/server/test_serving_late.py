@@ -22,6 +22,8 @@ from server.web.outgoing import Ack
 from tests.bundles import tiny_bytes
 from tests.server.served import Served, brisk, serving
 
+pytestmark = pytest.mark.in_time
+
 STANDS, GOES = 3.6, 0.3  # seconds: longer than all that is planned, shorter than what is ended for
 TIMES = 3
 BACK_WITHIN = 20.0  # seconds

@@ -8,8 +8,12 @@ import resource
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.bundles import tiny_bytes
 from tests.server.served import brisk, serving
+
+pytestmark = pytest.mark.in_time
 
 FILES = resource.RLIMIT_NOFILE
 

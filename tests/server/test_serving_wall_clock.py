@@ -27,6 +27,8 @@ from tests.server.live import (
 )
 from tests.server.test_serving import newest_log, replayed, same
 
+pytestmark = pytest.mark.in_time
+
 HOUR = 3600
 NEAR = 1.0  # seconds: far less than the jump, far more than a busy machine takes
 

@@ -24,6 +24,8 @@ from tests.server.test_web_door import certificate, get, hear, hello, served
 
 __all__ = ["certificate"]  # a fixture
 
+pytestmark = pytest.mark.in_time
+
 posix = pytest.mark.skipif(os.name != "posix", reason="limits of open files are those of POSIX")
 BEGUN = b"GET / HTTP/1.1\r\nHost: localhost\r\n"  # and no end of it
 HANDSHAKE = (

@@ -127,6 +127,26 @@ def test_nothing_is_heard_after_the_end() -> None:
     asyncio.run(go())
 
 
+def test_what_comes_after_bad_frames_is_thrown_away_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client learns why, though it goes on sending into a connection that is ended."""
+
+    async def go() -> None:
+        async with served(max_message=1000) as it, raw(it) as client:
+            client.writer.write(frame(b"x" * 2000))
+            opcode, data = await client.frame()
+            assert (opcode, data[:2]) == (Opcode.CLOSE, (1009).to_bytes(2))
+            assert await client.reader.read() == b""
+            for _ in range(3):
+                client.writer.write(b"x" * 2000)
+                await asyncio.sleep(0.01)
+            assert len(it.door.connections) == 1
+
+    asyncio.run(go())
+    assert "Traceback" not in caplog.text
+
+
 def test_who_does_not_go_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "LINGER", 0.05)
 

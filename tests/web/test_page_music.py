@@ -20,6 +20,8 @@ from tests.web.endure import faults, looks
 from tests.web.listening import Ear, paired
 from tests.web.tabs import tabs
 
+pytestmark = pytest.mark.in_time
+
 WOODBLOCK, XYLOPHONE = 115, 13
 NEAR = 40_000  # microseconds by which an onset and its note may differ: busy machines stutter
 EXACT = 3_000  # ... and between two notes that follow each other

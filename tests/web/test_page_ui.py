@@ -13,6 +13,8 @@ from tests.web.browsing import Visit
 from tests.web.building import AXE
 from tests.web.conftest import Visiting
 
+pytestmark = pytest.mark.in_time
+
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 PROJECTOR = {"viewport": {"width": 1920, "height": 1080}}
 DESK = {"viewport": {"width": 1280, "height": 800}}
