@@ -58,9 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     hooks = item.ihook
     hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    with _in_the_room(alone=_is_alone(item)):
-        for report in _in_time(item, nextitem):
-            hooks.pytest_runtest_logreport(report=report)
+    for report in _in_time(item, nextitem):
+        hooks.pytest_runtest_logreport(report=report)
     hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
@@ -87,26 +86,32 @@ def _in_the_room(*, alone: bool) -> Iterator[None]:
             os.close(lock)
 
 
-# Music is played in time only by a machine that gives time. Where a test of that fails while a
-# witness saw the machine stand still, it has shown nothing and is run again; the summary says so.
+# Music is played in time only by a machine that gives time. Where a test of that fails beside
+# others it is run again alone; where it fails while a witness saw the machine stand still it has
+# shown nothing, and is run again too. The summary says so.
 TIMES = 3
 WITNESS = "PERPETUO_TEST_WITNESS"  # in the environment of the processes that run tests
-STALLED = "run again"
+AGAIN = "run again"
 _witnesses = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def _in_time(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    """The reports of one run of a test: of the first that the machine did not disturb."""
+    """The reports of one run of a test: of the first that nothing disturbed."""
+    alone = _is_alone(item)
     times = TIMES if item.get_closest_marker("in_time") else 1
     seen = witness.Witness(Path(os.environ[WITNESS]))
-    for time_left in reversed(range(times)):
-        begin = time.monotonic()
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    for left in reversed(range(times)):
+        with _in_the_room(alone=alone):
+            begin = time.monotonic()
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
         stalls = seen.stalls(begin, time.monotonic())
-        if not (time_left and stalls and any(report.failed for report in reports)):
+        disturbed = stalls or not alone
+        if not (left and disturbed and any(report.failed for report in reports)):
             return reports
-        item.user_properties.append((STALLED, f"{max(stalls):.2f} s"))
+        why = f"stood still for {max(stalls):.2f} s" if stalls else "had other tests to run"
+        item.user_properties.append((AGAIN, why))
         item._initrequest()  # type: ignore[attr-defined]
+        alone = True
     raise AssertionError("the last time is returned whatever comes")
 
 
@@ -127,9 +132,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, value in report.user_properties:
-            if name == STALLED and report.when == "call":
-                said = f"AGAIN {report.nodeid} - the machine stood still for {value}"
-                terminalreporter.write_line(said)
+            if name == AGAIN and report.when == "call":
+                terminalreporter.write_line(f"AGAIN {report.nodeid} - the machine {value}")
 
 
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)

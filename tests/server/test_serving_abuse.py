@@ -29,7 +29,8 @@ from tests.server.live import (
 from tests.server.test_serving import newest_log, replayed, same
 from tests.server.test_web_door import get
 
-pytestmark = pytest.mark.in_time
+# A server, those who abuse it and who listens have two cores busy by themselves.
+pytestmark = [pytest.mark.in_time, pytest.mark.alone]
 
 SECONDS = 6.0
 
