@@ -42,11 +42,18 @@ def hold_of(metre: Metre) -> int:
     return held if held >= 2 * TICKS_PER_QUARTER else metre.ticks
 
 
-class Arrival:
-    """The close of one bar, `left` bars ahead of which it stands: 0 or 1."""
+def late_arrival(metre: Metre) -> range:
+    """Where a tune comes home in the bar that closes it: from its middle on, but for a last eighth
+    with which the next strain may set out."""
+    return range(metre.half, max(metre.half + 1, metre.ticks - TICKS_PER_QUARTER // 2))
 
-    def __init__(self, left: int, half: int, bass: int) -> None:
-        self.left, self.half, self.bass = left, half, bass
+
+class Arrival:
+    """The close of one bar, `left` bars ahead of which it stands: 0 or 1. It arrives with the bar,
+    or at every onset of `late`."""
+
+    def __init__(self, left: int, half: int, bass: int, late: range | None = None) -> None:
+        self.left, self.half, self.bass, self.late = left, half, bass, late
 
     def meet(self, bias: Bias, tick: int, chord: int) -> None:
         """At an onset of the bar, under a chord."""
@@ -60,4 +67,6 @@ class Arrival:
         bias[:, _FIRST : _FIRST + MELODIC_PITCHES] += weights
 
     def _concerns(self, tick: int) -> bool:
+        if self.late is not None:
+            return self.left == 0 and tick in self.late
         return tick == 0 if self.left == 0 else tick >= self.half

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.composing.arrival import HELD_OFTEN, Arrival, bass_below, hold_of
+from engine.composing.arrival import HELD_OFTEN, Arrival, bass_below, hold_of, late_arrival
 from engine.composing.bar_line import BarLine
 from engine.composing.closing import led_to
 from engine.composing.counterpoint import Counterpoint, Lines
@@ -131,7 +131,8 @@ def paired_bias_at(
     strength = setting.controls.counterpoint
     arrival = None
     if section.close and section.left < 2:
-        arrival = Arrival(section.left, setting.metre.half, bass_below(recalled(before)))
+        late = late_arrival(setting.metre) if setting.controls.form == "dance" else None
+        arrival = Arrival(section.left, setting.metre.half, bass_below(recalled(before)), late)
     parts_on = setting.limits.parts_on
     shared = _is_one_keyboard(setting)
     counterpoint = Counterpoint(lines, strength, parts_on, shared) if strength else None

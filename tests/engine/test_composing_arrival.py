@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.composing.arrival import Arrival, bass_below, hold_of
+from engine.composing.arrival import Arrival, bass_below, hold_of, late_arrival
 from engine.composing.composer import Composer
 from engine.composing.step_context import EchoNote
 from engine.controls.controls import Controls
@@ -68,6 +68,23 @@ def test_where_it_arrives_only_tones_of_the_chord_are_left_and_its_root_below(
     free &= (pitches >= bass) | (pitches % 12 == chord_parts(chord)[0])
     assert (row[free] == 0).all()
     assert (row[~free] <= -8).all()
+
+
+@pytest.mark.parametrize("metre", ["4/4", "3/4", "2/4", "6/8", "9/8", "3/8", "7/8", "1/8"])
+def test_a_tune_comes_home_late_in_the_bar_that_closes_it(metre: str) -> None:
+    parsed = Metre.parse(metre)
+    late = late_arrival(parsed)
+    assert late.start == parsed.half < late.stop
+    assert late.stop <= max(parsed.ticks, late.start + 1)
+    for tick in range(parsed.ticks):
+        bias = np.zeros((1 + PARTS, 1 + MELODIC_PITCHES + 47), np.float32)
+        Arrival(0, parsed.half, MELODIC_PITCHES, late).meet(bias, tick, G)
+        home = np.arange(MELODIC_PITCHES) % 12 == 7
+        row = bias[1, 1 : 1 + MELODIC_PITCHES]
+        assert (row[home] == 0).all()
+        assert (row[~home] <= -8).all() if tick in late else not row.any()
+        Arrival(1, parsed.half, MELODIC_PITCHES, late).meet(bias := bias * 0, tick, G)
+        assert not bias.any()
 
 
 @given(st.integers(FIRST_CHORD, CHORDS - 1), st.integers(40, 70), st.integers(0, 95))
